@@ -1,0 +1,145 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let numericModules: Set<String> = ["Tensors", "Models", "Training", "VectorIndex"]
+
+let package = Package(
+    name: "saccade",
+    products: [
+        .executable(name: "saccade", targets: ["saccade"]),
+        .executable(name: "saccade-decode", targets: ["saccade-decode"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // C: system libraries, kernels, what the importer can't do.
+        .systemLibrary(
+            name: "CFFmpeg",
+            pkgConfig: "libavformat libavcodec libswscale libavutil",
+            providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
+        ),
+        .target(name: "COpenBLAS", cSettings: [.unsafeFlags(["-O2"])]),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+        .target(name: "CLinux"),
+
+        // Numbers.
+        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(
+            name: "Models",
+            dependencies: ["CKernels", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "Training",
+            dependencies: ["Models", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(name: "VectorIndex", dependencies: ["CKernels"]),
+
+        // Media.
+        .target(name: "DecodeProtocol"),
+        .target(name: "MediaDecoding", dependencies: ["CFFmpeg", "CKernels", "CLinux", "DecodeProtocol"]),
+
+        // The library of media.
+        .target(
+            name: "Catalog",
+            dependencies: [
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "Ingest",
+            dependencies: [
+                "Catalog", "CLinux", "DecodeProtocol", "Models", "VectorIndex",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "Search",
+            dependencies: [
+                "Catalog", "Models", "VectorIndex",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "Service",
+            dependencies: [
+                "Catalog", "CLinux", "DecodeProtocol", "Ingest", "Models", "Search", "VectorIndex",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+
+        // Programs.
+        .executableTarget(
+            name: "saccade",
+            dependencies: [
+                "Catalog", "Ingest", "Models", "Search", "Service", "Training", "VectorIndex",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .executableTarget(name: "saccade-decode", dependencies: ["DecodeProtocol", "MediaDecoding"]),
+        // In this package, not a nested one: what it measures is declared `package`, which a second package can't see.
+        .executableTarget(
+            name: "saccade-benchmarks",
+            dependencies: ["Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training", "VectorIndex"],
+            path: "Benchmarks/saccade-benchmarks"
+        ),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: ["DecodeProtocol"], path: "Tests/TestSupport"),
+        .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
+        .testTarget(name: "ModelsTests", dependencies: ["Models", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
+        .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
+        .testTarget(name: "MediaDecodingTests", dependencies: ["DecodeProtocol", "MediaDecoding", "TestSupport"]),
+        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "TestSupport"]),
+        .testTarget(name: "IngestTests", dependencies: ["Catalog", "DecodeProtocol", "Ingest", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "SearchTests", dependencies: ["Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "ServiceTests", dependencies: ["Service", "TestSupport"]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Catalog", "DecodeProtocol", "Ingest", "Search", "Service", "TestSupport", "saccade", "saccade-decode"]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+let strictness: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux"]
+
+for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
+    var settings = (target.swiftSettings ?? []) + strictness
+    let tested = target.name.hasSuffix("Tests") ? String(target.name.dropLast("Tests".count)) : target.name
+    if !numericModules.contains(tested) && target.type != .test && target.name != "saccade-benchmarks" {
+        settings.append(.strictMemorySafety())
+    }
+    target.swiftSettings = settings
+}

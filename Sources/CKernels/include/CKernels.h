@@ -1,0 +1,7 @@
+#ifndef SACCADE_CKERNELS_H
+#define SACCADE_CKERNELS_H
+
+// Umbrella header: one header for each family of kernels, each with its scalar reference beside the fast versions.
+#include "saccade_simd.h"
+
+#endif

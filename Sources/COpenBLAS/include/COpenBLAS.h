@@ -1,0 +1,3 @@
+#ifndef SACCADE_COPENBLAS_H
+#define SACCADE_COPENBLAS_H
+#endif

@@ -1,0 +1,1 @@
+// The module's owner replaces this file.
