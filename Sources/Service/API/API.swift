@@ -1,0 +1,60 @@
+package import Foundation
+
+/// The types of the query socket's JSON, shared by the daemon and its clients.
+///
+/// Names in JSON are in snake case, times of day are RFC 3339 in UTC, spans are in seconds, and absent values are left out.
+/// `docs/API.md` shows every route with an example.
+package enum API {
+    /// What the first path component of every route says.
+    package static let version = "v1"
+
+    /// An encoder that writes what the daemon sends: keys sorted, slashes as they are.
+    package static func encoder() -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = .custom { date, encoder in
+            var container = encoder.singleValueContainer()
+            try container.encode(Timestamp.format(date))
+        }
+        return encoder
+    }
+
+    /// A decoder for what `encoder()` writes. Dates may also carry fractions and offsets, or be a day alone.
+    package static func decoder() -> JSONDecoder {
+        let decoder = JSONDecoder()
+        decoder.dateDecodingStrategy = .custom { decoder in
+            let container = try decoder.singleValueContainer()
+            let text = try container.decode(String.self)
+            guard let date = Timestamp.parse(text) else {
+                throw DecodingError.dataCorruptedError(
+                    in: container,
+                    debugDescription:
+                        "“\(text.prefix(40))” is not a time; write it as 2026-03-01T12:00:00Z or 2026-03-01"
+                )
+            }
+            return date
+        }
+        return decoder
+    }
+}
+
+/// Times of day as RFC 3339 text.
+package enum Timestamp {
+    /// For example `2026-03-01T12:00:00Z`; a fraction of a second is cut.
+    package static func format(_ date: Date) -> String {
+        date.formatted(Date.ISO8601FormatStyle())
+    }
+
+    /// Reads RFC 3339 with or without a fraction, or a day alone, which means its first moment in UTC.
+    package static func parse(_ text: String) -> Date? {
+        let styles = [
+            Date.ISO8601FormatStyle(),
+            Date.ISO8601FormatStyle(includingFractionalSeconds: true),
+            Date.ISO8601FormatStyle().year().month().day(),
+        ]
+        for style in styles {
+            if let date = try? style.parse(text) { return date }
+        }
+        return nil
+    }
+}

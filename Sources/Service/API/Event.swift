@@ -1,0 +1,63 @@
+package import Foundation
+
+extension API {
+    /// What `GET /v1/events` tells: one server-sent event each, whose `event:` is `kind` and whose `data:` is this as JSON.
+    package struct Event: Codable, Sendable, Equatable {
+        package var kind: EventKind
+        package var time: Date
+        package var root: Int64?
+        package var media: Int64?
+        package var path: String?
+        /// How far decoding has come, and of how much, in seconds.
+        package var position: Double?
+        package var duration: Double?
+        /// Clips that a media has now.
+        package var clips: Int?
+        /// Of a failure, in words.
+        package var reason: String?
+        /// Of `dropped`: how many events a slow reader has missed.
+        package var count: Int?
+
+        package init(
+            kind: EventKind,
+            time: Date,
+            root: Int64? = nil,
+            media: Int64? = nil,
+            path: String? = nil,
+            position: Double? = nil,
+            duration: Double? = nil,
+            clips: Int? = nil,
+            reason: String? = nil,
+            count: Int? = nil
+        ) {
+            self.kind = kind
+            self.time = time
+            self.root = root
+            self.media = media
+            self.path = path
+            self.position = position
+            self.duration = duration
+            self.clips = clips
+            self.reason = reason
+            self.count = count
+        }
+    }
+
+    package enum EventKind: String, Codable, Sendable, CaseIterable {
+        case scanStarted = "scan_started"
+        case scanFinished = "scan_finished"
+        case rootAdded = "root_added"
+        case rootRemoved = "root_removed"
+        case rootOnline = "root_online"
+        case rootOffline = "root_offline"
+        case mediaFound = "media_found"
+        case mediaMoved = "media_moved"
+        case mediaRemoved = "media_removed"
+        case mediaStarted = "media_started"
+        case mediaProgress = "media_progress"
+        case mediaIndexed = "media_indexed"
+        case mediaFailed = "media_failed"
+        /// The reader was too slow, and `count` events before this one are lost: ask `/v1/status` where things stand.
+        case dropped
+    }
+}

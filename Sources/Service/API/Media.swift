@@ -1,0 +1,214 @@
+package import Foundation
+
+extension API {
+    /// A path in JSON: text, and the bytes beside it when they aren't UTF-8.
+    package struct Path: Sendable, Equatable {
+        package var bytes: [UInt8]
+
+        package init(bytes: [UInt8]) {
+            self.bytes = bytes
+        }
+
+        package init(_ text: String) {
+            bytes = Array(text.utf8)
+        }
+
+        /// The path for people: bytes that aren't UTF-8 become U+FFFD.
+        package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+        /// The exact bytes in base64, only when `text` doesn't say them.
+        var base64: String? {
+            text.utf8.elementsEqual(bytes) ? nil : Data(bytes).base64EncodedString()
+        }
+    }
+
+    /// The media of a search result.
+    package struct MediaReference: Codable, Sendable, Equatable {
+        package var id: Int64
+        package var path: Path
+        /// In seconds; nil for what has none.
+        package var duration: Double?
+        /// Whether its file can be read now. Clips of offline media are still found.
+        package var online: Bool
+
+        package init(id: Int64, path: Path, duration: Double?, online: Bool) {
+            self.id = id
+            self.path = path
+            self.duration = duration
+            self.online = online
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case id, path, duration, online
+            case pathBytes = "path_bytes"
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            id = try container.decode(Int64.self, forKey: .id)
+            path = try Path(from: container, text: .path, bytes: .pathBytes)
+            duration = try container.decodeIfPresent(Double.self, forKey: .duration)
+            online = try container.decode(Bool.self, forKey: .online)
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(path.text, forKey: .path)
+            try container.encodeIfPresent(path.base64, forKey: .pathBytes)
+            try container.encodeIfPresent(duration, forKey: .duration)
+            try container.encode(online, forKey: .online)
+        }
+    }
+
+    /// How far a media has come.
+    package enum MediaState: String, Codable, Sendable {
+        case pending, indexing, indexed, failed
+    }
+
+    /// The answer to `GET /v1/media/{id}`.
+    package struct Media: Codable, Sendable, Equatable {
+        package var id: Int64
+        /// Every place where this content is known to be; the first is the one that is shown in results.
+        package var paths: [MediaPath]
+        package var state: MediaState
+        /// Why it failed, in words.
+        package var reason: String?
+        package var attempts: Int
+        /// When a failed media will be tried again; absent when it won't be until it changes.
+        package var nextAttempt: Date?
+        package var size: Int64
+        package var duration: Double?
+        package var width: Int?
+        package var height: Int?
+        package var codec: String?
+        package var container: String?
+        package var recorded: Date?
+        package var clipCount: Int
+        /// In order of time, at most `Media.maximumClips`.
+        package var clips: [ClipSpan]
+
+        package static let maximumClips = 1000
+
+        package init(
+            id: Int64,
+            paths: [MediaPath],
+            state: MediaState,
+            reason: String? = nil,
+            attempts: Int = 0,
+            nextAttempt: Date? = nil,
+            size: Int64,
+            duration: Double? = nil,
+            width: Int? = nil,
+            height: Int? = nil,
+            codec: String? = nil,
+            container: String? = nil,
+            recorded: Date? = nil,
+            clipCount: Int,
+            clips: [ClipSpan]
+        ) {
+            self.id = id
+            self.paths = paths
+            self.state = state
+            self.reason = reason
+            self.attempts = attempts
+            self.nextAttempt = nextAttempt
+            self.size = size
+            self.duration = duration
+            self.width = width
+            self.height = height
+            self.codec = codec
+            self.container = container
+            self.recorded = recorded
+            self.clipCount = clipCount
+            self.clips = clips
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case id, paths, state, reason, attempts, size, duration, width, height, codec, container, clips
+            case nextAttempt = "next_attempt_at"
+            case recorded = "recorded_at"
+            case clipCount = "clip_count"
+        }
+    }
+
+    /// One place of a media.
+    package struct MediaPath: Codable, Sendable, Equatable {
+        package var root: Int64
+        package var path: Path
+        package var online: Bool
+
+        package init(root: Int64, path: Path, online: Bool) {
+            self.root = root
+            self.path = path
+            self.online = online
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case root, path, online
+            case pathBytes = "path_bytes"
+        }
+
+        package init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            root = try container.decode(Int64.self, forKey: .root)
+            path = try Path(from: container, text: .path, bytes: .pathBytes)
+            online = try container.decode(Bool.self, forKey: .online)
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(root, forKey: .root)
+            try container.encode(path.text, forKey: .path)
+            try container.encodeIfPresent(path.base64, forKey: .pathBytes)
+            try container.encode(online, forKey: .online)
+        }
+    }
+
+    /// A clip as its media lists it.
+    package struct ClipSpan: Codable, Sendable, Equatable {
+        package var id: Int64
+        /// In seconds from the media's beginning.
+        package var start: Double
+        package var end: Double
+        /// The number of the shot that the clip lies in, from 0.
+        package var shot: Int
+
+        package init(id: Int64, start: Double, end: Double, shot: Int) {
+            self.id = id
+            self.start = start
+            self.end = end
+            self.shot = shot
+        }
+    }
+
+    /// The answer to `GET /v1/clips/{id}`.
+    package struct Clip: Codable, Sendable, Equatable {
+        package var id: Int64
+        package var media: MediaReference
+        package var start: Double
+        package var end: Double
+        package var shot: Int
+
+        package init(id: Int64, media: MediaReference, start: Double, end: Double, shot: Int) {
+            self.id = id
+            self.media = media
+            self.start = start
+            self.end = end
+            self.shot = shot
+        }
+    }
+}
+
+extension API.Path {
+    init<Key: CodingKey>(from container: KeyedDecodingContainer<Key>, text: Key, bytes: Key) throws {
+        if let base64 = try container.decodeIfPresent(String.self, forKey: bytes) {
+            guard let data = Data(base64Encoded: base64) else {
+                throw DecodingError.dataCorruptedError(forKey: bytes, in: container, debugDescription: "not base64")
+            }
+            self.init(bytes: Array(data))
+        } else {
+            self.init(try container.decode(String.self, forKey: text))
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package import Foundation
+
+extension API {
+    /// The body of `POST /v1/search`.
+    package struct SearchRequest: Codable, Sendable, Equatable {
+        /// What to look for, in plain words.
+        package var query: String
+        /// At most this many results.
+        package var limit: Int
+        /// Skips this many of the best results.
+        package var offset: Int
+        package var filters: SearchFilters
+
+        package init(query: String, limit: Int = 10, offset: Int = 0, filters: SearchFilters = .init()) {
+            self.query = query
+            self.limit = limit
+            self.offset = offset
+            self.filters = filters
+        }
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case query, limit, offset, filters
+        }
+
+        package init(from decoder: any Decoder) throws {
+            try decoder.refuseUnknownKeys(besides: CodingKeys.self)
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            query = try container.decode(String.self, forKey: .query)
+            limit = try container.decodeIfPresent(Int.self, forKey: .limit) ?? 10
+            offset = try container.decodeIfPresent(Int.self, forKey: .offset) ?? 0
+            filters = try container.decodeIfPresent(SearchFilters.self, forKey: .filters) ?? .init()
+        }
+    }
+
+    /// Which clips may answer; an absent filter lets everything through.
+    package struct SearchFilters: Codable, Sendable, Equatable {
+        /// The id of a root.
+        package var root: Int64?
+        /// An absolute path or the beginning of one: `/home/me/videos/2025/`.
+        package var pathPrefix: String?
+        /// A shell pattern over the whole absolute path: `*/holiday*/*.mp4`.
+        package var pathGlob: String?
+        /// Recorded at this time or later.
+        package var recordedAfter: Date?
+        /// Recorded before this time.
+        package var recordedBefore: Date?
+        /// The media lasts at least this many seconds.
+        package var minDuration: Double?
+        /// The media lasts at most this many seconds.
+        package var maxDuration: Double?
+
+        package init(
+            root: Int64? = nil,
+            pathPrefix: String? = nil,
+            pathGlob: String? = nil,
+            recordedAfter: Date? = nil,
+            recordedBefore: Date? = nil,
+            minDuration: Double? = nil,
+            maxDuration: Double? = nil
+        ) {
+            self.root = root
+            self.pathPrefix = pathPrefix
+            self.pathGlob = pathGlob
+            self.recordedAfter = recordedAfter
+            self.recordedBefore = recordedBefore
+            self.minDuration = minDuration
+            self.maxDuration = maxDuration
+        }
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case root
+            case pathPrefix = "path_prefix"
+            case pathGlob = "path_glob"
+            case recordedAfter = "recorded_after"
+            case recordedBefore = "recorded_before"
+            case minDuration = "min_duration"
+            case maxDuration = "max_duration"
+        }
+
+        package init(from decoder: any Decoder) throws {
+            try decoder.refuseUnknownKeys(besides: CodingKeys.self)
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            root = try container.decodeIfPresent(Int64.self, forKey: .root)
+            pathPrefix = try container.decodeIfPresent(String.self, forKey: .pathPrefix)
+            pathGlob = try container.decodeIfPresent(String.self, forKey: .pathGlob)
+            recordedAfter = try container.decodeIfPresent(Date.self, forKey: .recordedAfter)
+            recordedBefore = try container.decodeIfPresent(Date.self, forKey: .recordedBefore)
+            minDuration = try container.decodeIfPresent(Double.self, forKey: .minDuration)
+            maxDuration = try container.decodeIfPresent(Double.self, forKey: .maxDuration)
+        }
+    }
+
+    /// The answer to `POST /v1/search`, and what `saccade search --json` prints.
+    package struct SearchResponse: Codable, Sendable, Equatable {
+        package var query: String
+        /// Best first.
+        package var results: [SearchResult]
+        /// How far the search went: `fast` is the order of the dual encoder.
+        package var stage: SearchStage
+        /// The generation that answered.
+        package var generation: String
+        /// How many clips were in it when it answered.
+        package var clips: Int
+        package var timings: SearchTimings
+
+        package init(
+            query: String,
+            results: [SearchResult],
+            stage: SearchStage = .fast,
+            generation: String,
+            clips: Int,
+            timings: SearchTimings
+        ) {
+            self.query = query
+            self.results = results
+            self.stage = stage
+            self.generation = generation
+            self.clips = clips
+            self.timings = timings
+        }
+    }
+
+    package enum SearchStage: String, Codable, Sendable {
+        case fast, partial, slow
+    }
+
+    /// One clip that was found.
+    package struct SearchResult: Codable, Sendable, Equatable {
+        /// The clip's id, for `/v1/clips/{id}`.
+        package var clip: Int64
+        package var media: MediaReference
+        /// Where the clip starts and ends in its media, in seconds.
+        package var start: Double
+        package var end: Double
+        /// The cosine of query and clip: −1 to 1, more is better.
+        package var score: Double
+
+        package init(clip: Int64, media: MediaReference, start: Double, end: Double, score: Double) {
+            self.clip = clip
+            self.media = media
+            self.start = start
+            self.end = end
+            self.score = score
+        }
+    }
+
+    /// How long each stage took, in milliseconds.
+    package struct SearchTimings: Codable, Sendable, Equatable {
+        /// Query text to vector.
+        package var embed: Double
+        /// The scan of the index.
+        package var scan: Double
+        /// Paths and times from the catalog.
+        package var lookup: Double
+        /// From the request's arrival to the answer, waits included.
+        package var total: Double
+
+        package init(embed: Double, scan: Double, lookup: Double, total: Double) {
+            self.embed = embed
+            self.scan = scan
+            self.lookup = lookup
+            self.total = total
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case embed = "embed_ms"
+            case scan = "scan_ms"
+            case lookup = "lookup_ms"
+            case total = "total_ms"
+        }
+    }
+}

@@ -1,0 +1,243 @@
+package import Foundation
+
+extension API {
+    /// The answer to `GET /v1/status`.
+    package struct Status: Codable, Sendable, Equatable {
+        package var version: String
+        package var pid: Int32
+        package var started: Date
+        /// The directory of the databases.
+        package var stateDirectory: String
+        package var model: Model
+        package var engine: Engine
+        package var watcher: Watcher
+        package var roots: [Root]
+        package var media: MediaCounts
+        package var queue: Queue
+        package var rates: Rates
+        package var index: Index
+        /// The newest failures, at most `Status.maximumFailures`.
+        package var failures: [Failure]
+
+        package static let maximumFailures = 50
+
+        package init(
+            version: String,
+            pid: Int32,
+            started: Date,
+            stateDirectory: String,
+            model: Model,
+            engine: Engine,
+            watcher: Watcher,
+            roots: [Root],
+            media: MediaCounts,
+            queue: Queue,
+            rates: Rates,
+            index: Index,
+            failures: [Failure]
+        ) {
+            self.version = version
+            self.pid = pid
+            self.started = started
+            self.stateDirectory = stateDirectory
+            self.model = model
+            self.engine = engine
+            self.watcher = watcher
+            self.roots = roots
+            self.media = media
+            self.queue = queue
+            self.rates = rates
+            self.index = index
+            self.failures = failures
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case version, pid, model, engine, watcher, roots, media, queue, rates, index, failures
+            case started = "started_at"
+            case stateDirectory = "state_directory"
+        }
+    }
+}
+
+extension API.Status {
+    /// The model that answers.
+    package struct Model: Codable, Sendable, Equatable {
+        package var name: String
+        /// The digest of its files: another digest, another index.
+        package var generation: String
+        package var dimensions: Int
+
+        package init(name: String, generation: String, dimensions: Int) {
+            self.name = name
+            self.generation = generation
+            self.dimensions = dimensions
+        }
+    }
+
+    /// What the numbers run on.
+    package struct Engine: Codable, Sendable, Equatable {
+        /// OpenBLAS' name of the kernels in use, such as `SkylakeX`.
+        package var blasCore: String
+        /// The level of our own kernels: `scalar`, `avx2`, `avx512` or `neon`.
+        package var simd: String
+        package var threads: Int
+
+        package init(blasCore: String, simd: String, threads: Int) {
+            self.blasCore = blasCore
+            self.simd = simd
+            self.threads = threads
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case simd, threads
+            case blasCore = "blas_core"
+        }
+    }
+
+    package enum WatcherState: String, Codable, Sendable {
+        /// Not begun yet.
+        case starting
+        /// A rescan is running.
+        case scanning
+        /// Waiting for changes.
+        case watching
+        /// The kernel's limit of watches is reached: some directories are only seen by rescans.
+        case limited
+        case stopped
+    }
+
+    package struct Watcher: Codable, Sendable, Equatable {
+        package var state: WatcherState
+        /// Directories that are watched.
+        package var directories: Int
+        /// What a person should do, when something is not as it should be.
+        package var advice: String?
+        package var lastScan: Date?
+
+        package init(state: WatcherState, directories: Int, advice: String? = nil, lastScan: Date? = nil) {
+            self.state = state
+            self.directories = directories
+            self.advice = advice
+            self.lastScan = lastScan
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case state, directories, advice
+            case lastScan = "last_scan_at"
+        }
+    }
+
+    /// How many media are in each state.
+    package struct MediaCounts: Codable, Sendable, Equatable {
+        package var total: Int
+        package var pending: Int
+        package var indexing: Int
+        package var indexed: Int
+        package var failed: Int
+
+        package init(total: Int, pending: Int, indexing: Int, indexed: Int, failed: Int) {
+            self.total = total
+            self.pending = pending
+            self.indexing = indexing
+            self.indexed = indexed
+            self.failed = failed
+        }
+    }
+
+    package struct Queue: Codable, Sendable, Equatable {
+        /// Media that wait for their turn.
+        package var waiting: Int
+        /// Failed media that will be tried again.
+        package var retrying: Int
+        /// What is being worked on now.
+        package var current: [Work]
+
+        package init(waiting: Int, retrying: Int, current: [Work]) {
+            self.waiting = waiting
+            self.retrying = retrying
+            self.current = current
+        }
+    }
+
+    /// One media in work.
+    package struct Work: Codable, Sendable, Equatable {
+        package var media: Int64
+        package var path: String
+        /// How far decoding has come, in seconds.
+        package var position: Double
+        /// In seconds; nil when the container doesn't say.
+        package var duration: Double?
+
+        package init(media: Int64, path: String, position: Double, duration: Double?) {
+            self.media = media
+            self.path = path
+            self.position = position
+            self.duration = duration
+        }
+    }
+
+    /// Over the last minute of work.
+    package struct Rates: Codable, Sendable, Equatable {
+        /// Seconds of video a second.
+        package var video: Double
+        package var clips: Double
+        package var frames: Double
+        /// Until the queue is empty at this rate, in seconds; nil when it is empty or the rate isn't known.
+        package var remaining: Double?
+
+        package init(video: Double, clips: Double, frames: Double, remaining: Double? = nil) {
+            self.video = video
+            self.clips = clips
+            self.frames = frames
+            self.remaining = remaining
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case video = "video_seconds_per_second"
+            case clips = "clips_per_second"
+            case frames = "frames_per_second"
+            case remaining = "remaining_seconds"
+        }
+    }
+
+    package struct Index: Codable, Sendable, Equatable {
+        package var clips: Int
+        /// Of the vectors in memory.
+        package var memoryBytes: Int
+        /// Of the databases.
+        package var diskBytes: Int64
+
+        package init(clips: Int, memoryBytes: Int, diskBytes: Int64) {
+            self.clips = clips
+            self.memoryBytes = memoryBytes
+            self.diskBytes = diskBytes
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case clips
+            case memoryBytes = "memory_bytes"
+            case diskBytes = "disk_bytes"
+        }
+    }
+
+    package struct Failure: Codable, Sendable, Equatable {
+        package var media: Int64
+        package var path: String
+        package var reason: String
+        package var attempts: Int
+        package var nextAttempt: Date?
+
+        package init(media: Int64, path: String, reason: String, attempts: Int, nextAttempt: Date?) {
+            self.media = media
+            self.path = path
+            self.reason = reason
+            self.attempts = attempts
+            self.nextAttempt = nextAttempt
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case media, path, reason, attempts
+            case nextAttempt = "next_attempt_at"
+        }
+    }
+}
