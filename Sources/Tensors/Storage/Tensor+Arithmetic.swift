@@ -1,0 +1,51 @@
+extension Tensor {
+    /// Adds another tensor with as many elements, in place when the memory is not shared.
+    package mutating func add(_ other: Tensor, scaledBy factor: Scalar = 1) {
+        precondition(count == other.count, "shapes \(shape) and \(other.shape) can't be added in place")
+        withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            parallelFor(buffer.count, grain: elementwiseGrain) { range in
+                Scalar.accumulate(
+                    other.pointer + range.lowerBound, scaledBy: factor, into: base + range.lowerBound,
+                    count: range.count)
+            }
+        }
+    }
+
+    /// A tensor of the same shape, computed range by range of elements.
+    func mapped(
+        grain: Int = elementwiseGrain,
+        _ body: (UnsafePointer<Scalar>, UnsafeMutablePointer<Scalar>, _ range: Range<Int>) -> Void
+    ) -> Tensor {
+        Tensor(uninitialized: shape) { out in
+            parallelFor(count, grain: grain) { range in
+                body(pointer + range.lowerBound, out + range.lowerBound, range)
+            }
+        }
+    }
+
+    /// factor · self.
+    package func scaled(by factor: Scalar) -> Tensor {
+        mapped { x, y, range in Scalar.scale(x, by: factor, into: y, count: range.count) }
+    }
+
+    /// The elements of a tensor of another precision, rounded.
+    package init<Other: TensorScalar>(converting other: Tensor<Other>) {
+        self.init(other.scalars.map { Scalar($0) }, shape: other.shape)
+    }
+
+    /// Σ_r over the leading axes, leaving the last `count` elements: [rows · count] → [count].
+    func sumOfRows(of count: Int) -> Tensor {
+        let rows = count == 0 ? 0 : self.count / count
+        var result = Tensor(zeros: [count])
+        result.withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            parallelFor(count, grain: max(16, elementwiseGrain / max(1, rows))) { range in
+                Scalar.accumulateRows(
+                    pointer + range.lowerBound, rows: rows, stride: count, into: base + range.lowerBound,
+                    count: range.count)
+            }
+        }
+        return result
+    }
+}
