@@ -3,6 +3,7 @@
 
 // Umbrella header: one header for each family of kernels, each with its scalar reference beside the fast versions.
 #include "saccade_half.h"
+#include "saccade_scan.h"
 #include "saccade_simd.h"
 #include "saccade_threads.h"
 

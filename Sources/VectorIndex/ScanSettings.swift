@@ -1,0 +1,45 @@
+import CKernels
+import Glibc
+
+/// What every part of one index agrees on.
+struct ScanSettings: Sendable {
+    let dimensions: Int
+    let workers: Int
+    let level: saccade_simd_level
+
+    /// Groups of eight elements that a stored vector has, see `saccade_scan.h`.
+    var groups: Int { (dimensions + 7) / 8 }
+
+    var paddedDimensions: Int { groups * 8 }
+
+    static let defaultWorkers: Int = {
+        if let text = getenv("SACCADE_THREADS"), let wanted = Int(String(cString: text)), wanted > 0 {
+            return min(wanted, 256)
+        }
+        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }()
+
+    /// Far above any embedding, and far enough below Float's limits that no sum overflows.
+    private static let greatestNorm: Float = 1e9
+
+    func check(_ vector: [Float]) throws(VectorIndexError) {
+        guard vector.count == dimensions else { throw .wrongDimensions(expected: dimensions, found: vector.count) }
+        var square: Double = 0
+        for (position, element) in vector.enumerated() {
+            guard element.isFinite else { throw .notFinite(position: position) }
+            square += Double(element) * Double(element)
+        }
+        guard square <= Double(Self.greatestNorm) * Double(Self.greatestNorm) else {
+            throw .tooLong(norm: Float(square.squareRoot()))
+        }
+    }
+
+    /// `vector` rotated and padded with zeros to `paddedDimensions`.
+    func prepared(_ vector: [Float]) -> [Float] {
+        var rotated = vector
+        rotated.reserveCapacity(paddedDimensions)
+        rotated.withUnsafeMutableBufferPointer { saccade_scan_rotate($0.baseAddress, $0.count) }
+        rotated.append(contentsOf: repeatElement(0, count: paddedDimensions - dimensions))
+        return rotated
+    }
+}

@@ -1,0 +1,132 @@
+package import CKernels
+import Synchronization
+
+/// A clip to put into the index.
+package struct ClipVector: Sendable {
+    package var clip: Int64
+    package var media: Int64
+    /// `[dimensions]`, of unit length where scores are to be cosines.
+    package var embedding: [Float]
+
+    package init(clip: Int64, media: Int64, embedding: [Float]) {
+        self.clip = clip
+        self.media = media
+        self.embedding = embedding
+    }
+}
+
+/// A clip that a search found.
+package struct VectorMatch: Sendable, Equatable {
+    package var clip: Int64
+    package var media: Int64
+    /// The dot product of the query and the clip's embedding, within about 1e-4 of their norms' product.
+    package var score: Float
+
+    package init(clip: Int64, media: Int64, score: Float) {
+        self.clip = clip
+        self.media = media
+        self.score = score
+    }
+
+    /// Higher scores come first; equal scores by ascending clip, so that pages don't overlap.
+    package static func ranksBefore(_ first: VectorMatch, _ second: VectorMatch) -> Bool {
+        first.score != second.score ? first.score > second.score : first.clip < second.clip
+    }
+}
+
+/// The embeddings of one generation in memory, searched by an exhaustive scan.
+///
+/// A clip takes 1.5 bytes a dimension and 24 bytes: see `saccade_scan.h` for how. Queries read an immutable snapshot, so they neither wait
+/// for insertions nor see half of one; insertions wait for each other.
+package final class VectorIndex: Sendable {
+    package let dimensions: Int
+    private let settings: ScanSettings
+    private let current: Mutex<VectorIndexSnapshot>
+    /// Held while a writer prepares the next snapshot; `current` is held only while it is exchanged.
+    private let writing = Mutex(())
+
+    /// - Parameters:
+    ///   - dimensions: length of every embedding, 1 to 4,096.
+    ///   - workers: threads that one search may use; the processor's count when nil.
+    ///   - level: the instructions to use, for tests.
+    package init(
+        dimensions: Int, workers: Int? = nil, level: saccade_simd_level = saccade_simd_detected()
+    ) throws(VectorIndexError) {
+        guard (1...4_096).contains(dimensions) else { throw .unusableDimensions(dimensions) }
+        self.dimensions = dimensions
+        settings = ScanSettings(dimensions: dimensions, workers: workers ?? ScanSettings.defaultWorkers, level: level)
+        current = Mutex(VectorIndexSnapshot(shelves: [], settings: settings))
+    }
+
+    /// The number of clips.
+    package var count: Int { snapshot().count }
+
+    /// What the stored vectors take, in bytes.
+    package var byteCount: Int { snapshot().byteCount }
+
+    /// The state of this moment; it stays as it is while the index changes. O(1).
+    package func snapshot() -> VectorIndexSnapshot {
+        current.withLock { $0 }
+    }
+
+    /// Puts clips into the index; a clip that is there already is replaced. All become visible at once, or none when one is refused.
+    ///
+    /// One call copies up to `Segment.capacity` stored clips, so bulk loading wants batches of hundreds.
+    package func insert(_ clips: [ClipVector]) throws(VectorIndexError) {
+        guard !clips.isEmpty else { return }
+        for clip in clips {
+            try settings.check(clip.embedding)
+        }
+        let latest = Self.withoutRepetitions(clips)
+        let prepared = latest.map { settings.prepared($0.embedding) }
+        change { snapshot in
+            let kept = snapshot.removing(clips: Set(latest.lazy.map(\.clip)))
+            return kept.appending(zip(latest, prepared).map { .new($0, rotated: $1) })
+        }
+    }
+
+    /// Takes clips out. Returns how many were there.
+    @discardableResult
+    package func remove(clips: Set<Int64>) -> Int {
+        change { $0.removing(clips: clips).compacted() }
+    }
+
+    /// Takes every clip of some media out. Returns how many there were.
+    @discardableResult
+    package func remove(media: Set<Int64>) -> Int {
+        change { $0.removing(media: media).compacted() }
+    }
+
+    /// Takes everything out.
+    package func removeAll() {
+        change { _ in VectorIndexSnapshot(shelves: [], settings: settings) }
+    }
+
+    /// The best clips by dot product with `query`: see ``VectorIndexSnapshot/search(_:limit:within:)``.
+    package func search(
+        _ query: [Float], limit: Int, within media: MediaSelection? = nil
+    ) throws(VectorIndexError) -> [VectorMatch] {
+        try snapshot().search(query, limit: limit, within: media)
+    }
+
+    /// Returns how many clips fewer there are.
+    @discardableResult
+    private func change(_ next: (VectorIndexSnapshot) -> VectorIndexSnapshot) -> Int {
+        writing.withLock { _ in
+            let before = snapshot()
+            let after = next(before)
+            current.withLock { $0 = after }
+            return before.count - after.count
+        }
+    }
+
+    /// The last of each clip.
+    private static func withoutRepetitions(_ clips: [ClipVector]) -> [ClipVector] {
+        var places: [Int64: Int] = [:]
+        for (place, clip) in clips.enumerated() {
+            places[clip.clip] = place
+        }
+        guard places.count < clips.count else { return clips }
+        return places.values.sorted().map { clips[$0] }
+    }
+}
