@@ -47,7 +47,7 @@ extension ConfigurationKey {
         ) { $0.state = $1 },
         path(
             "socket", "The query socket.",
-            default: "$RUNTIME_DIRECTORY/saccade.sock, else $XDG_RUNTIME_DIR/saccade.sock, else saccade.sock in `state`"
+            default: "saccade.sock in `state` when that is set, else in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or `state`"
         ) { $0.socket = $1 },
         paths("roots", "Directories to watch, besides those added with `saccade watch add`.", default: "none") {
             $0.roots = $1

@@ -61,7 +61,10 @@ extension Configuration {
             try configuration.set(setting, scope: scope)
         }
         if configuration.socket.isEmpty {
-            configuration.socket = places.socket(state: configuration.state)
+            // Another state directory is another daemon, which must not meet the first at its socket.
+            configuration.socket =
+                configuration.state == places.state
+                ? places.socket(state: configuration.state) : configuration.state.appending("saccade.sock")
         }
         if configuration.http.tcpPort != nil, configuration.http.tokenFile == nil {
             throw ConfigurationError(

@@ -1,0 +1,57 @@
+# Saccade: build, run, test, install. `make help` lists the targets.
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+SWIFT ?= swift
+# One optimised build serves `run`, `test` and `install`: the numeric tests need it, and nothing is compiled twice.
+CONFIGURATION ?= release
+
+# The folder that `make run` watches, and where it keeps its databases.
+DIR ?= watch-folders
+STATE ?= .saccade
+
+BIN = $(shell $(SWIFT) build -c $(CONFIGURATION) --show-bin-path)
+MODEL = models/saccade-small
+
+.PHONY: help run test build bench format lint install clean packages
+
+help:
+	@echo 'make run              watch watch-folders/ (filled with a small demo when empty) and ask two questions'
+	@echo 'make run DIR=PATH     the same with a folder of your own; QUERY="…" asks your question'
+	@echo 'make build            the two programs, optimised'
+	@echo 'make test             every test'
+	@echo 'make bench            the benchmarks, beside their peers'
+	@echo 'make install          into DESTDIR and PREFIX ($(PREFIX))'
+	@echo 'make lint | format    check or apply the source format'
+	@echo 'make clean            remove what was built; state and footage stay'
+
+packages:
+	@packaging/packages.sh
+
+build: packages
+	$(SWIFT) build -c $(CONFIGURATION) --product saccade
+	$(SWIFT) build -c $(CONFIGURATION) --product saccade-decode
+
+run: build
+	@SACCADE_BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"
+
+# Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made.
+test: packages
+	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports
+
+bench: packages
+	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
+	"$(BIN)/saccade-benchmarks" $(BENCH)
+
+format:
+	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks
+
+install: build
+	BIN="$(BIN)" MODEL="$(MODEL)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh
+
+clean:
+	$(SWIFT) package clean

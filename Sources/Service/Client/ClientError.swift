@@ -1,0 +1,25 @@
+/// A request to the daemon that got no good answer; the message says what to do.
+package struct ClientError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// Nobody listens at the socket.
+        case unavailable
+        /// The socket is there, but this user may not open it.
+        case notPermitted
+        /// The daemon answered with an error of its own.
+        case refused(APIError.Code)
+        /// The connection broke, or took too long.
+        case interrupted
+        /// What came back is not what the daemon's API says.
+        case malformed
+    }
+
+    package var code: Code
+    package var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes sure that what the build needs is there: Swift, and the Debian packages named below.
+# Installs only what is missing, and only on systems with apt.
+set -euo pipefail
+
+if ! swift --version >/dev/null 2>&1; then
+    cat >&2 <<'TEXT'
+Saccade is written in Swift, and there is no `swift` on the PATH.
+Install Swift 6.2 or newer from https://www.swift.org/install/linux/ (the Debian 12 toolchain), then run make again.
+TEXT
+    exit 69
+fi
+
+needed=(
+    build-essential pkg-config ffmpeg
+    libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
+    libopenblas-dev libsqlite3-dev
+    python3 python3-pip
+)
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "This isn't a Debian system; the build expects these packages under their names here: ${needed[*]}" >&2
+    exit 0
+fi
+
+missing=()
+for package in "${needed[@]}"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+echo "Installing: ${missing[*]}"
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+    if ! command -v sudo >/dev/null; then
+        echo "These packages are missing and need root to install. Run as root: apt-get install ${missing[*]}" >&2
+        exit 77
+    fi
+    as_root=(sudo)
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+install() { "${as_root[@]}" apt-get install --yes --quiet --no-install-recommends "${missing[@]}"; }
+# The package lists of a fresh system are empty or old; they are only fetched when the first try needs them.
+if ! install >/dev/null 2>&1; then
+    "${as_root[@]}" apt-get update --quiet
+    if ! install; then
+        echo "apt could not install ${missing[*]}. Install them by hand, then run make again." >&2
+        exit 69
+    fi
+fi
