@@ -1,0 +1,186 @@
+import CFFmpeg
+import DecodeProtocol
+
+/// An open container and its video stream.
+///
+/// Only containers of `allowedFormats` are read: playlists and everything that names other files is refused.
+@safe
+final class MediaFile {
+    private let reader: FileReader
+    private(set) var format: UnsafeMutablePointer<AVFormatContext>
+    let stream: UnsafeMutablePointer<AVStream>
+    /// A single picture, whose size isn't known before it is decoded.
+    let isStill: Bool
+    /// Subtracted from timestamps, in seconds: media begin at 0.
+    let origin: Double
+
+    /// The demuxers that may be used. Left out on purpose: all playlists and manifests (hls, dash, concat, …), devices,
+    /// text and subtitle formats, and formats that load code or other files.
+    static let allowedFormats = [
+        "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "gif", "apng", "ivf", "h264",
+        "hevc", "m4v", "mjpeg", "obu", "av1", "dv", "mxf", "nut", "rm", "wtv", "yuv4mpegpipe", "vc1", "dirac",
+        "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe", "j2k_pipe", "jpegxl_pipe", "jpegls_pipe",
+        "pgm_pipe", "pgmyuv_pipe", "ppm_pipe", "pbm_pipe", "pam_pipe", "qoi_pipe", "gif_pipe", "psd_pipe", "dpx_pipe",
+        "exr_pipe", "sgi_pipe", "sunrast_pipe", "pcx_pipe",
+    ]
+
+    /// Opens a media and finds its video stream.
+    /// - Throws: `DecodeFailure`.
+    init(_ source: MediaSource, limits: WorkerLimits, log: FFmpegLog, onRead: @escaping () -> Void)
+        throws(DecodeFailure)
+    {
+        reader = try FileReader(source)
+        reader.onRead = onRead
+        guard var context = unsafe avformat_alloc_context() else { throw .memory }
+        unsafe context.pointee.pb = unsafe reader.context
+        unsafe context.pointee.flags |= AVFMT_FLAG_CUSTOM_IO
+        unsafe context.pointee.max_streams = 128
+        unsafe context.pointee.io_open = { _, _, _, _, _ in saccade_error_denied }
+        var options: OpaquePointer?
+        unsafe av_dict_set(&options, "format_whitelist", Self.allowedFormats.joined(separator: ","), 0)
+        defer { unsafe av_dict_free(&options) }
+        var opening: UnsafeMutablePointer<AVFormatContext>? = unsafe context
+        // Without a name the content alone decides: a name can make FFmpeg read "a%d.jpg" as a numbered sequence.
+        let opened = unsafe avformat_open_input(&opening, "", nil, &options)
+        guard opened >= 0, let open = unsafe opening else {
+            throw Self.failure(opened, reader: reader, log: log, doing: "recognise")
+        }
+        unsafe context = unsafe open
+        let name = unsafe String(cString: context.pointee.iformat.pointee.name)
+        isStill = name.hasSuffix("_pipe")
+        do throws(DecodeFailure) {
+            if !isStill { try unsafe Self.findStreams(context, limits: limits, reader: reader, log: log) }
+            unsafe stream = try unsafe Self.videoStream(context)
+        } catch {
+            unsafe avformat_close_input(&opening)
+            throw error
+        }
+        unsafe format = unsafe context
+        for index in unsafe 0..<Int(context.pointee.nb_streams) {
+            guard let other = unsafe context.pointee.streams[index] else { continue }
+            unsafe other.pointee.discard = unsafe other == stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL
+        }
+        if isStill {
+            origin = 0
+        } else if unsafe context.pointee.start_time != saccade_no_timestamp {
+            origin = unsafe Double(context.pointee.start_time) / Double(AV_TIME_BASE)
+        } else if unsafe stream.pointee.start_time != saccade_no_timestamp {
+            origin = unsafe Double(stream.pointee.start_time) * stream.pointee.time_base.seconds
+        } else {
+            origin = 0
+        }
+    }
+
+    deinit {
+        var closing: UnsafeMutablePointer<AVFormatContext>? = unsafe format
+        unsafe avformat_close_input(&closing)
+    }
+
+    /// Seconds from the beginning of the media; nil for no timestamp.
+    func seconds(_ timestamp: Int64) -> Double? {
+        guard timestamp != saccade_no_timestamp else { return nil }
+        return unsafe Double(timestamp) * stream.pointee.time_base.seconds - origin
+    }
+
+    /// The timestamp of a time in seconds from the beginning of the media.
+    func timestamp(_ seconds: Double) -> Int64 {
+        let unit = unsafe stream.pointee.time_base.seconds
+        return Int64(((seconds + origin) / (unit > 0 ? unit : 1)).clamped(to: -9e15...9e15))
+    }
+
+    /// The next packet of the video stream.
+    /// - Returns: false at the end, also when the rest of the file can't be parsed.
+    /// - Throws: `DecodeFailure` when the device failed, or for lack of memory.
+    func read(into packet: UnsafeMutablePointer<AVPacket>) throws(DecodeFailure) -> Bool {
+        while true {
+            let status = unsafe av_read_frame(format, packet)
+            if status >= 0 {
+                if unsafe packet.pointee.stream_index == stream.pointee.index { return true }
+                unsafe av_packet_unref(packet)
+                continue
+            }
+            if status == saccade_error_no_memory { throw .memory }
+            if reader.errorNumber != 0 { throw Self.readError(reader.errorNumber) }
+            return false
+        }
+    }
+
+    /// Why nothing could be decoded, if the device is to blame.
+    var deviceFailure: DecodeFailure? {
+        reader.errorNumber == 0 ? nil : Self.readError(reader.errorNumber)
+    }
+
+    private static func findStreams(
+        _ context: UnsafeMutablePointer<AVFormatContext>, limits: WorkerLimits, reader: FileReader, log: FFmpegLog
+    ) throws(DecodeFailure) {
+        let count = unsafe Int(context.pointee.nb_streams)
+        var options: [OpaquePointer?] = unsafe (0..<count).map { _ in
+            var dictionary: OpaquePointer?
+            unsafe av_dict_set_int(&dictionary, "max_pixels", Int64(limits.pixels), 0)
+            return unsafe dictionary
+        }
+        defer { for index in unsafe options.indices { unsafe av_dict_free(&options[index]) } }
+        for index in 0..<count {
+            guard let stream = unsafe context.pointee.streams[index] else { continue }
+            if unsafe stream.pointee.codecpar.pointee.codec_type != AVMEDIA_TYPE_VIDEO {
+                unsafe stream.pointee.discard = AVDISCARD_ALL
+            }
+        }
+        let found = unsafe avformat_find_stream_info(context, &options)
+        guard found >= 0 else { throw failure(found, reader: reader, log: log, doing: "find the streams of") }
+    }
+
+    private static func videoStream(
+        _ context: UnsafeMutablePointer<AVFormatContext>
+    ) throws(DecodeFailure) -> UnsafeMutablePointer<AVStream> {
+        let streams = unsafe (0..<Int(context.pointee.nb_streams)).compactMap { unsafe context.pointee.streams[$0] }
+        let videos = unsafe streams.filter {
+            unsafe $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
+                && $0.pointee.disposition & AV_DISPOSITION_ATTACHED_PIC == 0
+        }
+        let best = unsafe av_find_best_stream(context, AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
+        guard let stream = unsafe videos.first(where: { unsafe $0.pointee.index == best }) ?? videos.first else {
+            let message =
+                unsafe streams.isEmpty ? "The file holds no streams." : "The file holds no video, only sound or text."
+            throw DecodeFailure(code: .noVideo, isRetryable: false, message: message)
+        }
+        return unsafe stream
+    }
+
+    private static func readError(_ number: Int32) -> DecodeFailure {
+        DecodeFailure(
+            code: .readError, isRetryable: true,
+            message: unsafe "Reading the file failed: \(String(cString: strerror(number))).")
+    }
+
+    private static func failure(_ status: Int32, reader: FileReader, log: FFmpegLog, doing: String) -> DecodeFailure {
+        if status == saccade_error_no_memory { return .memory }
+        if reader.errorNumber != 0 { return readError(reader.errorNumber) }
+        if let kind = log.refusedFormat {
+            return DecodeFailure(
+                code: .notMedia, isRetryable: false,
+                message: "It is a file of the kind \"\(kind)\", which is not a video or picture that can be indexed.")
+        }
+        return DecodeFailure(
+            code: .notMedia, isRetryable: false,
+            message: log.explain("FFmpeg can't \(doing) this file: \(describe(status))."))
+    }
+}
+
+/// FFmpeg's words for one of its error numbers.
+func describe(_ status: Int32) -> String {
+    var text = [CChar](repeating: 0, count: 128)
+    unsafe av_strerror(status, &text, text.count)
+    return unsafe text.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }
+}
+
+extension AVRational {
+    /// The value of a fraction in seconds or a second; 0 when it has no value.
+    var seconds: Double { den == 0 ? 0 : Double(num) / Double(den) }
+}
+
+extension Double {
+    func clamped(to range: ClosedRange<Double>) -> Double {
+        Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
+    }
+}
