@@ -2,7 +2,9 @@ import CKernels
 import Testing
 
 @Suite struct HalfPrecisionTests {
-    static let levels = [SACCADE_SIMD_SCALAR, SACCADE_SIMD_AVX2].filter { $0.rawValue <= saccade_simd_supported().rawValue }
+    static let levels = [SACCADE_SIMD_SCALAR, SACCADE_SIMD_AVX2].filter {
+        $0.rawValue <= saccade_simd_supported().rawValue
+    }
 
     @Test(arguments: levels)
     func `Every half survives the way to float and back`(level: saccade_simd_level) {

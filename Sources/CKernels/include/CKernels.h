@@ -5,6 +5,7 @@
 #include "saccade_half.h"
 #include "saccade_scan.h"
 #include "saccade_simd.h"
+#include "saccade_tensor_kernels.h"
 #include "saccade_threads.h"
 
 #endif

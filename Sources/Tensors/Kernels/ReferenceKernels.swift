@@ -199,43 +199,50 @@ extension TensorScalar {
 
     package static func attend(_ head: AttentionHead<Self>) {
         let scale = 1 / Self(head.depth).squareRoot()
+        let lanes = AttentionHead<Self>.lanes(for: head.queries)
+        head.probabilities.update(repeating: 0, count: head.keys * lanes)
         for i in 0..<head.queries {
-            let probabilities = head.probabilities + i * head.keys
             let output = head.output + i * head.outputStride
             let visible = head.visible(i)
-            for j in 0..<head.keys { probabilities[j] = 0 }
             for c in 0..<head.depth { output[c] = 0 }
             guard !visible.isEmpty else { continue }
             for j in visible {
-                probabilities[j] =
+                head.scratch[j] =
                     scale
                     * dot(head.query + i * head.queryStride, head.key + j * head.keyStride, count: head.depth)
             }
-            softmax(
-                probabilities + visible.lowerBound, probabilities + visible.lowerBound, rows: 1, count: visible.count)
+            let row = head.scratch + visible.lowerBound
+            softmax(row, row, rows: 1, count: visible.count)
             for j in visible {
+                head.probabilities[j * lanes + i] = head.scratch[j]
                 accumulate(
-                    head.value + j * head.valueStride, scaledBy: probabilities[j], into: output, count: head.depth)
+                    head.value + j * head.valueStride, scaledBy: head.scratch[j], into: output, count: head.depth)
             }
         }
     }
 
     package static func attendGradient(_ head: AttentionHead<Self>, _ gradient: AttentionHeadGradient<Self>) {
         let scale = 1 / Self(head.depth).squareRoot()
+        let lanes = AttentionHead<Self>.lanes(for: head.queries)
         let depth = head.depth
+        if !gradient.adding {
+            for j in 0..<head.keys {
+                (gradient.dkey + j * head.keyStride).update(repeating: 0, count: depth)
+                (gradient.dvalue + j * head.valueStride).update(repeating: 0, count: depth)
+            }
+        }
         for i in 0..<head.queries {
-            let probabilities = head.probabilities + i * head.keys
             let doutput = gradient.doutput + i * head.outputStride
+            let dquery = gradient.dquery + i * head.queryStride
+            dquery.update(repeating: 0, count: depth)
             // Σ_j p_j · dp_j = doutput · output.
             let projection = dot(doutput, head.output + i * head.outputStride, count: depth)
             for j in head.visible(i) {
+                let p = head.probabilities[j * lanes + i]
                 let dp = dot(doutput, head.value + j * head.valueStride, count: depth)
-                let ds = probabilities[j] * (dp - projection) * scale
-                accumulate(
-                    doutput, scaledBy: probabilities[j], into: gradient.dvalue + j * head.valueStride, count: depth)
-                accumulate(
-                    head.key + j * head.keyStride, scaledBy: ds, into: gradient.dquery + i * head.queryStride,
-                    count: depth)
+                let ds = p * (dp - projection) * scale
+                accumulate(doutput, scaledBy: p, into: gradient.dvalue + j * head.valueStride, count: depth)
+                accumulate(head.key + j * head.keyStride, scaledBy: ds, into: dquery, count: depth)
                 accumulate(
                     head.query + i * head.queryStride, scaledBy: ds, into: gradient.dkey + j * head.keyStride,
                     count: depth)

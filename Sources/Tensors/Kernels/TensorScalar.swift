@@ -1,3 +1,5 @@
+import CKernels
+
 /// A number that tensors are made of: `Float` for work, `Double` as the reference that gradients are checked with.
 ///
 /// The requirements are the kernels of the operations. Each has a plain loop as its default, which `Double` uses; `Float`
@@ -73,7 +75,7 @@ package protocol TensorScalar: BinaryFloatingPoint, Sendable where Self.RawSigni
     /// Attention of one head of one item: probabilities and output. See `AttentionHead`.
     static func attend(_ head: AttentionHead<Self>)
 
-    /// Gradients of `attend`, added to dquery, dkey and dvalue.
+    /// Gradients of `attend` with respect to query, key and value.
     static func attendGradient(_ head: AttentionHead<Self>, _ gradient: AttentionHeadGradient<Self>)
 
     /// AdamW on a range of elements, in place. See `AdamWStep`.
@@ -136,7 +138,8 @@ package struct DropoutPass<Scalar: TensorScalar> {
 
 /// One head of one item: queries [queries, depth] and keys and values [keys, depth], whose rows lie a stride apart.
 ///
-/// The probabilities are [queries, keys], rows contiguous. Query i sees the keys `visible(i)`.
+/// The probabilities are stored [keys, `lanes(for: queries)`], so that neighbouring queries share a vector: see `saccade_attention_head`.
+/// Query i sees the keys `visible(i)`.
 package struct AttentionHead<Scalar: TensorScalar> {
     var query: UnsafePointer<Scalar>
     var queryStride: Int
@@ -154,6 +157,15 @@ package struct AttentionHead<Scalar: TensorScalar> {
     var keyLength: Int
     var depth: Int
     var mask: AttentionMask
+    /// `scratchCount(queries, keys, depth)` elements for the kernel's own use.
+    var scratch: UnsafeMutablePointer<Scalar>
+
+    /// The number of queries rounded up to whole vectors.
+    static func lanes(for queries: Int) -> Int { Int(saccade_query_stride(Int64(queries))) }
+
+    static func scratchCount(queries: Int, keys: Int, depth: Int) -> Int {
+        Int(saccade_attention_scratch(Int64(queries), Int64(keys), Int64(depth)))
+    }
 
     /// The keys that query `i` sees; the others have probability 0.
     func visible(_ i: Int) -> Range<Int> {
@@ -165,12 +177,13 @@ package struct AttentionHead<Scalar: TensorScalar> {
     }
 }
 
-/// Where `attendGradient` reads and writes.
+/// Where `attendGradient` reads and writes: dquery is overwritten, and so are dkey and dvalue unless `adding`.
 package struct AttentionHeadGradient<Scalar: TensorScalar> {
     var doutput: UnsafePointer<Scalar>
     var dquery: UnsafeMutablePointer<Scalar>
     var dkey: UnsafeMutablePointer<Scalar>
     var dvalue: UnsafeMutablePointer<Scalar>
+    var adding: Bool
 }
 
 /// Which keys a query sees, beside the padding that it never sees.

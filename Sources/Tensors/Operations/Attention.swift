@@ -21,44 +21,41 @@ package func attention<Scalar: TensorScalar>(
         memoryIndices: memoryIndices, mask: mask)
     let (q, k, v) = (query.value, key.value, value.value)
     let recording = query.requiresGradient || key.requiresGradient || value.requiresGradient
-    let probabilityShape =
-        recording ? [layout.items, heads, layout.queries, layout.keys] : [0]
-    let probabilities = TensorBuffer<Scalar>(count: probabilityShape.elementCount)
+    // Without a gradient to come, one head's probabilities are overwritten by the next.
+    let probabilities = TensorBuffer<Scalar>(count: recording ? layout.items * heads * layout.mapSize : 0)
     let output = Tensor<Scalar>(uninitialized: query.shape) { out in
         parallelFor(layout.items * heads, grain: layout.grain) { range in
-            // Without a gradient to come, one head's probabilities are overwritten by the next.
-            withUnsafeTemporaryAllocation(of: Scalar.self, capacity: recording ? 1 : max(1, layout.mapSize)) {
-                scratch in
-                for unit in range {
-                    let map = recording ? probabilities.pointer + unit * layout.mapSize : scratch.baseAddress!
-                    Scalar.attend(layout.head(unit, q, k, v, map, UnsafeMutablePointer(out)))
-                }
+            let scratch = TensorBuffer<Scalar>(count: layout.scratchCount + layout.mapSize)
+            for unit in range {
+                let map =
+                    recording ? probabilities.pointer + unit * layout.mapSize : scratch.pointer + layout.scratchCount
+                Scalar.attend(layout.head(unit, q, k, v, map, out, scratch.pointer))
             }
         }
     }
     return Variable(output, from: [query, key, value]) { dy in
-        var dq = Tensor<Scalar>(zeros: q.shape)
-        var dk = Tensor<Scalar>(zeros: k.shape)
-        var dv = Tensor<Scalar>(zeros: v.shape)
-        dq.withUnsafeMutableBufferPointer { dq in
-            dk.withUnsafeMutableBufferPointer { dk in
-                dv.withUnsafeMutableBufferPointer { dv in
-                    guard let dq = dq.baseAddress, let dk = dk.baseAddress, let dv = dv.baseAddress else { return }
+        let users = layout.itemsOfMemories
+        var dk: Tensor<Scalar>?
+        var dv: Tensor<Scalar>?
+        let dq = Tensor<Scalar>(uninitialized: q.shape) { dq in
+            dk = Tensor(uninitialized: k.shape) { dk in
+                dv = Tensor(uninitialized: v.shape) { dv in
                     // One thread has all items that share a memory: their sums have one order and need no lock.
-                    let users = layout.itemsOfMemories
                     parallelFor(layout.memories * heads, grain: layout.grain) { range in
+                        let scratch = TensorBuffer<Scalar>(count: layout.scratchCount)
                         for unit in range {
                             let (memory, head) = unit.quotientAndRemainder(dividingBy: heads)
-                            for item in users[memory] {
+                            if users[memory].isEmpty { layout.clear(memory, head, dk, dv) }
+                            for (order, item) in users[memory].enumerated() {
                                 let place = item * heads + head
                                 let described = layout.head(
                                     place, q, k, v, probabilities.pointer + place * layout.mapSize,
-                                    UnsafeMutablePointer(mutating: output.pointer))
+                                    UnsafeMutablePointer(mutating: output.pointer), scratch.pointer)
                                 let gradient = AttentionHeadGradient(
                                     doutput: dy.pointer + layout.queryOffset(item, head),
                                     dquery: dq + layout.queryOffset(item, head),
                                     dkey: dk + layout.keyOffset(memory, head),
-                                    dvalue: dv + layout.keyOffset(memory, head))
+                                    dvalue: dv + layout.keyOffset(memory, head), adding: order > 0)
                                 Scalar.attendGradient(described, gradient)
                             }
                         }
@@ -106,7 +103,10 @@ private struct AttentionLayout {
         self.mask = mask
     }
 
-    var mapSize: Int { queries * keys }
+    /// Elements of one head's probabilities.
+    var mapSize: Int { AttentionHead<Float>.lanes(for: queries) * keys }
+
+    var scratchCount: Int { AttentionHead<Float>.scratchCount(queries: queries, keys: keys, depth: depth) }
 
     var depth: Int { width / heads }
 
@@ -124,9 +124,21 @@ private struct AttentionLayout {
 
     func keyOffset(_ memory: Int, _ head: Int) -> Int { memory * keys * width + head * depth }
 
+    /// Zeroes the gradients of one head of a memory that no item attends to.
+    func clear<Scalar: TensorScalar>(
+        _ memory: Int, _ head: Int, _ dk: UnsafeMutablePointer<Scalar>, _ dv: UnsafeMutablePointer<Scalar>
+    ) {
+        for key in 0..<keys {
+            let offset = keyOffset(memory, head) + key * width
+            (dk + offset).update(repeating: 0, count: depth)
+            (dv + offset).update(repeating: 0, count: depth)
+        }
+    }
+
     func head<Scalar: TensorScalar>(
         _ unit: Int, _ q: Tensor<Scalar>, _ k: Tensor<Scalar>, _ v: Tensor<Scalar>,
-        _ probabilities: UnsafeMutablePointer<Scalar>, _ output: UnsafeMutablePointer<Scalar>
+        _ probabilities: UnsafeMutablePointer<Scalar>, _ output: UnsafeMutablePointer<Scalar>,
+        _ scratch: UnsafeMutablePointer<Scalar>
     ) -> AttentionHead<Scalar> {
         let (item, head) = unit.quotientAndRemainder(dividingBy: heads)
         let memory = memory(of: item)
@@ -134,6 +146,7 @@ private struct AttentionLayout {
             query: q.pointer + queryOffset(item, head), queryStride: width, key: k.pointer + keyOffset(memory, head),
             keyStride: width, value: v.pointer + keyOffset(memory, head), valueStride: width,
             probabilities: probabilities, output: output + queryOffset(item, head), outputStride: width,
-            queries: queries, keys: keys, keyLength: keyLengths.map { $0[memory] } ?? keys, depth: depth, mask: mask)
+            queries: queries, keys: keys, keyLength: keyLengths.map { $0[memory] } ?? keys, depth: depth, mask: mask,
+            scratch: scratch)
     }
 }
