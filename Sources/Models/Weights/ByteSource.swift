@@ -1,0 +1,63 @@
+import SystemPackage
+
+/// Bytes that are read by range: a file's, or an array's.
+final class ByteSource: Sendable {
+    private enum Storage {
+        case memory([UInt8])
+        case file(FileDescriptor, path: String)
+    }
+
+    private let storage: Storage
+    /// How many bytes there are; of a file, when it was opened.
+    let count: Int
+
+    init(_ bytes: [UInt8]) {
+        storage = .memory(bytes)
+        count = bytes.count
+    }
+
+    /// Opens a file for reading. Throws `WeightsError.inaccessible`.
+    init(opening path: FilePath) throws {
+        do {
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            do {
+                count = Int(try descriptor.seek(offset: 0, from: .end))
+            } catch {
+                try? descriptor.close()
+                throw error
+            }
+            storage = .file(descriptor, path: path.string)
+        } catch let error as Errno {
+            throw WeightsError.inaccessible(path: path.string, reason: error)
+        }
+    }
+
+    deinit {
+        if case .file(let descriptor, _) = storage { try? descriptor.close() }
+    }
+
+    /// The bytes of `range`. Throws `WeightsError` if a file ends before it, or can't be read.
+    ///
+    /// - Precondition: the range lies within `0..<count`.
+    func read(_ range: Range<Int>) throws -> [UInt8] {
+        switch storage {
+        case .memory(let bytes): return [UInt8](bytes[range])
+        case .file(let descriptor, let path):
+            do {
+                return try [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+                    while filled < range.count {
+                        let rest = UnsafeMutableRawBufferPointer(
+                            rebasing: UnsafeMutableRawBufferPointer(buffer)[filled..<range.count])
+                        let got = try descriptor.read(fromAbsoluteOffset: Int64(range.lowerBound + filled), into: rest)
+                        guard got > 0 else {
+                            throw WeightsError.malformed(source: path, reason: "it became shorter while it was read")
+                        }
+                        filled += got
+                    }
+                }
+            } catch let error as Errno {
+                throw WeightsError.inaccessible(path: path, reason: error)
+            }
+        }
+    }
+}

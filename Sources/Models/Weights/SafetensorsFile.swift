@@ -1,0 +1,128 @@
+package import SystemPackage
+package import Tensors
+
+/// A safetensors file, opened and checked: its header is parsed, its tensors are read when asked for.
+///
+/// Tensors are read with `pread`, not mapped: a file that is cut short while it is open is then an error, not a SIGBUS.
+/// Numbers are F32, F16, BF16, or 8-bit weights: I8 with an F32 companion `NAME.scale` of one number for each row of the
+/// first axis, value = integer × scale.
+/// Source: https://github.com/huggingface/safetensors, "Format".
+package final class SafetensorsFile: Sendable {
+    /// What the file is called in messages.
+    package let source: String
+    /// The free-form strings of the header's `__metadata__`.
+    package let metadata: [String: String]
+    /// The names of all tensors, sorted; scales are a part of their tensor and not listed.
+    package let names: [String]
+
+    private let entries: [String: SafetensorsEntry]
+    private let bytes: ByteSource
+    private let dataStart: Int
+
+    /// Opens a file and checks its header against its length.
+    ///
+    /// Throws `WeightsError`.
+    package convenience init(_ path: FilePath) throws {
+        try self.init(ByteSource(opening: path), source: path.string)
+    }
+
+    /// Reads a file's content that is already in memory.
+    package convenience init(content: [UInt8], source: String) throws {
+        try self.init(ByteSource(content), source: source)
+    }
+
+    private init(_ bytes: ByteSource, source: String) throws {
+        guard bytes.count >= 8 else {
+            throw WeightsError.malformed(source: source, reason: "it is shorter than 8 bytes")
+        }
+        let length = try bytes.read(0..<8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        guard length <= UInt64(SafetensorsHeader.maximumLength), Int(length) <= bytes.count - 8 else {
+            throw WeightsError.malformed(source: source, reason: "its header claims \(length) bytes")
+        }
+        let dataStart = 8 + Int(length)
+        let header = try SafetensorsHeader(
+            bytes.read(8..<dataStart), dataLength: bytes.count - dataStart, source: source)
+        self.source = source
+        self.bytes = bytes
+        self.dataStart = dataStart
+        self.metadata = header.metadata
+        self.entries = header.entries
+        self.names = header.entries.keys
+            .filter { name in
+                !(name.hasSuffix(Self.scaleSuffix)
+                    && header.entries[String(name.dropLast(Self.scaleSuffix.count))]?.type == .i8)
+            }
+            .sorted()
+    }
+
+    static let scaleSuffix = ".scale"
+
+    /// The shape of a tensor, or nil if none has this name.
+    package func shape(of name: String) -> [Int]? { entries[name]?.shape }
+
+    /// Reads a tensor as floats.
+    ///
+    /// Throws `WeightsError` if it is missing, of a type that isn't read as floats, or not finite.
+    package func tensor(named name: String) throws -> Tensor<Float> {
+        guard let entry = entries[name] else { throw WeightsError.missing(tensor: name, source: source) }
+        let raw = try content(of: entry)
+        let values: [Float]
+        switch entry.type {
+        case .f32: values = Self.decode(raw) { Float(bitPattern: UInt32(littleEndian: $0)) }
+        case .f16: values = Self.decode(raw) { Float(Float16(bitPattern: UInt16(littleEndian: $0))) }
+        case .bf16:
+            values = Self.decode(raw) { (bits: UInt16) in Float(bitPattern: UInt32(UInt16(littleEndian: bits)) << 16) }
+        case .i8: values = try dequantised(raw, name: name, entry: entry)
+        default: throw WeightsError.unsupportedType(tensor: name, type: entry.type.rawValue)
+        }
+        guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
+        return Tensor(values, shape: entry.shape)
+    }
+
+    /// Reads a tensor as floats that must have this shape.
+    package func tensor(named name: String, shape: [Int]) throws -> Tensor<Float> {
+        guard let found = self.shape(of: name) else { throw WeightsError.missing(tensor: name, source: source) }
+        guard found == shape else { throw WeightsError.shapeMismatch(tensor: name, expected: shape, found: found) }
+        return try tensor(named: name)
+    }
+
+    private func content(of entry: SafetensorsEntry) throws -> [UInt8] {
+        try bytes.read(dataStart + entry.range.lowerBound..<dataStart + entry.range.upperBound)
+    }
+
+    private func dequantised(_ raw: [UInt8], name: String, entry: SafetensorsEntry) throws -> [Float] {
+        guard let rows = entry.shape.first else { throw WeightsError.badScale(tensor: name, reason: "it has no axis") }
+        guard let scaleEntry = entries[name + Self.scaleSuffix] else {
+            throw WeightsError.badScale(tensor: name, reason: "there are none")
+        }
+        guard scaleEntry.type == .f32, scaleEntry.shape == [rows] else {
+            throw WeightsError.badScale(
+                tensor: name, reason: "they are \(scaleEntry.type.rawValue) \(scaleEntry.shape), not F32 [\(rows)]")
+        }
+        let scales = Self.decode(try content(of: scaleEntry)) { Float(bitPattern: UInt32(littleEndian: $0)) }
+        guard rows > 0, !raw.isEmpty else { return [] }
+        let rowLength = raw.count / rows
+        return [Float](unsafeUninitializedCapacity: raw.count) { buffer, count in
+            for row in 0..<rows {
+                let scale = scales[row]
+                for index in row * rowLength..<(row + 1) * rowLength {
+                    buffer[index] = Float(Int8(bitPattern: raw[index])) * scale
+                }
+            }
+            count = raw.count
+        }
+    }
+
+    private static func decode<Bits: FixedWidthInteger>(_ raw: [UInt8], _ convert: (Bits) -> Float) -> [Float] {
+        let elements = raw.count / MemoryLayout<Bits>.size
+        return raw.withUnsafeBytes { bytes in
+            [Float](unsafeUninitializedCapacity: elements) { buffer, count in
+                for index in 0..<elements {
+                    buffer[index] = convert(
+                        bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Bits>.size, as: Bits.self))
+                }
+                count = elements
+            }
+        }
+    }
+}

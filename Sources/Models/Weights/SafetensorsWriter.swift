@@ -1,0 +1,151 @@
+import Glibc
+package import SystemPackage
+package import Tensors
+
+/// Collects tensors and writes them as one safetensors file.
+///
+/// The file depends on the tensors and the metadata only, not on the order they were added in.
+package struct SafetensorsWriter: Sendable {
+    /// How a tensor's numbers are stored.
+    package enum Storage: Sendable {
+        /// 4 bytes a number, exact.
+        case float32
+        /// 2 bytes a number, rounded to the nearest half.
+        case float16
+        /// 1 byte a number and an F32 `NAME.scale` for each row of the first axis: symmetric, the row's largest
+        /// magnitude becomes ±127, the rest is rounded to the nearest step.
+        case int8
+    }
+
+    private struct Record {
+        var type: SafetensorsType
+        var shape: [Int]
+        var bytes: [UInt8]
+    }
+
+    private let metadata: [String: String]
+    private var records: [String: Record] = [:]
+
+    /// An empty file with these strings in its header.
+    package init(metadata: [String: String] = [:]) {
+        self.metadata = metadata
+    }
+
+    /// Adds a tensor.
+    ///
+    /// Throws `WeightsError` if the name is taken, if a number isn't finite or doesn't fit the storage, or if an 8-bit
+    /// tensor has no axis.
+    package mutating func add(_ tensor: Tensor<Float>, named name: String, as storage: Storage = .float32) throws {
+        let values = tensor.scalars
+        guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
+        switch storage {
+        case .float32:
+            try insert(Record(type: .f32, shape: tensor.shape, bytes: Self.encode(values.map(\.bitPattern))), name)
+        case .float16:
+            let halves = values.map { Float16($0) }
+            guard halves.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
+            try insert(Record(type: .f16, shape: tensor.shape, bytes: Self.encode(halves.map(\.bitPattern))), name)
+        case .int8:
+            guard let rows = tensor.shape.first else {
+                throw WeightsError.badScale(tensor: name, reason: "a tensor of no axis has no rows")
+            }
+            let (integers, scales) = Self.quantise(values, rows: rows)
+            try insert(Record(type: .i8, shape: tensor.shape, bytes: integers), name)
+            try insert(
+                Record(type: .f32, shape: [rows], bytes: Self.encode(scales.map(\.bitPattern))),
+                name + SafetensorsFile.scaleSuffix)
+        }
+    }
+
+    private mutating func insert(_ record: Record, _ name: String) throws {
+        guard records[name] == nil, name != "__metadata__" else { throw WeightsError.duplicate(tensor: name) }
+        records[name] = record
+    }
+
+    static func quantise(_ values: [Float], rows: Int) -> (integers: [UInt8], scales: [Float]) {
+        guard rows > 0, !values.isEmpty else { return ([], [Float](repeating: 0, count: rows)) }
+        let rowLength = values.count / rows
+        var integers = [UInt8](repeating: 0, count: values.count)
+        var scales = [Float](repeating: 0, count: rows)
+        for row in 0..<rows {
+            let span = row * rowLength..<(row + 1) * rowLength
+            let scale = (values[span].lazy.map(abs).max() ?? 0) / 127
+            scales[row] = scale
+            guard scale > 0 else { continue }
+            for index in span {
+                let step = (values[index] / scale).rounded(.toNearestOrEven)
+                integers[index] = UInt8(bitPattern: Int8(max(-127, min(127, step))))
+            }
+        }
+        return (integers, scales)
+    }
+
+    private static func encode<Bits: FixedWidthInteger>(_ values: [Bits]) -> [UInt8] {
+        values.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
+    }
+
+    /// The file's bytes.
+    package func encoded() -> [UInt8] {
+        // Widest elements first keeps every tensor aligned to its element.
+        let inOrder = records.sorted { ($1.value.type.size, $0.key) < ($0.value.type.size, $1.key) }
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+            members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+        }
+        var offset = 0
+        for (name, record) in inOrder {
+            let shape = record.shape.map(String.init).joined(separator: ",")
+            let end = offset + record.bytes.count
+            members.append(
+                "\(Self.quoted(name)):{\"dtype\":\"\(record.type.rawValue)\",\"shape\":[\(shape)],"
+                    + "\"data_offsets\":[\(offset),\(end)]}")
+            offset = end
+        }
+        var header = [UInt8]("{\(members.joined(separator: ","))}".utf8)
+        while header.count % 8 != 0 { header.append(0x20) }
+
+        var file: [UInt8] = []
+        file.reserveCapacity(8 + header.count + offset)
+        withUnsafeBytes(of: UInt64(header.count).littleEndian) { file.append(contentsOf: $0) }
+        file.append(contentsOf: header)
+        for (_, record) in inOrder { file.append(contentsOf: record.bytes) }
+        return file
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\" + String(scalar)
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// Writes the file: under another name beside it first, then moved into place, so that `path` never holds a part.
+    ///
+    /// Throws `WeightsError.inaccessible`.
+    package func write(to path: FilePath) throws {
+        let content = encoded()
+        let partial = FilePath(path.string + ".partial")
+        do {
+            let descriptor = try FileDescriptor.open(
+                partial, .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try descriptor.closeAfter { _ = try descriptor.writeAll(content) }
+            try Self.move(partial, to: path)
+        } catch let error as Errno {
+            throw WeightsError.inaccessible(path: path.string, reason: error)
+        }
+    }
+
+    private static func move(_ partial: FilePath, to path: FilePath) throws {
+        let status = partial.withPlatformString { from in path.withPlatformString { to in rename(from, to) } }
+        guard status == 0 else { throw Errno(rawValue: errno) }
+    }
+}
