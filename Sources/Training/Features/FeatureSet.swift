@@ -1,0 +1,78 @@
+package import Tensors
+
+/// A data set with the frozen backbone's features of its frames, in one or more views of every picture.
+package struct FeatureSet: Sendable {
+    package let dataset: CaptionedDataset
+    /// The same items seen differently: as they are, mirrored.
+    package let views: [FeatureStore]
+    private let firstFrames: [Int]
+
+    /// - Precondition: every view has the data set's items with the same numbers of frames.
+    package init(dataset: CaptionedDataset, views: [FeatureStore]) {
+        precondition(!views.isEmpty && views.allSatisfy { $0.frameCounts == views[0].frameCounts })
+        precondition(views[0].frameCounts.count == dataset.items.count)
+        self.dataset = dataset
+        self.views = views
+        var first = 0
+        firstFrames = views[0].frameCounts.map { count in
+            defer { first += count }
+            return first
+        }
+    }
+
+    package var layout: FeatureLayout { views[0].layout }
+    package var count: Int { dataset.items.count }
+
+    /// The frames of an item that are used: at most `limit`, spread evenly.
+    package func evenFrames(item: Int, limit: Int) -> [Int] {
+        Self.evenPositions(count: views[0].frameCounts[item], limit: limit).map { firstFrames[item] + $0 }
+    }
+
+    /// `limit` frames drawn at random, in time order.
+    package func randomFrames(item: Int, limit: Int, random: inout SplitMix64) -> [Int] {
+        let count = views[0].frameCounts[item]
+        if count <= limit { return evenFrames(item: item, limit: limit) }
+        return (0..<count).shuffled(using: &random).prefix(limit).sorted().map { firstFrames[item] + $0 }
+    }
+
+    /// The middles of `limit` equal parts of `count` positions; all of them when there are no more than that.
+    package static func evenPositions(count: Int, limit: Int) -> [Int] {
+        count <= limit ? Array(0..<count) : (0..<limit).map { (2 * $0 + 1) * count / (2 * limit) }
+    }
+}
+
+/// The frames of a batch of clips, one after another.
+package struct FrameBatch: Sendable {
+    /// Frames of each clip.
+    package var frameCounts: [Int]
+    private let sources: [(store: FeatureStore, rows: [Int])]
+
+    /// - Parameter clips: of each, the store and its rows.
+    package init(clips: [(store: FeatureStore, rows: [Int])]) {
+        frameCounts = clips.map(\.rows.count)
+        var sources: [(store: FeatureStore, rows: [Int])] = []
+        for clip in clips {
+            if let last = sources.indices.last, sources[last].store === clip.store {
+                sources[last].rows += clip.rows
+            } else {
+                sources.append(clip)
+            }
+        }
+        self.sources = sources
+    }
+
+    /// One map of all frames: [frames, positions, channels].
+    package func map(_ part: FeatureLayout.Part) -> Tensor<Float> {
+        let parts = sources.map { $0.store.rows(part, $0.rows) }
+        if parts.count == 1 { return parts[0] }
+        var shape = parts[0].shape
+        shape[0] = frameCounts.reduce(0, +)
+        return Tensor(uninitialized: shape) { target in
+            var offset = 0
+            for part in parts {
+                part.withUnsafeBufferPointer { (target + offset).update(from: $0.baseAddress!, count: $0.count) }
+                offset += part.count
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Models
+import SystemPackage
+import Tensors
+
+/// A training run's whole state between two steps, so that going on from it gives the bits of an unbroken run.
+struct Checkpoint {
+    /// What a run is, beside its data: a checkpoint of another run isn't resumed.
+    struct Identity: Codable, Equatable {
+        var task: String
+        var settings: Optimiser.Settings
+        var schedule: LearningRateSchedule
+        var seed: UInt64
+    }
+
+    static func save(to path: FilePath, optimiser: Optimiser, identity: Identity, bestScore: Double?) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var metadata = [
+            "step": String(optimiser.step), "identity": String(decoding: try encoder.encode(identity), as: UTF8.self),
+        ]
+        if let bestScore { metadata["bestScore"] = String(bestScore) }
+        var writer = SafetensorsWriter(metadata: metadata)
+        for (index, parameter) in optimiser.parameters.enumerated() {
+            try writer.add(parameter.variable.value, named: "parameter/" + parameter.name)
+            try writer.add(optimiser.firstMoments[index], named: "first/" + parameter.name)
+            try writer.add(optimiser.secondMoments[index], named: "second/" + parameter.name)
+        }
+        try writer.write(to: path)
+    }
+
+    /// Puts a checkpoint's state into the optimiser and its parameters.
+    ///
+    /// - Returns: the best validation score so far, if there was a validation.
+    /// - Throws: ``DatasetError`` when the checkpoint belongs to another run.
+    static func load(from path: FilePath, into optimiser: inout Optimiser, identity: Identity) throws -> Double? {
+        let file = try SafetensorsFile(path)
+        guard let text = file.metadata["identity"], let step = file.metadata["step"].flatMap({ Int($0) }),
+            let found = try? JSONDecoder().decode(Identity.self, from: Data(text.utf8)), found == identity
+        else {
+            throw DatasetError(
+                "\(path): belongs to a run with other settings; use the same arguments to go on with it, or another --output"
+            )
+        }
+        for (index, parameter) in optimiser.parameters.enumerated() {
+            let shape = parameter.variable.value.shape
+            let value = try file.tensor(named: "parameter/" + parameter.name, shape: shape)
+            parameter.variable.update { $0 = value }
+            optimiser.firstMoments[index] = try file.tensor(named: "first/" + parameter.name, shape: shape)
+            optimiser.secondMoments[index] = try file.tensor(named: "second/" + parameter.name, shape: shape)
+        }
+        optimiser.step = step
+        return file.metadata["bestScore"].flatMap { Double($0) }
+    }
+}
