@@ -15,19 +15,18 @@ struct AnyCodingKey: CodingKey {
 extension Decoder {
     /// Refuses keys that the type doesn't have, because a misspelt filter that is ignored gives wrong answers silently.
     ///
-    /// - Throws: `DecodingError.dataCorrupted` that names the key and the nearest known one.
+    /// - Throws: `APIError` with `invalid_request` that names the key and the nearest known one.
     func refuseUnknownKeys<Key: CodingKey & CaseIterable>(besides _: Key.Type) throws {
         let known = Key.allCases.map(\.stringValue)
         let container = try container(keyedBy: AnyCodingKey.self)
         for key in container.allKeys where !known.contains(key.stringValue) {
             let name = key.stringValue.prefix(60)
             let advice = Spelling.nearest(to: key.stringValue, among: known).map { "; did you mean “\($0)”?" }
-            throw DecodingError.dataCorrupted(
-                .init(
-                    codingPath: codingPath,
-                    debugDescription: "unknown key “\(name)”"
-                        + (advice ?? "; known keys are \(known.sorted().joined(separator: ", "))")
-                )
+            let place = codingPath.isEmpty ? "" : " in “\(codingPath.map(\.stringValue).joined(separator: "."))”"
+            throw APIError(
+                .invalidRequest,
+                "unknown key “\(name)”\(place)"
+                    + (advice ?? "; known keys are \(known.sorted().joined(separator: ", "))")
             )
         }
     }

@@ -16,8 +16,8 @@ struct WireTypesTests {
         do {
             _ = try decode(type, text)
             return "no error"
-        } catch DecodingError.dataCorrupted(let context) {
-            return context.debugDescription
+        } catch let error as APIError {
+            return error.message
         } catch {
             return "\(error)"
         }
@@ -56,7 +56,7 @@ struct WireTypesTests {
             failure(API.SearchRequest.self, #"{"query":"x","limt":3}"#) == "unknown key “limt”; did you mean “limit”?")
         #expect(
             failure(API.SearchRequest.self, #"{"query":"x","filters":{"zzz":3}}"#).hasPrefix(
-                "unknown key “zzz”; known keys are max_duration, "))
+                "unknown key “zzz” in “filters”; known keys are max_duration, "))
     }
 
     @Test func `a search response is written as documented`() throws {

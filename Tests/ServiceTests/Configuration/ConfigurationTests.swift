@@ -159,7 +159,8 @@ struct ConfigurationTests {
         #expect(try load(environment: systemd).state == "/var/lib/saccade")
         #expect(try load(environment: systemd).socket == "/run/saccade/saccade.sock")
         #expect(try load(arguments: [ConfigurationArgument("state", "/s")]).socket == "/s/saccade.sock")
-        #expect(try load(environment: xdg, arguments: [ConfigurationArgument("state", "/s")]).socket == "/s/saccade.sock")
+        #expect(
+            try load(environment: xdg, arguments: [ConfigurationArgument("state", "/s")]).socket == "/s/saccade.sock")
     }
 
     @Test func `a TCP port without a token is refused`() {

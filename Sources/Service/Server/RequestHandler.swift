@@ -1,0 +1,187 @@
+import Foundation
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOFoundationCompat
+
+/// Answers one request. Knows routes, limits and JSON; knows nothing of sockets.
+struct RequestHandler: Sendable {
+    let backend: any Backend
+    let limits: LiveLimits
+    let events: EventHub
+    let logger: Logger
+    private let requests = Gate()
+
+    init(backend: any Backend, limits: LiveLimits, events: EventHub, logger: Logger) {
+        self.backend = backend
+        self.limits = limits
+        self.events = events
+        self.logger = logger
+    }
+
+    /// - Parameter token: What the request must show, nil on the Unix socket, where the file's mode decides.
+    /// - Throws: Only what reading the body throws when the connection breaks.
+    func respond(to request: Request, peer: Peer, token: AccessToken?) async throws -> Response {
+        let begin = ContinuousClock.now
+        let response: Response
+        do {
+            response = try await answer(request, token: token)
+        } catch let error as APIError {
+            response = Self.response(for: error, path: request.uri.path)
+        } catch let error as ConnectionBroken {
+            throw error.underlying
+        } catch {
+            logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            response = Self.response(
+                for: APIError(.internalError, "something went wrong inside; the daemon's log says what"), path: ""
+            )
+        }
+        let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
+        logger.info(
+            "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
+            metadata: peer.metadata.merging(["ms": "\((elapsed * 100).rounded() / 100)"]) { $1 }
+        )
+        return response
+    }
+
+    private func answer(_ request: Request, token: AccessToken?) async throws -> Response {
+        if let token, !token.isShown(by: request.headers[.authorization]) {
+            throw APIError(.unauthorized, "this port asks for a token: send “Authorization: Bearer TOKEN”")
+        }
+        let endpoint = try Endpoint.find(method: request.method, path: request.uri.path)
+        if endpoint == .events { return try eventStream(request) }
+
+        let limits = limits.current
+        guard requests.enter(limit: limits.maxRequests) else {
+            throw APIError(.overloaded, "\(limits.maxRequests) requests are in work; try again in a second")
+        }
+        defer { requests.leave() }
+        switch endpoint {
+        case .search:
+            let body = try await body(of: request, limits: limits)
+            let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
+            try RequestDecoding.check(search, limits: limits)
+            return try json(try await backend.search(search))
+        case .media(let id):
+            return try json(try await backend.media(id))
+        case .clip(let id):
+            return try json(try await backend.clip(id))
+        case .thumbnail(let id):
+            let bytes = try await backend.thumbnail(ofClip: id, side: try side(in: request))
+            return Response(
+                status: .ok,
+                headers: [.contentType: "image/jpeg", .cacheControl: "private, max-age=86400"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            )
+        case .status:
+            return try json(try await backend.status())
+        case .rescan:
+            let body = try await body(of: request, limits: limits)
+            let root = body.isEmpty ? nil : try RequestDecoding.decode(API.RescanRequest.self, from: body).root
+            return try json(try await backend.rescan(root: root), status: .accepted)
+        case .roots:
+            let body = try await body(of: request, limits: limits)
+            let path = API.Path(try RequestDecoding.decode(API.AddRoot.self, from: body).path)
+            guard path.bytes.first == UInt8(ascii: "/"), !path.bytes.contains(0), path.bytes.count < 4096 else {
+                throw APIError(.invalidRoot, "“path” must be the absolute path of a directory")
+            }
+            let added = try await backend.addRoot(path: path)
+            return try json(added.root, status: added.isNew ? .created : .ok)
+        case .root(let id):
+            try await backend.removeRoot(id)
+            return Response(status: .noContent)
+        case .events:
+            throw APIError(.internalError, "events are answered before this")
+        }
+    }
+
+    private func body(of request: Request, limits: Configuration.HTTP) async throws -> Data {
+        do {
+            return Data(buffer: try await request.body.collect(upTo: limits.maxBodyBytes))
+        } catch is NIOTooManyBytesError {
+            throw APIError(.bodyTooLarge, "the body has more than \(limits.maxBodyBytes) bytes; send a shorter one")
+        } catch {
+            throw ConnectionBroken(underlying: error)
+        }
+    }
+
+    private func side(in request: Request) throws(APIError) -> Int? {
+        for (name, value) in request.uri.queryParameters where name == "side" {
+            guard let side = Int(value), (16...2048).contains(side) else {
+                throw APIError(.invalidRequest, "“side” must be a whole number of pixels from 16 to 2048")
+            }
+            return side
+        }
+        return nil
+    }
+
+    private func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        var data = try API.encoder().encode(value)
+        data.append(0x0A)
+        return Response(
+            status: status,
+            headers: [.contentType: "application/json; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(data: data))
+        )
+    }
+
+    private func eventStream(_ request: Request) throws -> Response {
+        let limit = limits.current.maxEventStreams
+        guard let (id, subscription) = events.subscribe(limit: limit) else {
+            throw APIError(.overloaded, "\(limit) readers of events are there; close one or ask /v1/status instead")
+        }
+        let events = events
+        // The subscription must end even if the body is never written, hence the guard object.
+        let lease = SubscriptionLease { events.unsubscribe(id) }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                defer { lease.end() }
+                try await EventStreamBody.write(subscription, of: request, to: &writer)
+            }
+        )
+    }
+
+    static func response(for error: APIError, path: String) -> Response {
+        var headers: HTTPFields = [.contentType: "application/json; charset=utf-8"]
+        switch error.code {
+        case .overloaded, .unavailable: headers[.retryAfter] = "1"
+        case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
+        case .methodNotAllowed:
+            let methods = [HTTPRequest.Method.get, .post, .delete].filter {
+                (try? Endpoint.find(method: $0, path: path)) != nil
+            }
+            headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+        default: break
+        }
+        var data = (try? API.encoder().encode(API.ErrorBody(error))) ?? Data()
+        data.append(0x0A)
+        return Response(
+            status: error.code.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(data: data))
+        )
+    }
+}
+
+/// The connection failed while a body was read: there is nobody to answer.
+private struct ConnectionBroken: Error {
+    var underlying: any Error
+}
+
+/// Runs its closure once, at `end` or when it is forgotten.
+private final class SubscriptionLease: Sendable {
+    private let onEnd: @Sendable () -> Void
+
+    init(_ onEnd: @escaping @Sendable () -> Void) {
+        self.onEnd = onEnd
+    }
+
+    func end() {
+        onEnd()
+    }
+
+    deinit {
+        onEnd()
+    }
+}

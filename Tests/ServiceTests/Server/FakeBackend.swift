@@ -1,0 +1,80 @@
+import Foundation
+import Service
+import Synchronization
+
+/// A library of one clip that remembers what it was asked.
+final class FakeBackend: Backend {
+    private let state = Mutex(State())
+
+    struct State {
+        var searches: [API.SearchRequest] = []
+        var roots: [Int64: API.Root] = [:]
+        /// What a search waits for before it answers.
+        var hold: AsyncStream<Void>?
+    }
+
+    var searches: [API.SearchRequest] { state.withLock { $0.searches } }
+
+    func hold(until stream: AsyncStream<Void>) {
+        state.withLock { $0.hold = stream }
+    }
+
+    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+        let hold = state.withLock { state in
+            state.searches.append(request)
+            return state.hold
+        }
+        if let hold {
+            for await _ in hold { break }
+        }
+        if request.query == "crash" { throw CocoaError(.fileReadCorruptFile) }
+        return API.SearchResponse(
+            query: request.query,
+            results: [.init(clip: 7, media: Self.media, start: 0, end: 6.25, score: 0.5)],
+            generation: "ab12",
+            clips: 1,
+            timings: .init(embed: 1, scan: 1, lookup: 1, total: 3)
+        )
+    }
+
+    func media(_ id: Int64) async throws -> API.Media {
+        guard id == 2 else { throw APIError(.mediaNotFound, "there is no media \(id)") }
+        return API.Media(
+            id: 2, paths: [.init(root: 1, path: API.Path("/v/dog.mp4"), online: true)], state: .indexed, size: 10,
+            clipCount: 1, clips: [.init(id: 7, start: 0, end: 6.25, shot: 0)])
+    }
+
+    func clip(_ id: Int64) async throws -> API.Clip {
+        guard id == 7 else { throw APIError(.clipNotFound, "there is no clip \(id)") }
+        return API.Clip(id: 7, media: Self.media, start: 0, end: 6.25, shot: 0)
+    }
+
+    func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
+        if id == 8 { throw APIError(.mediaOffline, "the folder /v is offline; connect its disk") }
+        // Large enough that no socket buffer takes it whole.
+        return [0xFF, 0xD8] + [UInt8](repeating: UInt8(side ?? 0 & 0xFF), count: 4 << 20)
+    }
+
+    func status() async throws -> API.Status { Samples.status }
+
+    func rescan(root: Int64?) async throws -> API.RescanAccepted {
+        API.RescanAccepted(roots: root.map { [$0] } ?? [1])
+    }
+
+    func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
+        state.withLock { state in
+            if let known = state.roots.values.first(where: { $0.path == path }) { return (known, false) }
+            let root = API.Root(id: Int64(state.roots.count + 1), path: path, state: .online, files: 0)
+            state.roots[root.id] = root
+            return (root, true)
+        }
+    }
+
+    func removeRoot(_ id: Int64) async throws {
+        guard state.withLock({ $0.roots.removeValue(forKey: id) }) != nil else {
+            throw APIError(.rootNotFound, "there is no root \(id)")
+        }
+    }
+
+    static let media = API.MediaReference(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true)
+}

@@ -1,0 +1,142 @@
+import Foundation
+import Service
+import Testing
+
+/// Requests that are wrong, huge or slow. Each gets its code, and the server answers the next one.
+struct HostileRequestTests {
+    private func search(_ body: Data) async throws -> RawResponse {
+        try await RunningServer.run { server async throws in
+            let response = try await server.request("POST", "/v1/search", body: body)
+            #expect(try await server.request("GET", "/v1/clips/7").status == 200)
+            return response
+        }
+    }
+
+    @Test(arguments: [
+        ("", "invalid_json"), (" \n", "invalid_json"), ("{", "invalid_json"), ("nonsense", "invalid_json"),
+        (#"{"query":"a"}}"#, "invalid_json"), (#"{"query":"\ud800"}"#, "invalid_request"),
+        ("[]", "invalid_request"), ("3", "invalid_request"), ("null", "invalid_request"), ("{}", "invalid_request"),
+        (#"{"query":null}"#, "invalid_request"), (#"{"query":3}"#, "invalid_request"),
+        (#"{"query":["a"]}"#, "invalid_request"), (#"{"query":""}"#, "empty_query"),
+        (#"{"query":" \t\u2003\n"}"#, "empty_query"), (#"{"query":"\u0000"}"#, "empty_query"),
+        (#"{"query":"a","limit":0}"#, "invalid_request"), (#"{"query":"a","limit":-1}"#, "invalid_request"),
+        (#"{"query":"a","limit":"3"}"#, "invalid_request"), (#"{"query":"a","limit":1.5}"#, "invalid_request"),
+        (#"{"query":"a","limit":1e400}"#, "invalid_request"),
+        (#"{"query":"a","limit":99999999999999999999999}"#, "invalid_request"),
+        (#"{"query":"a","offset":9007199254740993}"#, "invalid_request"),
+        (#"{"query":"a","filters":3}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"root":"x"}}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"recorded_after":"soon"}}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"min_duration":-1}}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"min_duration":1e999}}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"min_duration":5,"max_duration":4}}"#, "invalid_request"),
+        (#"{"query":"a","filters":{"path_prefix":""}}"#, "invalid_request"),
+        (#"{"query":"a","qery":"b"}"#, "invalid_request"),
+    ])
+    func `a body that is no search gets a code that says how it is wrong`(body: String, code: String) async throws {
+        let response = try await search(Data(body.utf8))
+        #expect(response.status == 400)
+        #expect(response.errorCode == code, "\(response.text)")
+    }
+
+    @Test func `a message names the field`() async throws {
+        let response = try await search(Data(#"{"query":"a","filters":{"root":"x"}}"#.utf8))
+        #expect(response.text.contains("“filters.root” must be a whole number"))
+    }
+
+    @Test func `bytes that are not UTF-8 are refused`() async throws {
+        let response = try await search(Data(#"{"query":""#.utf8) + [0xC3, 0x28, 0xFF] + Data(#""}"#.utf8))
+        #expect(response.errorCode == "invalid_json")
+    }
+
+    @Test func `a query in any script comes through as it is`() async throws {
+        try await RunningServer.run { server async throws in
+            let query = "собака 犬 🐕‍🦺 كلب e\u{301} \u{202E}dog"
+            let body = try API.encoder().encode(API.SearchRequest(query: query))
+            let response = try await server.request("POST", "/v1/search", body: body)
+            #expect(try response.decode(API.SearchResponse.self).query == query)
+        }
+    }
+
+    @Test func `a query of 5000 bytes is too long, and says how long it may be`() async throws {
+        let response = try await search(Data(#"{"query":"\#(String(repeating: "a", count: 5000))"}"#.utf8))
+        #expect(response.status == 400)
+        #expect(response.errorCode == "query_too_long")
+        #expect(response.text.contains("4096"))
+    }
+
+    @Test(arguments: [1 << 20, 8 << 20])
+    func `a body of megabytes is too large`(size: Int) async throws {
+        let response = try await search(Data(#"{"query":"\#(String(repeating: "a", count: size))"}"#.utf8))
+        #expect(response.status == 413)
+        #expect(response.errorCode == "body_too_large")
+    }
+
+    @Test func `an endless chunked body is too large`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = "4000\r\n" + String(repeating: "a", count: 0x4000) + "\r\n"
+            for _ in 0..<8 { try await client.send(chunk) }
+            #expect(try await client.response().errorCode == "body_too_large")
+        }
+    }
+
+    @Test(arguments: ["[", "{\"a\":"])
+    func `deep nesting is refused without harm`(unit: String) async throws {
+        let deep = String(repeating: unit, count: 60_000 / unit.utf8.count)
+        #expect(try await search(Data(deep.utf8)).status == 400)
+        let nested =
+            #"{"query":"a","filters":"# + String(repeating: "[", count: 400) + String(repeating: "]", count: 400)
+        #expect(try await search(Data((nested + "}").utf8)).errorCode == "invalid_request")
+    }
+
+    @Test func `mutated bodies are answered, whatever they are`() async throws {
+        let good = Data(
+            #"{"query":"a dog","limit":5,"offset":0,"filters":{"root":1,"path_glob":"*.mp4","min_duration":1.5}}"#.utf8)
+        try await RunningServer.run { server async throws in
+            var generator = SystemRandomNumberGenerator()
+            let client = try await server.connect()
+            for _ in 0..<500 {
+                var body = good
+                for _ in 0..<Int.random(in: 1...6, using: &generator) {
+                    let index = Int.random(in: 0..<max(1, body.count), using: &generator)
+                    switch Int.random(in: 0..<4, using: &generator) {
+                    case 0: body = body.prefix(index)
+                    case 1 where !body.isEmpty: body[index] = UInt8.random(in: 0...255, using: &generator)
+                    case 2: body.insert(contentsOf: good.suffix(index), at: min(index, body.count))
+                    default: body.append(contentsOf: good.prefix(index))
+                    }
+                    body = Data(body)
+                }
+                try await client.send(RawClient.request("POST", "/v1/search", body: body))
+                let response = try await client.response()
+                let isExpected = response.status == 200 || (response.status == 400 && response.errorCode != nil)
+                #expect(isExpected, "\(body.base64EncodedString()): \(response.text)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "garbage\r\n\r\n", "GET\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
+        "GET /v1/status HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ])
+    func `what is not HTTP is answered 400 and hung up on`(text: String) async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try await client.send(text)
+            let answer = try await client.receive(until: "never")
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"))
+            #expect(try await server.request("GET", "/v1/clips/7").status == 200)
+        }
+    }
+
+    @Test func `a head without end is hung up on`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try await client.send("GET /v1/status HTTP/1.1\r\nX: " + String(repeating: "a", count: 200_000))
+            let answer = try await client.receive(until: "never")
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"))
+        }
+    }
+}
