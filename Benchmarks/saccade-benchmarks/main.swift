@@ -1,1 +1,15 @@
-// The module's owner replaces this file.
+import Foundation
+
+// One row a benchmark. Each prints its own table, with its peer's figures from the same run.
+let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Void)] = [
+    ("training-step", "forward, backward and AdamW of a text encoder and a decoder, beside PyTorch", trainingStep)
+]
+
+let arguments = CommandLine.arguments.dropFirst()
+if let name = arguments.first, let benchmark = benchmarks.first(where: { $0.name == name }) {
+    try benchmark.run(Array(arguments.dropFirst()))
+} else {
+    print("usage: saccade-benchmarks NAME [ARGUMENT...]")
+    for benchmark in benchmarks { print("  \(benchmark.name): \(benchmark.summary)") }
+    exit(arguments.isEmpty ? 0 : 64)
+}
