@@ -1,0 +1,233 @@
+internal import Foundation
+internal import GRDB
+internal import SystemPackage
+
+extension Catalog {
+    /// A media whose turn ended with the program this often is not tried again until it changes.
+    static let crashLimit = 5
+
+    /// The next jobs of a generation that can be done now: pending, or failed with a time to try again that has come,
+    /// of media that lie in a root that is online or were named.
+    ///
+    /// - Parameter excluding: media in work.
+    package func nextJobs(
+        of generation: GenerationID, at now: Timestamp, limit: Int, excluding: Set<MediaID> = []
+    ) throws(CatalogError) -> [Job] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT media.id, media.size, media.digest, jobs.attempts FROM jobs
+                    JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                    WHERE jobs.generation_id = ?
+                    AND (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
+                        OR jobs.state = 'failed' AND jobs.retry_at <= ?)
+                    AND EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
+                        WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
+                    ORDER BY jobs.state = 'failed', media.id LIMIT ?
+                    """, arguments: [generation, now, now, limit + excluding.count])
+            return try rows.filter { !excluding.contains($0["id"]) }.prefix(limit).map { row in
+                try Self.job(row, generation: generation, db)
+            }
+        }
+    }
+
+    /// The job of one media, whatever its state; nil when it has none.
+    package func job(of media: MediaID, generation: GenerationID) throws(CatalogError) -> Job? {
+        try read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT media.id, media.size, media.digest, jobs.attempts FROM jobs
+                    JOIN media ON media.id = jobs.media_id WHERE media.id = ? AND generation_id = ?
+                    """, arguments: [media, generation]
+            ).map { try Self.job($0, generation: generation, db) }
+        }
+    }
+
+    private static func job(_ row: Row, generation: GenerationID, _ db: Database) throws -> Job {
+        let media: MediaID = row["id"]
+        let paths = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT path FROM files LEFT JOIN roots ON roots.id = files.root_id
+                WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
+                """, arguments: [media])
+        let last = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT ordinal, end, shot FROM clips WHERE media_id = ? AND generation_id = ?
+                ORDER BY ordinal DESC LIMIT 1
+                """, arguments: [media, generation])
+        return Job(
+            media: media, generation: generation,
+            identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
+            attempts: row["attempts"], paths: paths.map { $0.path("path") },
+            committedClips: last.map { ($0["ordinal"] as Int) + 1 } ?? 0, committedEnd: last?["end"],
+            committedShot: last?["shot"])
+    }
+
+    /// How many jobs of a generation wait, without those whose files can't be reached or whose time has not come.
+    package func queueDepth(of generation: GenerationID) throws(CatalogError) -> Int {
+        try read { db in
+            try Int.fetchOne(
+                db,
+                sql: """
+                    SELECT count(*) FROM jobs JOIN media ON media.id = media_id AND deleted_at IS NULL
+                    WHERE generation_id = ? AND state IN ('pending', 'running')
+                    """, arguments: [generation]) ?? 0
+        }
+    }
+
+    /// The earliest time at which a failed job or file is to be tried again; nil when there is none.
+    package func nextRetry() throws(CatalogError) -> Timestamp? {
+        try read { db in
+            try Timestamp.fetchOne(
+                db,
+                sql: """
+                    SELECT min(retry_at) FROM (
+                        SELECT retry_at FROM jobs JOIN generations ON generations.id = generation_id
+                            WHERE retry_at IS NOT NULL AND generations.state <> 'retired'
+                        UNION ALL SELECT retry_at FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL)
+                    """)
+        }
+    }
+
+    /// Keeps that a job is begun, before anything of it is read, so that a media that takes the program down is known.
+    package func begin(_ job: Job) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE media_id = ? AND generation_id = ?
+                    """, arguments: [job.media, job.generation])
+        }
+    }
+
+    /// Keeps what a media's container says.
+    package func setProperties(_ properties: MediaProperties, of media: MediaID) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE media SET duration = ?, width = ?, height = ?, codec = ?, container = ?, recorded_at = ?
+                    WHERE id = ?
+                    """,
+                arguments: [
+                    properties.duration, properties.width, properties.height, properties.codec, properties.container,
+                    properties.recordedAt, media,
+                ])
+        }
+    }
+
+    /// Commits a group of clips in one transaction, and with them that the media in `finished` are indexed.
+    ///
+    /// A clip that is there already (same media, generation and ordinal) is left as it is. Clips of a media that has
+    /// left the catalog meanwhile are dropped. The memories are on the disk before the catalog's transaction begins;
+    /// those of a transaction that then fails are written over later.
+    ///
+    /// - Parameter finished: media whose last clip is in this group or was committed before it.
+    /// - Returns: the ids of the clips, in their order; nil for one that was dropped or was there already.
+    package func commit(
+        _ clips: [NewClip], of generation: Generation, finished: [MediaID] = [], at now: Timestamp
+    ) throws(CatalogError) -> [ClipID?] {
+        if let memories, clips.contains(where: { $0.memory != nil }) {
+            let first = try read { db in
+                try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'clips'") ?? 0
+            }
+            try translatingErrors(on: memoriesFile) {
+                try memories.write { db in
+                    let insert = try db.cachedStatement(
+                        sql: "INSERT OR REPLACE INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
+                    for (offset, clip) in clips.enumerated() {
+                        guard let memory = clip.memory else { continue }
+                        try insert.execute(arguments: [first + 1 + Int64(offset), generation.digest, Data(memory)])
+                    }
+                }
+            }
+        }
+        return try write { db in
+            let first = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'clips'") ?? 0
+            let insert = try db.cachedStatement(
+                sql: """
+                    INSERT OR IGNORE INTO clips (id, media_id, generation_id, ordinal, start, end, shot)
+                    SELECT ?, id, ?, ?, ?, ?, ? FROM media WHERE id = ?
+                    """)
+            let embed = try db.cachedStatement(
+                sql: "INSERT INTO embeddings (clip_id, generation_id, vector) VALUES (?, ?, ?)")
+            var ids: [ClipID?] = []
+            for (offset, clip) in clips.enumerated() {
+                let id = first + 1 + Int64(offset)
+                try insert.execute(arguments: [
+                    id, generation.id, clip.ordinal, clip.start, clip.end, clip.shot, clip.media,
+                ])
+                guard db.changesCount == 1 else {
+                    ids.append(nil)
+                    continue
+                }
+                try embed.execute(arguments: [id, generation.id, VectorBlob.encode(clip.embedding)])
+                ids.append(id)
+            }
+            for media in finished {
+                try db.execute(
+                    sql: """
+                        UPDATE jobs SET state = 'indexed', problem_code = NULL, problem = NULL, retry_at = NULL,
+                            attempts = 0, finished_at = ?
+                        WHERE media_id = ? AND generation_id = ?
+                        """, arguments: [now, media, generation.id])
+            }
+            return ids
+        }
+    }
+
+    /// Keeps that a media could not be indexed. Its committed clips stay.
+    package func fail(
+        _ media: MediaID, of generation: GenerationID, _ problem: Problem, at now: Timestamp
+    ) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'failed', problem_code = ?, problem = ?, retry_at = ?, finished_at = ?
+                    WHERE media_id = ? AND generation_id = ?
+                    """, arguments: [problem.code, problem.message, problem.retryAt, now, media, generation])
+        }
+    }
+
+    /// Puts a begun job back, as if it had not been begun: the program stops, or its file moved away meanwhile.
+    package func release(_ media: MediaID, of generation: GenerationID) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'pending', attempts = max(0, attempts - 1)
+                    WHERE media_id = ? AND generation_id = ? AND state = 'running'
+                    """, arguments: [media, generation])
+        }
+    }
+
+    /// Removes a media's clips and puts its job back to pending, so that it is made anew.
+    ///
+    /// - Returns: what to do to the index.
+    package func restart(_ media: MediaID, of generation: GenerationID) throws(CatalogError) -> [MediaChange] {
+        try write { db in
+            try db.execute(
+                sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?", arguments: [media, generation])
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL, attempts = 0
+                    WHERE media_id = ? AND generation_id = ?
+                    """, arguments: [media, generation])
+            return [.hidden(media)]
+        }
+    }
+
+    /// Puts jobs that a crash left begun back to pending, or to failed when it happened too often.
+    func recoverUnfinishedJobs() throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    UPDATE jobs SET state = 'failed', problem_code = 'crash', retry_at = NULL,
+                        problem = 'The program ended ' || attempts || ' times while it read this file.'
+                    WHERE state = 'running' AND attempts >= ?
+                    """, arguments: [Self.crashLimit])
+            try db.execute(sql: "UPDATE jobs SET state = 'pending' WHERE state = 'running'")
+        }
+    }
+}

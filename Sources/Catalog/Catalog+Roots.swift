@@ -1,0 +1,66 @@
+internal import Foundation
+internal import GRDB
+package import SystemPackage
+
+extension Catalog {
+    /// Begins to watch a directory.
+    ///
+    /// - Parameters:
+    ///   - path: absolute, without symbolic links.
+    ///   - device: its `st_dev`, when it is there.
+    /// - Returns: the root; the one that is there already when it has this path.
+    /// - Throws: ``CatalogError`` `overlappingRoot` when the directory lies in a root or a root in it.
+    package func addRoot(_ path: FilePath, device: UInt64?, at now: Timestamp) throws(CatalogError) -> Root {
+        for root in try roots() {
+            if root.path == path { return root }
+            if path.starts(with: root.path) {
+                throw CatalogError(.overlappingRoot, "\(path) is watched already, as a part of \(root.path).")
+            }
+            if root.path.starts(with: path) {
+                throw CatalogError(
+                    .overlappingRoot,
+                    "\(root.path), which lies in \(path), is watched already: remove that root first.")
+            }
+        }
+        let id = try write { db in
+            try db.execute(
+                sql: "INSERT INTO roots (path, state, device, added_at) VALUES (?, 'online', ?, ?)",
+                arguments: [path.data, device.map { Int64(bitPattern: $0) }, now])
+            return db.lastInsertedRowID
+        }
+        guard let root = try root(id) else { throw CatalogError(.notFound, "There is no root \(id).") }
+        return root
+    }
+
+    /// Stops watching a directory; its files become tombstones.
+    ///
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func removeRoot(_ id: RootID, at now: Timestamp) throws(CatalogError) -> [MediaChange] {
+        try write { db in
+            let files = try FileID.fetchAll(
+                db, sql: "SELECT id FROM files WHERE root_id = ? AND deleted_at IS NULL", arguments: [id])
+            let changes = try Self.removeFiles(files, at: now, db)
+            try db.execute(sql: "DELETE FROM roots WHERE id = ?", arguments: [id])
+            guard db.changesCount == 1 else {
+                throw CatalogError(.notFound, "There is no root \(id): see `saccade watch list`.")
+            }
+            return changes
+        }
+    }
+
+    /// Keeps whether a root can be read, and why not.
+    package func setRoot(
+        _ id: RootID, state: Root.State, reason: String?, device: UInt64?
+    ) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: "UPDATE roots SET state = ?, reason = ?, device = coalesce(?, device) WHERE id = ?",
+                arguments: [state.rawValue, reason, device.map { Int64(bitPattern: $0) }, id])
+        }
+    }
+
+    /// Keeps that a full scan of the root has ended.
+    package func recordScan(of id: RootID, at now: Timestamp) throws(CatalogError) {
+        try write { try $0.execute(sql: "UPDATE roots SET scanned_at = ? WHERE id = ?", arguments: [now, id]) }
+    }
+}

@@ -1,0 +1,218 @@
+internal import Foundation
+internal import GRDB
+package import SystemPackage
+
+/// What is known about the media: the truth from which everything in memory can be made again.
+///
+/// Two SQLite files in the state folder: `catalog.sqlite` with everything but the clips' memories, and
+/// `memories.sqlite` with those. Readers never wait for the writer. One process at a time may write.
+///
+/// When a file is lost: without `catalog.sqlite`, everything is made again (a memory file of another catalog is
+/// emptied). Without `memories.sqlite`, or when it is damaged (it is set aside then), a new one is made and the media
+/// whose clips had memories go back to pending; see ``notices``.
+///
+/// Every method blocks on SQLite: call them off Swift's cooperative pool, for example with ``BlockingExecutor``.
+/// Every method throws ``CatalogError``.
+package final class Catalog: Sendable {
+    package enum Access: Sendable {
+        /// For the one writer; takes `STATE/lock`.
+        case readWrite
+        /// Beside a writer or without one; no lock.
+        case readOnly
+    }
+
+    /// The state folder.
+    package let state: FilePath
+    package let access: Access
+    /// What opening had to mend, in sentences for people.
+    package let notices: [String]
+
+    let pool: DatabasePool
+    /// nil when it is opened to be read only and there is none.
+    let memories: DatabasePool?
+    private let lock: StateLock?
+
+    package static func catalogFile(in state: FilePath) -> FilePath { state.appending("catalog.sqlite") }
+    package static func memoriesFile(in state: FilePath) -> FilePath { state.appending("memories.sqlite") }
+    var catalogFile: FilePath { Self.catalogFile(in: state) }
+    var memoriesFile: FilePath { Self.memoriesFile(in: state) }
+
+    /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that a crash
+    /// left unfinished goes back to pending.
+    ///
+    /// - Parameter maximumPages: a limit on the size of `catalog.sqlite` in its pages of 4096 bytes; for tests of full
+    ///   disks.
+    package init(state: FilePath, access: Access, maximumPages: Int? = nil) throws(CatalogError) {
+        self.state = state
+        self.access = access
+        let catalogFile = Self.catalogFile(in: state)
+        let memoriesFile = Self.memoriesFile(in: state)
+        var notices: [String] = []
+        switch access {
+        case .readWrite:
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: state.string, withIntermediateDirectories: true,
+                    attributes: [.posixPermissions: 0o750])
+            } catch {
+                throw CatalogError(
+                    .unreadable, "The state folder \(state) can't be made: \(error.localizedDescription)")
+            }
+            lock = try StateLock(state: state)
+            pool = try translatingErrors(on: catalogFile) {
+                let pool = try DatabasePool(
+                    path: catalogFile.string,
+                    configuration: Self.configuration(access, synchronous: "NORMAL", maximumPages: maximumPages))
+                try Schema.catalog.migrate(pool, file: catalogFile)
+                return pool
+            }
+            let store = try translatingErrors(on: catalogFile) { [pool] in
+                try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
+            }
+            memories = try Self.openMemories(memoriesFile, store: store, catalog: pool, notices: &notices)
+        case .readOnly:
+            lock = nil
+            guard FileManager.default.fileExists(atPath: catalogFile.string) else {
+                throw CatalogError(
+                    .notFound,
+                    "There is no index in \(state): make one with `saccade index FILE… --state \(state)`.")
+            }
+            pool = try translatingErrors(on: catalogFile) {
+                let pool = try DatabasePool(
+                    path: catalogFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
+                try pool.read { _ = try Schema.catalog.check($0, file: catalogFile) }
+                return pool
+            }
+            memories =
+                FileManager.default.fileExists(atPath: memoriesFile.string)
+                ? try? DatabasePool(
+                    path: memoriesFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
+                : nil
+        }
+        self.notices = notices
+        if access == .readWrite { try recoverUnfinishedJobs() }
+    }
+
+    private static func configuration(
+        _ access: Access, synchronous: String, maximumPages: Int? = nil
+    ) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = access == .readOnly
+        configuration.busyMode = .timeout(10)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
+            try db.execute(sql: "PRAGMA cache_size = -4096")
+            if let maximumPages { try db.execute(sql: "PRAGMA max_page_count = \(maximumPages)") }
+        }
+        return configuration
+    }
+
+    /// Opens the second file. A commit to it is on the disk before the catalog's commit that counts on it, so it
+    /// syncs each one.
+    private static func openMemories(
+        _ file: FilePath, store: Data, catalog: DatabasePool, notices: inout [String]
+    ) throws(CatalogError) -> DatabasePool {
+        let open = { () throws(CatalogError) in
+            try translatingErrors(on: file) {
+                let pool = try DatabasePool(
+                    path: file.string, configuration: configuration(.readWrite, synchronous: "FULL"))
+                try Schema.memories.migrate(pool, file: file)
+                return pool
+            }
+        }
+        var pool: DatabasePool
+        do {
+            pool = try open()
+        } catch  where error.code == .damaged {
+            let aside = "\(file.string).damaged-\(Int(Date().timeIntervalSince1970))"
+            for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: file.string + suffix) {
+                do {
+                    try FileManager.default.moveItem(atPath: file.string + suffix, toPath: aside + suffix)
+                } catch {
+                    throw CatalogError(.damaged, "\(file) is damaged and can't be moved away: delete it.")
+                }
+            }
+            notices.append("\(file) was damaged; it is now \(aside), and the memories are made again.")
+            pool = try open()
+        }
+        let known = try translatingErrors(on: file) { [pool] in
+            try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") }
+        }
+        guard known != store else { return pool }
+        try translatingErrors(on: file) { [pool] in
+            try pool.write { db in
+                try db.execute(sql: "DELETE FROM memories")
+                try db.execute(sql: "DELETE FROM store")
+                try db.execute(sql: "INSERT INTO store (id) VALUES (?)", arguments: [store])
+            }
+        }
+        let again = try translatingErrors(on: file) {
+            try catalog.write { db in
+                try db.execute(
+                    sql: """
+                        DELETE FROM clips WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
+                        """)
+                try db.execute(
+                    sql: """
+                        UPDATE jobs SET state = 'pending', retry_at = NULL
+                        WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
+                        AND state IN ('indexed', 'running')
+                        """)
+                return db.changesCount
+            }
+        }
+        if again > 0 {
+            notices.append("\(file) was lost: \(again) media are indexed again, to make their memories.")
+        }
+        return pool
+    }
+
+    /// Reads from a snapshot of the catalog.
+    func read<Value>(_ body: (Database) throws -> Value) throws(CatalogError) -> Value {
+        try translatingErrors(on: catalogFile) { try pool.read(body) }
+    }
+
+    /// Writes in one transaction: all of it is kept, or none.
+    func write<Value>(_ body: (Database) throws -> Value) throws(CatalogError) -> Value {
+        guard access == .readWrite else {
+            throw CatalogError(.readOnly, "The catalog in \(state) was opened to be read only.")
+        }
+        return try translatingErrors(on: catalogFile) { try pool.write(body) }
+    }
+
+    /// What SQLite finds wrong with the two files; empty when they are sound. Reads both whole.
+    package func quickCheck() throws(CatalogError) -> [String] {
+        var findings: [String] = []
+        for (pool, file) in [(pool, catalogFile), (memories, memoriesFile)] {
+            guard let pool else { continue }
+            do {
+                findings += try translatingErrors(on: file) {
+                    try pool.read { db in
+                        let lines = try String.fetchAll(db, sql: "PRAGMA quick_check")
+                        return lines == ["ok"] ? [] : lines.map { "\(file): \($0)" }
+                    }
+                }
+            } catch  where error.code == .damaged {
+                findings.append(error.message)
+            }
+        }
+        return findings
+    }
+
+    /// Writes what the write-ahead logs hold into the database files.
+    package func checkpoint() throws(CatalogError) {
+        for (pool, file) in [(pool, catalogFile), (memories, memoriesFile)] {
+            guard let pool else { continue }
+            try translatingErrors(on: file) {
+                _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            }
+        }
+    }
+
+    /// Closes both files; the catalog can't be used afterwards. Connections in use are closed when they are done.
+    package func close() {
+        try? memories?.close()
+        try? pool.close()
+    }
+}

@@ -1,0 +1,41 @@
+package import SystemPackage
+
+/// One media to be put into one generation.
+package struct Job: Sendable, Equatable {
+    package var media: MediaID
+    package var generation: GenerationID
+    package var identity: ContentIdentity
+    /// How often it was begun before.
+    package var attempts: Int
+    /// Where it can be read now: files that are no tombstones, in roots that are online.
+    package var paths: [FilePath]
+    /// Clips that are committed already; decoding goes on after the last one.
+    package var committedClips: Int
+    /// End of the last committed clip in seconds; nil when there is none.
+    package var committedEnd: Double?
+    /// Shot of the last committed clip.
+    package var committedShot: Int?
+}
+
+/// A clip to be committed.
+package struct NewClip: Sendable {
+    package var media: MediaID
+    package var ordinal: Int
+    package var start: Double
+    package var end: Double
+    package var shot: Int
+    package var embedding: [Float]
+    package var memory: [UInt8]?
+
+    package init(
+        media: MediaID, ordinal: Int, start: Double, end: Double, shot: Int, embedding: [Float], memory: [UInt8]?
+    ) {
+        self.media = media
+        self.ordinal = ordinal
+        self.start = start
+        self.end = end
+        self.shot = shot
+        self.embedding = embedding
+        self.memory = memory
+    }
+}

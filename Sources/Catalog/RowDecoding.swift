@@ -1,0 +1,137 @@
+internal import Foundation
+internal import GRDB
+internal import SystemPackage
+
+extension FilePath {
+    /// The path's bytes, without the terminating zero.
+    package var bytes: [UInt8] {
+        unsafe withPlatformString { pointer in
+            var bytes: [UInt8] = []
+            var index = 0
+            while unsafe pointer[index] != 0 {
+                bytes.append(UInt8(bitPattern: unsafe pointer[index]))
+                index += 1
+            }
+            return bytes
+        }
+    }
+
+    /// A path of any bytes; ends at the first zero.
+    package init(bytes: some Sequence<UInt8>) {
+        var terminated = bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) }
+        terminated.append(0)
+        self = unsafe terminated.withUnsafeBufferPointer { unsafe FilePath(platformString: $0.baseAddress!) }
+    }
+
+    var data: Data { Data(bytes) }
+}
+
+extension Row {
+    func path(_ column: String) -> FilePath { FilePath(bytes: self[column] as Data) }
+
+    func problem() -> Problem? {
+        guard let code = self["problem_code"] as String? else { return nil }
+        return Problem(code: code, message: self["problem"] ?? "", retryAt: self["retry_at"])
+    }
+}
+
+extension Root {
+    init(_ row: Row) {
+        id = row["id"]
+        path = row.path("path")
+        state = State(rawValue: row["state"]) ?? .offline
+        reason = row["reason"]
+        device = (row["device"] as Int64?).map { UInt64(bitPattern: $0) }
+        addedAt = row["added_at"]
+        scannedAt = row["scanned_at"]
+        fileCount = row["file_count"] ?? 0
+    }
+}
+
+extension Media {
+    /// Of a row with the columns of `media` and, from `jobs`, `state`, `attempts`, `problem_code`, `problem`, `retry_at`.
+    init(_ row: Row) {
+        id = row["id"]
+        identity = ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data))
+        properties = MediaProperties(
+            duration: row["duration"], width: row["width"], height: row["height"], codec: row["codec"],
+            container: row["container"], recordedAt: row["recorded_at"])
+        addedAt = row["added_at"]
+        deletedAt = row["deleted_at"]
+        state = (row["state"] as String?).flatMap(State.init(rawValue:))
+        problem = row.problem()
+        attempts = row["attempts"] ?? 0
+    }
+
+    /// The columns that ``init(_:)`` wants, joined with the live generation's job.
+    static let selection = """
+        SELECT media.*, jobs.state, jobs.attempts, jobs.problem_code, jobs.problem, jobs.retry_at
+        FROM media LEFT JOIN jobs ON jobs.media_id = media.id
+            AND jobs.generation_id = (SELECT id FROM generations WHERE state = 'live')
+        """
+}
+
+extension MediaFile {
+    init(_ row: Row) {
+        id = row["id"]
+        root = row["root_id"]
+        path = row.path("path")
+        media = row["media_id"]
+        stamp = FileStamp(
+            size: row["size"], modified: row["modified"], device: UInt64(bitPattern: row["device"] as Int64),
+            inode: UInt64(bitPattern: row["inode"] as Int64))
+        problem = row.problem()
+        attempts = row["attempts"]
+        deletedAt = row["deleted_at"]
+    }
+}
+
+extension Clip {
+    init(_ row: Row) {
+        id = row["id"]
+        media = row["media_id"]
+        generation = row["generation_id"]
+        ordinal = row["ordinal"]
+        start = row["start"]
+        end = row["end"]
+        shot = row["shot"]
+    }
+}
+
+extension Generation {
+    init(_ row: Row) {
+        id = row["id"]
+        digest = row["digest"]
+        dimensions = row["dimensions"]
+        state = State(rawValue: row["state"]) ?? .retired
+        hasMemories = row["has_memories"]
+        model = (row["model"] as Data?).map { FilePath(bytes: $0) }
+        createdAt = row["created_at"]
+    }
+}
+
+/// Vectors as they are stored: little-endian binary32, one after the other.
+enum VectorBlob {
+    static func encode(_ vector: [Float]) -> Data {
+        var data = Data(capacity: vector.count * 4)
+        for value in vector {
+            let bits = value.bitPattern
+            data.append(contentsOf: [
+                UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8),
+                UInt8(truncatingIfNeeded: bits >> 16), UInt8(truncatingIfNeeded: bits >> 24),
+            ])
+        }
+        return data
+    }
+
+    /// Loads 100,000 vectors at start, so it copies instead of assembling bytes; the supported processors are
+    /// little-endian.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> [Float] {
+        let count = bytes.count / 4
+        return unsafe [Float](unsafeUninitializedCapacity: count) { target, initialized in
+            unsafe UnsafeMutableRawBufferPointer(target).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: bytes[..<(count * 4)]))
+            initialized = count
+        }
+    }
+}

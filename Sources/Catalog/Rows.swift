@@ -1,0 +1,238 @@
+package import SystemPackage
+
+package typealias RootID = Int64
+package typealias MediaID = Int64
+package typealias FileID = Int64
+package typealias ClipID = Int64
+package typealias GenerationID = Int64
+
+/// Seconds since 1970-01-01 00:00 UTC.
+package typealias Timestamp = Double
+
+/// A watched directory.
+package struct Root: Sendable, Equatable, Identifiable {
+    package enum State: String, Sendable {
+        /// The last scan could list it.
+        case online
+        /// It is missing, has become empty, or is on another file system than before: nothing in it is deleted.
+        case offline
+    }
+
+    package var id: RootID
+    package var path: FilePath
+    package var state: State
+    /// Why it is offline.
+    package var reason: String?
+    /// `st_dev` of the directory when it was last online.
+    package var device: UInt64?
+    package var addedAt: Timestamp
+    /// When the last full scan ended.
+    package var scannedAt: Timestamp?
+    /// Files in it that are not tombstones.
+    package var fileCount: Int
+}
+
+/// What a container says about its content.
+package struct MediaProperties: Sendable, Equatable {
+    /// In seconds; 0 for a still picture.
+    package var duration: Double?
+    /// In pixels, after rotation.
+    package var width: Int?
+    package var height: Int?
+    package var codec: String?
+    package var container: String?
+    /// The creation time that the container carries.
+    package var recordedAt: Timestamp?
+
+    package init(
+        duration: Double? = nil, width: Int? = nil, height: Int? = nil, codec: String? = nil, container: String? = nil,
+        recordedAt: Timestamp? = nil
+    ) {
+        self.duration = duration
+        self.width = width
+        self.height = height
+        self.codec = codec
+        self.container = container
+        self.recordedAt = recordedAt
+    }
+}
+
+/// Why a file or a media is not indexed.
+package struct Problem: Sendable, Equatable {
+    /// A stable word, such as `empty`, `unreadable` or `not-a-video`.
+    package var code: String
+    /// A sentence for people.
+    package var message: String
+    /// When it is tried again; nil when only a change of the file can help.
+    package var retryAt: Timestamp?
+
+    package init(code: String, message: String, retryAt: Timestamp?) {
+        self.code = code
+        self.message = message
+        self.retryAt = retryAt
+    }
+}
+
+/// One video or picture, by content.
+package struct Media: Sendable, Equatable, Identifiable {
+    package enum State: String, Sendable, CaseIterable {
+        /// Waits for its turn.
+        case pending
+        /// Its clips are being made.
+        case running
+        /// All of its clips are in the generation.
+        case indexed
+        /// See ``Media/problem``; the clips that were made before it stay.
+        case failed
+    }
+
+    package var id: MediaID
+    package var identity: ContentIdentity
+    package var properties: MediaProperties
+    package var addedAt: Timestamp
+    /// When its last file went away; it is out of every answer then, and purged later.
+    package var deletedAt: Timestamp?
+    /// State in the live generation; nil when there is none yet.
+    package var state: State?
+    package var problem: Problem?
+    package var attempts: Int
+}
+
+/// A path at which a media lies, or at which something lies that could not be taken in.
+package struct MediaFile: Sendable, Equatable, Identifiable {
+    package var id: FileID
+    /// The root it was found in; nil for a file that was indexed by name.
+    package var root: RootID?
+    /// Absolute; any bytes.
+    package var path: FilePath
+    /// nil while ``problem`` is set.
+    package var media: MediaID?
+    package var stamp: FileStamp
+    package var problem: Problem?
+    package var attempts: Int
+    /// When it was found missing.
+    package var deletedAt: Timestamp?
+}
+
+/// What tells cheaply that a file is still the one that was seen.
+package struct FileStamp: Sendable, Hashable {
+    /// In bytes.
+    package var size: Int64
+    /// Time of last modification in nanoseconds since 1970.
+    package var modified: Int64
+    package var device: UInt64
+    package var inode: UInt64
+
+    package init(size: Int64, modified: Int64, device: UInt64, inode: UInt64) {
+        self.size = size
+        self.modified = modified
+        self.device = device
+        self.inode = inode
+    }
+}
+
+/// A time span of one media: the unit that is embedded and found.
+package struct Clip: Sendable, Equatable, Identifiable {
+    package var id: ClipID
+    package var media: MediaID
+    package var generation: GenerationID
+    /// Position among the clips of its media and generation, from 0.
+    package var ordinal: Int
+    /// In seconds from the media's start.
+    package var start: Double
+    /// In seconds from the media's start, not before ``start``.
+    package var end: Double
+    /// Number of the shot it lies in, from 0.
+    package var shot: Int
+}
+
+/// A clip with what an answer says about it.
+package struct ClipRecord: Sendable, Equatable {
+    package var clip: Clip
+    package var media: Media
+    /// The media's files, those of online roots first, then in order of their ids.
+    package var paths: [FilePath]
+}
+
+/// One model's index.
+package struct Generation: Sendable, Equatable, Identifiable {
+    package enum State: String, Sendable {
+        /// Made beside the live one; not asked yet.
+        case building
+        /// The one that queries go to.
+        case live
+        /// Was live once; its clips are being purged.
+        case retired
+    }
+
+    package var id: GenerationID
+    /// Digest of the model, see `ClipEncoder.generation`.
+    package var digest: String
+    /// Length of its embeddings.
+    package var dimensions: Int
+    package var state: State
+    /// Whether its clips have memories.
+    package var hasMemories: Bool
+    /// Directory of the model that made it, so that its queries can be embedded while the next one is built.
+    package var model: FilePath?
+    package var createdAt: Timestamp
+}
+
+/// A clip's vector as an index wants it, with what filters look at.
+package struct EmbeddingRow: Sendable, Equatable {
+    package var clip: ClipID
+    package var media: MediaID
+    package var start: Double
+    package var end: Double
+    /// Unit length.
+    package var vector: [Float]
+}
+
+/// What a media's clips are filtered by.
+package struct MediaAttributes: Sendable, Equatable {
+    package var media: MediaID
+    package var duration: Double?
+    package var recordedAt: Timestamp?
+    /// Roots and paths of its files that are not tombstones.
+    package var places: [Place]
+
+    package struct Place: Sendable, Equatable {
+        package var root: RootID?
+        package var path: FilePath
+    }
+}
+
+/// A file or a media that is not indexed, and why.
+package struct Failure: Sendable, Equatable {
+    package var media: MediaID?
+    package var path: FilePath?
+    package var problem: Problem
+    package var attempts: Int
+}
+
+/// Numbers for `status`.
+package struct CatalogStatistics: Sendable, Equatable {
+    package var roots = 0
+    /// Files that are not tombstones.
+    package var files = 0
+    /// Media that are not tombstones, by their state in the live generation.
+    package var media: [Media.State: Int] = [:]
+    /// Files that could not even be read.
+    package var unreadableFiles = 0
+    /// Clips of the live generation, without those of tombstones.
+    package var clips = 0
+    /// Seconds of video of the indexed media.
+    package var indexedSeconds: Double = 0
+    /// Bytes of the two database files.
+    package var catalogBytes: Int64 = 0
+    package var memoriesBytes: Int64 = 0
+    /// The generation that is being built beside the live one, and how many of its media are done and in all.
+    package var building: Progress?
+
+    package struct Progress: Sendable, Equatable {
+        package var done: Int
+        package var total: Int
+    }
+
+    package init() {}
+}

@@ -1,0 +1,173 @@
+internal import GRDB
+internal import SystemPackage
+
+/// The tables of one database file, as numbered steps that are never edited once published.
+struct Schema: Sendable {
+    /// Written to the file's header, so that `file` and other programs can tell what it is.
+    let applicationID: Int32
+    /// Step i brings a file from `user_version` i to i + 1.
+    let steps: [String]
+
+    /// Brings a database up to the last step.
+    ///
+    /// Each step and its number are one transaction.
+    /// - Throws: ``CatalogError`` `foreign` when the file is another program's, `newerSchema` when it is from a later
+    ///   version of this one; the file is not touched then.
+    func migrate(_ writer: some DatabaseWriter, file: FilePath) throws {
+        try writer.writeWithoutTransaction { db in
+            let version = try check(db, file: file)
+            for step in version..<steps.count {
+                try db.inTransaction {
+                    try db.execute(sql: steps[step])
+                    try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+                    try db.execute(sql: "PRAGMA user_version = \(step + 1)")
+                    return .commit
+                }
+            }
+        }
+    }
+
+    /// The file's version, if it is one that this program can work with.
+    ///
+    /// - Throws: as ``migrate(_:file:)``.
+    @discardableResult
+    func check(_ db: Database, file: FilePath) throws -> Int {
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+        if application != applicationID, application != 0 || tables > 0 {
+            throw CatalogError(
+                .foreign, "\(file) is another program's database: choose another state folder with --state.")
+        }
+        if version > steps.count {
+            throw CatalogError(
+                .newerSchema,
+                """
+                \(file) was written by a newer version of Saccade (schema \(version), this one knows \(steps.count)): \
+                install that version again, or choose another state folder with --state.
+                """)
+        }
+        return version
+    }
+
+    /// The tables of `catalog.sqlite`.
+    static let catalog = Schema(
+        applicationID: 0x5343_4354,  // "SCCT"
+        steps: [
+            """
+            CREATE TABLE store (
+                id BLOB NOT NULL              -- random; memories.sqlite carries the same one
+            );
+            INSERT INTO store (id) VALUES (randomblob(16));
+
+            CREATE TABLE roots (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                path BLOB NOT NULL UNIQUE,
+                state TEXT NOT NULL,
+                reason TEXT,
+                device INTEGER,
+                added_at REAL NOT NULL,
+                scanned_at REAL
+            );
+
+            CREATE TABLE media (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                size INTEGER NOT NULL,
+                digest BLOB NOT NULL,
+                duration REAL,
+                width INTEGER,
+                height INTEGER,
+                codec TEXT,
+                container TEXT,
+                recorded_at REAL,
+                added_at REAL NOT NULL,
+                deleted_at REAL,
+                UNIQUE (size, digest)
+            );
+            CREATE INDEX media_deleted ON media (deleted_at) WHERE deleted_at IS NOT NULL;
+
+            CREATE TABLE files (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                root_id INTEGER REFERENCES roots (id) ON DELETE SET NULL,
+                path BLOB NOT NULL UNIQUE,    -- absolute, any bytes
+                directory BLOB NOT NULL,
+                media_id INTEGER REFERENCES media (id) ON DELETE CASCADE,
+                size INTEGER NOT NULL,
+                modified INTEGER NOT NULL,    -- nanoseconds since 1970
+                device INTEGER NOT NULL,
+                inode INTEGER NOT NULL,
+                problem_code TEXT,
+                problem TEXT,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                retry_at REAL,
+                deleted_at REAL
+            );
+            CREATE INDEX files_directory ON files (directory);
+            CREATE INDEX files_media ON files (media_id);
+            CREATE INDEX files_root ON files (root_id, directory);
+            CREATE INDEX files_inode ON files (inode, device);
+            CREATE INDEX files_problem ON files (retry_at) WHERE problem_code IS NOT NULL;
+            CREATE INDEX files_deleted ON files (deleted_at) WHERE deleted_at IS NOT NULL;
+
+            CREATE TABLE generations (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                digest TEXT NOT NULL UNIQUE,
+                dimensions INTEGER NOT NULL,
+                state TEXT NOT NULL,
+                has_memories INTEGER NOT NULL,
+                model BLOB,
+                created_at REAL NOT NULL
+            );
+            CREATE UNIQUE INDEX generations_one_live ON generations (state) WHERE state = 'live';
+            CREATE UNIQUE INDEX generations_one_building ON generations (state) WHERE state = 'building';
+
+            CREATE TABLE jobs (
+                media_id INTEGER NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+                generation_id INTEGER NOT NULL REFERENCES generations (id) ON DELETE CASCADE,
+                state TEXT NOT NULL,
+                attempts INTEGER NOT NULL DEFAULT 0,
+                problem_code TEXT,
+                problem TEXT,
+                retry_at REAL,
+                finished_at REAL,
+                PRIMARY KEY (generation_id, media_id)
+            ) WITHOUT ROWID;
+            CREATE INDEX jobs_state ON jobs (generation_id, state, media_id);
+            CREATE INDEX jobs_media ON jobs (media_id);
+
+            CREATE TABLE clips (
+                id INTEGER PRIMARY KEY AUTOINCREMENT,
+                media_id INTEGER NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+                generation_id INTEGER NOT NULL REFERENCES generations (id) ON DELETE CASCADE,
+                ordinal INTEGER NOT NULL,
+                start REAL NOT NULL,
+                end REAL NOT NULL,
+                shot INTEGER NOT NULL,
+                UNIQUE (generation_id, media_id, ordinal)
+            );
+            CREATE INDEX clips_media ON clips (media_id);
+
+            CREATE TABLE embeddings (
+                clip_id INTEGER PRIMARY KEY REFERENCES clips (id) ON DELETE CASCADE,
+                generation_id INTEGER NOT NULL,
+                vector BLOB NOT NULL          -- little-endian binary32
+            );
+            """
+        ])
+
+    /// The tables of `memories.sqlite`.
+    static let memories = Schema(
+        applicationID: 0x5343_4D45,  // "SCME"
+        steps: [
+            """
+            CREATE TABLE store (
+                id BLOB NOT NULL
+            );
+            CREATE TABLE memories (
+                clip_id INTEGER PRIMARY KEY,
+                generation TEXT NOT NULL,
+                memory BLOB NOT NULL
+            );
+            """
+        ])
+}
