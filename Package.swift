@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "Catalog", "Ingest", "Models", "Search", "Service", "Training", "VectorIndex",
+                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training", "VectorIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -4,6 +4,8 @@ import MediaDecoding
 
 // Started by the daemon's worker pool, never by hand:
 //   saccade-decode --parent PID [--memory BYTES] [--cpu SECONDS] [--pixels COUNT] [--threads COUNT]
+// or by `saccade doctor`, which wants a line "yes NAME" or "no NAME" for each codec:
+//   saccade-decode --codecs
 
 var limits = WorkerLimits()
 var parent: Int32?
@@ -14,6 +16,11 @@ func fail(_ message: String) -> Never {
     let line = Array("saccade-decode: \(message)\n".utf8)
     _ = unsafe line.withUnsafeBytes { unsafe write(STDERR_FILENO, $0.baseAddress, $0.count) }
     exit(64)
+}
+
+if arguments.first == "--codecs" {
+    for name in InstalledCodecs.promised { print(InstalledCodecs.canDecode(name) ? "yes" : "no", name) }
+    exit(0)
 }
 
 while let option = arguments.popFirst() {

@@ -38,7 +38,8 @@ package struct ServiceClient: Sendable {
             return try API.decoder().decode(Answer.self, from: Data(bytes))
         } catch {
             throw ClientError(
-                .malformed, "The daemon at \(socket) answered \(path) in a form that this program doesn't know; "
+                .malformed,
+                "The daemon at \(socket) answered \(path) in a form that this program doesn't know; "
                     + "restart the daemon so that both are of one version."
             )
         }
@@ -178,17 +179,20 @@ package struct ServiceClient: Sendable {
                 }
         } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
             throw ClientError(
-                .notPermitted, "You may not open the daemon's socket \(socket): join the group that owns it, "
+                .notPermitted,
+                "You may not open the daemon's socket \(socket): join the group that owns it, "
                     + "or name another with --socket."
             )
         } catch SocketAddressError.unixDomainSocketPathTooLong {
             throw ClientError(
-                .unavailable, "The socket's path is longer than Linux allows (107 bytes): \(socket). "
+                .unavailable,
+                "The socket's path is longer than Linux allows (107 bytes): \(socket). "
                     + "Name a shorter one with --socket."
             )
         } catch {
             throw ClientError(
-                .unavailable, "No daemon listens at \(socket). Start one with `saccade serve`, "
+                .unavailable,
+                "No daemon listens at \(socket). Start one with `saccade serve`, "
                     + "or name its socket with --socket."
             )
         }

@@ -1,0 +1,119 @@
+import ArgumentParser
+import Foundation
+import Service
+import SystemPackage
+
+/// Asks one question.
+struct SearchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "search",
+        abstract: "Find the moments that a sentence describes.",
+        discussion: """
+            Asks the daemon; where none runs, the databases in --state are read directly.
+
+              saccade search "a man playing guitar"
+              saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
+            """
+    )
+
+    @Argument(help: ArgumentHelp("What to look for, in plain English words.", valueName: "words"))
+    var words: [String]
+
+    @Option(name: [.short, .long], help: ArgumentHelp("At most this many moments.", valueName: "count"))
+    var limit = 10
+
+    @Option(help: ArgumentHelp("Skip this many of the best.", valueName: "count"))
+    var offset = 0
+
+    @Flag(help: "Print the answer of POST /v1/search as it is.")
+    var json = false
+
+    @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
+    var play = false
+
+    @Option(help: ArgumentHelp("With --play: which line of the table to open.", valueName: "number"))
+    var number = 1
+
+    @OptionGroup(title: "Filters") var filters: FilterOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
+        guard offset >= 0 else { throw ValidationError("--offset must be at least 0.") }
+        guard (1...limit).contains(number) else { throw ValidationError("--number must be from 1 to --limit.") }
+    }
+
+    func run() async throws {
+        let request = API.SearchRequest(
+            query: words.joined(separator: " "), limit: limit, offset: offset, filters: filters.filters
+        )
+        let answer = try await ask(request)
+        if json {
+            Terminal.output.write(answer + [UInt8(ascii: "\n")])
+            return
+        }
+        let response: API.SearchResponse
+        do {
+            response = try API.decoder().decode(API.SearchResponse.self, from: Data(answer))
+        } catch {
+            throw Failure(.software, "The answer is of another version than this program: restart the daemon.")
+        }
+        show(response)
+        if play { try open(response) }
+    }
+
+    /// The answer's JSON.
+    private func ask(_ request: API.SearchRequest) async throws -> [UInt8] {
+        let configuration = try places.load()
+        let client = ServiceClient(socket: configuration.socket)
+        do {
+            return try await client.send(.post, "/v1/search", body: request)
+        } catch  where error.code == .unavailable {
+            guard let answer = try await DirectSearch.answer(request, configuration: configuration) else { throw error }
+            return answer
+        }
+    }
+
+    private func show(_ response: API.SearchResponse) {
+        let output = Terminal.output
+        if response.results.isEmpty {
+            let reason =
+                response.clips == 0
+                ? "Nothing is indexed yet: see `saccade status`."
+                : "No clip passes the filters."
+            Terminal.error.line(reason)
+            return
+        }
+        var table = Table(("", .right), ("score", .right), ("time", .left), ("path", .left))
+        for (index, result) in response.results.enumerated() {
+            let path = Terminal.printable(shortened(result.media.path.text))
+            table.add(
+                "\(offset + index + 1)", Quantities.fixed(result.score, 3), Quantities.span(result.start, result.end),
+                result.media.online ? path : path + " (offline)"
+            )
+        }
+        let lines = table.lines()
+        output.line(output.styled(lines[0], .dim))
+        for line in lines.dropFirst() { output.line(line) }
+        let summary =
+            "\(Quantities.count(response.clips, "clip")) searched in \(Quantities.fixed(response.timings.total, 0)) ms"
+        Terminal.error.line(Terminal.error.styled(summary, .dim))
+    }
+
+    /// Relative to the working directory for what lies below it.
+    private func shortened(_ path: String) -> String {
+        let directory = FilePath.current.string + "/"
+        return path.hasPrefix(directory) ? String(path.dropFirst(directory.count)) : path
+    }
+
+    private func open(_ response: API.SearchResponse) throws {
+        guard number <= response.results.count else {
+            throw Failure(.noInput, "There is no result number \(number) to play.")
+        }
+        let result = response.results[number - 1]
+        guard result.media.online else {
+            throw Failure(.noInput, "\(result.media.path.text) is offline: connect its disk, then try again.")
+        }
+        try Player.open(result.media.path.bytes, at: result.start)
+    }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Service
+
+/// Tells what the daemon has and does.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Show what is indexed, what is being worked on, and what failed."
+    )
+
+    @Flag(help: "Print the answer of GET /v1/status as it is.")
+    var json = false
+
+    @Flag(help: "Follow the progress until you press Ctrl-C.")
+    var watch = false
+
+    @Flag(help: "Follow the progress until nothing is left to index; fails if the daemon goes away.")
+    var wait = false
+
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        guard !(watch && wait) else { throw ValidationError("Give --watch or --wait, not both.") }
+    }
+
+    func run() async throws {
+        let client = try places.client()
+        if watch || wait { try await follow(client) }
+        if watch { return }
+        let body = try await client.send(.get, "/v1/status")
+        if json {
+            Terminal.output.write(body + [UInt8(ascii: "\n")])
+            return
+        }
+        guard !wait else { return }
+        StatusReport(try await current(client)).write(to: .output)
+    }
+
+    private func current(_ client: ServiceClient) async throws(ClientError) -> API.Status {
+        try await client.request(.get, "/v1/status", as: API.Status.self)
+    }
+
+    private func follow(_ client: ServiceClient) async throws {
+        var bar = ProgressBar("Indexing")
+        defer { bar.finish() }
+        var idleLooks = 0
+        while true {
+            let status = try await current(client)
+            let report = StatusReport(status)
+            bar.update(report.fraction, report.activity)
+            idleLooks = report.isIdle ? idleLooks + 1 : 0
+            if wait, idleLooks >= Self.idleLooksNeeded { break }
+            try await Task.sleep(for: .milliseconds(250))
+        }
+        bar.finish()
+        let status = try await current(client)
+        Terminal.error.line("Indexed: \(StatusReport(status).summary)")
+    }
+
+    /// Three seconds: a file counts only when it has settled, so idle must last longer than settling takes.
+    private static let idleLooksNeeded = 12
+}

@@ -1,0 +1,87 @@
+import ArgumentParser
+import Foundation
+import Service
+import SystemPackage
+
+/// Which folders the daemon watches.
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Add, list and remove the folders that the daemon watches.",
+        subcommands: [Add.self, List.self, Remove.self],
+        defaultSubcommand: List.self
+    )
+
+    struct Add: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Watch a folder, at any depth.")
+
+        @Argument(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
+        var folders: [String]
+
+        @OptionGroup(title: "Places") var places: PlaceOptions
+
+        func run() async throws {
+            let client = try places.client()
+            for folder in folders {
+                let path = FilePath.absolute(folder).string
+                let root = try await client.request(
+                    .post, "/v1/roots", body: API.AddRoot(path: path), as: API.Root.self)
+                Terminal.output.line("Watching \(Terminal.printable(root.path.text)) as folder \(root.id).")
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Show the watched folders.")
+
+        @Flag(help: "Print them as JSON, as in GET /v1/status.")
+        var json = false
+
+        @OptionGroup(title: "Places") var places: PlaceOptions
+
+        func run() async throws {
+            let roots = try await places.client().request(.get, "/v1/status", as: API.Status.self).roots
+            if json {
+                Terminal.output.write(Array(try API.encoder().encode(roots)) + [UInt8(ascii: "\n")])
+                return
+            }
+            guard !roots.isEmpty else {
+                Terminal.error.line("No folder is watched: add one with `saccade watch add DIR`.")
+                return
+            }
+            var table = Table(("id", .right), ("state", .left), ("files", .right), ("path", .left))
+            for root in roots {
+                let path = Terminal.printable(root.path.text)
+                table.add(
+                    "\(root.id)", root.state.rawValue, Quantities.count(root.files),
+                    root.reason.map { "\(path) (\($0))" } ?? path
+                )
+            }
+            for line in table.lines() { Terminal.output.line(line) }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Stop watching a folder and forget what was indexed of it. No video is touched."
+        )
+
+        @Argument(help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"))
+        var folders: [String]
+
+        @OptionGroup(title: "Places") var places: PlaceOptions
+
+        func run() async throws {
+            let client = try places.client()
+            for folder in folders {
+                let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
+                let path = FilePath.absolute(folder).string
+                guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
+                    throw Failure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
+                }
+                _ = try await client.send(.delete, "/v1/roots/\(root.id)")
+                Terminal.output.line("No longer watching \(Terminal.printable(root.path.text)).")
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+import Service
+
+enum InstallationChecks {
+    static func all(_ configuration: Configuration) -> [Finding] { [] }
+}

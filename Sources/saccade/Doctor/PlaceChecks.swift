@@ -1,0 +1,88 @@
+import Foundation
+import Glibc
+import Service
+import SystemPackage
+
+/// The folders and the socket of this configuration.
+enum PlaceChecks {
+    static func all(_ configuration: Configuration) async -> [Finding] {
+        [state(configuration.state), space(configuration.state), await socket(configuration.socket)]
+    }
+
+    private static func state(_ path: FilePath) -> Finding {
+        var information = stat()
+        guard unsafe path.withPlatformString({ unsafe stat($0, &information) }) == 0 else {
+            let parent = existingAncestor(of: path)
+            guard access(parent, W_OK) else {
+                return .wrong(
+                    "state", "\(path) doesn't exist and can't be made in \(parent)",
+                    do: "Make it yours, or name another place with --state."
+                )
+            }
+            return .good("state", "\(path) will be made at first use")
+        }
+        guard information.st_mode & S_IFMT == S_IFDIR else {
+            return .wrong("state", "\(path) is not a directory", do: "Name another place with --state.")
+        }
+        guard access(path, R_OK | W_OK | X_OK) else {
+            return .wrong(
+                "state", "\(path) isn't writable for you", do: "Change its owner, or name another with --state.")
+        }
+        guard information.st_mode & S_IWOTH == 0 else {
+            return .notice("state", "\(path) is writable for everyone", do: "chmod o-w \(path)")
+        }
+        return .good("state", "\(path), mode \(String(information.st_mode & 0o777, radix: 8))")
+    }
+
+    private static func space(_ path: FilePath) -> Finding {
+        let place = existingAncestor(of: path)
+        var information = statvfs()
+        guard unsafe place.withPlatformString({ unsafe statvfs($0, &information) }) == 0 else {
+            return .notice("disk", "free space of \(place) is unknown", do: "Check that it is mounted.")
+        }
+        let free = Int64(clamping: UInt64(information.f_bavail) * UInt64(information.f_frsize))
+        guard free >= 1 << 30 else {
+            return .wrong(
+                "disk", "\(Quantities.bytes(free)) free for the state", do: "Free 1 GB or more, or move --state.")
+        }
+        return .good("disk", "\(Quantities.bytes(free)) free for the state")
+    }
+
+    private static func socket(_ path: FilePath) async -> Finding {
+        guard path.length <= 107 else {
+            return .wrong("socket", "\(path) is longer than Linux's 107 bytes", do: "Name a shorter one with --socket.")
+        }
+        var information = stat()
+        guard unsafe path.withPlatformString({ unsafe stat($0, &information) }) == 0 else {
+            return .notice(
+                "socket", "no daemon at \(path)", do: "Start one with `saccade serve` to keep folders indexed.")
+        }
+        let mode = String(information.st_mode & 0o777, radix: 8)
+        guard information.st_mode & 0o007 == 0 else {
+            return .notice("socket", "\(path) is open to every user (mode \(mode))", do: "chmod o= \(path)")
+        }
+        do {
+            let status = try await ServiceClient(socket: path, timeout: 10).request(
+                .get, "/v1/status", as: API.Status.self)
+            guard status.version == ProgramVersion.text else {
+                return .notice(
+                    "socket", "the daemon is version \(status.version), this program \(ProgramVersion.text)",
+                    do: "Restart the daemon."
+                )
+            }
+            return .good("socket", "a daemon (process \(status.pid)) answers at \(path), mode \(mode)")
+        } catch {
+            return .wrong("socket", "nobody answers at \(path)", do: error.message)
+        }
+    }
+
+    private static func existingAncestor(of path: FilePath) -> FilePath {
+        var place = path
+        while !access(place, F_OK), place.removeLastComponent() {}
+        return place.isEmpty ? FilePath.current : place
+    }
+
+    private static func access(_ path: FilePath, _ mode: Int32) -> Bool {
+        unsafe path.withPlatformString { unsafe Glibc.access($0, mode) == 0 }
+    }
+}

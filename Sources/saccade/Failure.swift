@@ -1,0 +1,65 @@
+import ArgumentParser
+import Foundation
+import Models
+import Service
+
+/// Why a command gave up: one line on standard error that says what to do, and an exit status for scripts.
+struct Failure: Error {
+    /// The numbers of BSD's `sysexits.h`, where it has one for the case.
+    enum Status: Int32 {
+        case partial = 1
+        case data = 65
+        case noInput = 66
+        case unavailable = 69
+        case software = 70
+        case inUse = 75
+        case notPermitted = 77
+        case configuration = 78
+    }
+
+    var status: Status
+    var message: String
+
+    init(_ status: Status, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+
+    /// Ends the program as the error asks for.
+    static func exit(with error: any Error) -> Never {
+        guard let failure = Failure(error) else { Saccade.exit(withError: error) }
+        FileHandle.standardError.write(Data("saccade: \(failure.message)\n".utf8))
+        Foundation.exit(failure.status.rawValue)
+    }
+
+    /// Nil for the parser's own errors, which bring their texts and statuses with them.
+    private init?(_ error: any Error) {
+        switch error {
+        case let failure as Failure:
+            self = failure
+        case let error as ClientError:
+            self.init(Self.status(of: error), error.message)
+        case let error as ConfigurationError:
+            self.init(.configuration, error.description)
+        case let error as ModelError:
+            self.init(error.code == .unreadable ? .noInput : .data, error.message)
+        case is ExitCode, is CleanExit, is ValidationError:
+            return nil
+        default:
+            guard Saccade.exitCode(for: error) == .failure else { return nil }
+            self.init(.software, String(describing: error))
+        }
+    }
+
+    private static func status(of error: ClientError) -> Status {
+        switch error.code {
+        case .unavailable, .interrupted: .unavailable
+        case .notPermitted, .refused(.unauthorized): .notPermitted
+        case .refused(.unavailable), .refused(.overloaded), .refused(.timeout): .unavailable
+        case .refused(.mediaNotFound), .refused(.clipNotFound), .refused(.rootNotFound), .refused(.invalidRoot):
+            .noInput
+        case .refused(.internalError), .malformed: .software
+        case .refused: .data
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import ArgumentParser
+import Foundation
+import Service
+import SystemPackage
+
+/// Which clips may answer a search.
+struct FilterOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Only the watched folder with this id; see `saccade watch list`.", valueName: "id"))
+    var root: Int64?
+
+    @Option(
+        help: ArgumentHelp("Only files at or below this path.", valueName: "path"), completion: .file()
+    )
+    var under: String?
+
+    @Option(help: ArgumentHelp("Only files whose whole path matches this shell pattern.", valueName: "pattern"))
+    var glob: String?
+
+    @Option(help: ArgumentHelp("Only what was recorded then or later: 2026-03-01, or with a time.", valueName: "date"))
+    var after: String?
+
+    @Option(help: ArgumentHelp("Only what was recorded before then.", valueName: "date"))
+    var before: String?
+
+    @Option(help: ArgumentHelp("Only videos at least this long.", valueName: "seconds"))
+    var minDuration: Double?
+
+    @Option(help: ArgumentHelp("Only videos at most this long.", valueName: "seconds"))
+    var maxDuration: Double?
+
+    func validate() throws {
+        for (name, value) in [("after", after), ("before", before)] {
+            if let value, Timestamp.parse(value) == nil {
+                throw ValidationError("--\(name) must be a day or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")
+            }
+        }
+    }
+
+    var filters: API.SearchFilters {
+        API.SearchFilters(
+            root: root,
+            pathPrefix: under.map { FilePath.absolute($0).string },
+            pathGlob: glob,
+            recordedAfter: after.flatMap(Timestamp.parse),
+            recordedBefore: before.flatMap(Timestamp.parse),
+            minDuration: minDuration,
+            maxDuration: maxDuration
+        )
+    }
+}

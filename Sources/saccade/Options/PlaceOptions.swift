@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Service
+import SystemPackage
+
+/// Where the daemon and its databases are; every command takes these.
+struct PlaceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the databases live. (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/saccade, else ~/.local/state/saccade)",
+            valueName: "dir"
+        ),
+        completion: .directory
+    )
+    var state: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The daemon's socket. (default: saccade.sock in --state when that is given, else in $RUNTIME_DIRECTORY, "
+                + "$XDG_RUNTIME_DIR or the state directory)",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
+    var socket: String?
+
+    @Option(help: ArgumentHelp("The configuration file to read.", valueName: "file"), completion: .file())
+    var config: String?
+
+    /// The configuration that the file, the environment and these options give.
+    func load(_ more: [ConfigurationArgument] = []) throws(ConfigurationError) -> Configuration {
+        var arguments = more
+        if let state { arguments.append(ConfigurationArgument("state", state)) }
+        if let socket { arguments.append(ConfigurationArgument("socket", socket)) }
+        return try Configuration.load(
+            file: config.map { FilePath($0) },
+            environment: ProcessInfo.processInfo.environment,
+            arguments: arguments,
+            currentDirectory: .current
+        )
+    }
+
+    func client() throws(ConfigurationError) -> ServiceClient {
+        ServiceClient(socket: try load().socket)
+    }
+}
+
+extension FilePath {
+    /// The working directory.
+    static var current: FilePath { FilePath(FileManager.default.currentDirectoryPath) }
+
+    /// The path from the root of the file system, with `~`, `.` and `..` resolved by name alone.
+    static func absolute(_ text: String) -> FilePath {
+        let expanded = text == "~" || text.hasPrefix("~/") ? NSString(string: text).expandingTildeInPath : text
+        return current.pushing(FilePath(expanded)).lexicallyNormalized()
+    }
+}

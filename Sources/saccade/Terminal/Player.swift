@@ -1,0 +1,37 @@
+import Foundation
+
+/// Video players that this program knows how to start at a moment.
+enum Player {
+    /// Becomes the first player that is installed; returns only by throwing.
+    ///
+    /// - Parameters:
+    ///   - path: of the file, as bytes, since names need not be text.
+    ///   - seconds: where to start.
+    static func open(_ path: [UInt8], at seconds: Double) throws(Failure) -> Never {
+        let start = Quantities.fixed(max(0, seconds), 2)
+        let commands: [[String]] = [
+            ["mpv", "--start=\(start)", "--"],
+            ["vlc", "--quiet", "--start-time=\(start)"],
+            ["ffplay", "-hide_banner", "-loglevel", "error", "-autoexit", "-ss", start],
+            // Opens the desktop's own player, at the beginning: it has no way to name a moment.
+            ["xdg-open"],
+        ]
+        // The daemon answers with absolute paths, so none begins with a dash.
+        for command in commands {
+            replaceProgram(command.map { Array($0.utf8) } + [path])
+        }
+        throw Failure(.unavailable, "No player is installed: install mpv, vlc or ffmpeg (for ffplay).")
+    }
+
+    /// Returns only when there is no such program.
+    private static func replaceProgram(_ words: [[UInt8]]) {
+        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { word in
+            unsafe (word + [0]).withUnsafeBytes { bytes in
+                unsafe strdup(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self))
+            }
+        }
+        unsafe arguments.append(nil)
+        defer { unsafe arguments.forEach { unsafe free($0) } }
+        if let name = unsafe arguments[0] { unsafe _ = execvp(name, arguments) }
+    }
+}

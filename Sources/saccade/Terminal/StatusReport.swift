@@ -1,0 +1,129 @@
+import Foundation
+import Service
+
+/// A status as people read it.
+struct StatusReport {
+    let status: API.Status
+
+    init(_ status: API.Status) {
+        self.status = status
+    }
+
+    var isIdle: Bool {
+        let settled = status.watcher.state == .watching || status.watcher.state == .limited
+        let scanned = status.roots.allSatisfy { $0.state != .scanning }
+        return settled && scanned && status.media.pending == 0 && status.media.indexing == 0
+            && status.queue.current.isEmpty
+    }
+
+    /// The share of media that is done, with what is in work counted by its time; nil when there are none.
+    var fraction: Double? {
+        guard status.media.total > 0 else { return nil }
+        let inWork = status.queue.current.reduce(0.0) { sum, work in
+            guard let duration = work.duration, duration > 0 else { return sum }
+            return sum + min(1, work.position / duration)
+        }
+        return (Double(status.media.indexed + status.media.failed) + inWork) / Double(status.media.total)
+    }
+
+    /// One line beside the progress bar.
+    var activity: String {
+        var parts: [String] = []
+        let done = status.media.indexed + status.media.failed
+        parts.append("\(Quantities.count(done))/\(Quantities.count(status.media.total)) files")
+        if status.rates.video > 0 { parts.append("\(Quantities.fixed(status.rates.video, 1))× real time") }
+        if let remaining = status.rates.remaining { parts.append("\(Quantities.time(remaining)) left") }
+        if let work = status.queue.current.first { parts.append(Terminal.printable(Self.name(of: work.path))) }
+        return parts.joined(separator: "  ")
+    }
+
+    /// One line for the end.
+    var summary: String {
+        var text = "\(Quantities.count(status.media.indexed, "file")), \(Quantities.count(status.index.clips, "clip"))"
+        if status.media.failed > 0 {
+            text += "; \(Quantities.count(status.media.failed, "file")) failed, see `saccade status`"
+        }
+        return text
+    }
+
+    func write(to terminal: Terminal) {
+        let age = Quantities.time(Date().timeIntervalSince(status.started))
+        terminal.line(terminal.styled("saccade \(status.version)", .bold) + ", process \(status.pid), up \(age)")
+        var facts: [(String, String)] = [
+            (
+                "model",
+                "\(status.model.name), \(status.model.dimensions) dimensions, generation \(status.model.generation.prefix(12))"
+            ),
+            (
+                "engine",
+                "OpenBLAS \(status.engine.blasCore), kernels \(status.engine.simd), "
+                    + Quantities.count(status.engine.threads, "thread")
+            ),
+            ("state", "\(Terminal.printable(status.stateDirectory)), \(Quantities.bytes(status.index.diskBytes))"),
+            (
+                "index",
+                "\(Quantities.count(status.index.clips, "clip")), \(Quantities.bytes(Int64(status.index.memoryBytes))) in memory"
+            ),
+            ("media", mediaLine),
+            ("watcher", watcherLine),
+        ]
+        facts += status.roots.map { root in
+            ("folder \(root.id)", "\(Terminal.printable(root.path.text)): \(rootLine(root))")
+        }
+        let width = facts.map(\.0.count).max() ?? 0
+        for (name, text) in facts {
+            let padded = name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+            terminal.line(terminal.styled(padded, .dim) + text)
+        }
+        if status.roots.isEmpty { terminal.line("No folder is watched: add one with `saccade watch add DIR`.") }
+        writeWork(to: terminal)
+        writeFailures(to: terminal)
+    }
+
+    private func writeWork(to terminal: Terminal) {
+        if !isIdle, let fraction {
+            let bar = ProgressBar.bar(min(fraction, 1), cells: 24)
+            terminal.line("\(bar) \(Int(min(fraction, 1) * 100)) %  \(activity)")
+        }
+        for work in status.queue.current {
+            let whole = work.duration.map { " of \(Quantities.time($0))" } ?? ""
+            terminal.line("  now: \(Terminal.printable(work.path)) at \(Quantities.time(work.position))\(whole)")
+        }
+    }
+
+    private func writeFailures(to terminal: Terminal) {
+        for failure in status.failures {
+            let next =
+                failure.nextAttempt.map { "tried again after \(Timestamp.format($0))" }
+                ?? "not tried again until it changes"
+            terminal.line(
+                terminal.styled("failed", .red)
+                    + "  \(Terminal.printable(failure.path)): \(Terminal.printable(failure.reason)) (\(next))"
+            )
+        }
+    }
+
+    private var mediaLine: String {
+        let counts = status.media
+        var parts = ["\(Quantities.count(counts.indexed)) indexed"]
+        if counts.indexing > 0 { parts.append("\(Quantities.count(counts.indexing)) in work") }
+        if counts.pending > 0 { parts.append("\(Quantities.count(counts.pending)) waiting") }
+        if counts.failed > 0 { parts.append("\(Quantities.count(counts.failed)) failed") }
+        return parts.joined(separator: ", ")
+    }
+
+    private var watcherLine: String {
+        let watched =
+            "\(status.watcher.state.rawValue), \(Quantities.count(status.watcher.directories)) directories watched"
+        return status.watcher.advice.map { "\(watched). \($0)" } ?? watched
+    }
+
+    private func rootLine(_ root: API.Root) -> String {
+        let reason = root.reason.map { " (\($0))" } ?? ""
+        return "\(root.state.rawValue)\(reason), \(Quantities.count(root.files, "file"))"
+    }
+
+    private static func name(of path: String) -> String {
+        path.split(separator: "/").last.map(String.init) ?? path
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+
+/// What the program's output goes to.
+struct Terminal: Sendable {
+    enum Style: String, Sendable {
+        case bold = "1"
+        case dim = "2"
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+    }
+
+    let handle: FileHandle
+    /// Whether a person reads along, so that lines may be rewritten.
+    let isInteractive: Bool
+    private let isColoured: Bool
+
+    static let output = Terminal(.standardOutput)
+    static let error = Terminal(.standardError)
+
+    private init(_ handle: FileHandle) {
+        let environment = ProcessInfo.processInfo.environment
+        self.handle = handle
+        isInteractive = isatty(handle.fileDescriptor) == 1 && environment["TERM"] != "dumb"
+        // https://no-color.org: any value but the empty one.
+        isColoured = isInteractive && (environment["NO_COLOR"] ?? "").isEmpty
+    }
+
+    /// Columns of the window; 80 when there is none.
+    var width: Int {
+        var size = winsize()
+        guard unsafe ioctl(handle.fileDescriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    func styled(_ text: String, _ style: Style) -> String {
+        isColoured ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// Writes a line. A reader that has gone is no error: it has read enough.
+    func line(_ text: String = "") {
+        write(Array((text + "\n").utf8))
+    }
+
+    func write(_ bytes: [UInt8]) {
+        try? handle.write(contentsOf: Data(bytes))
+    }
+
+    /// A path for people: control characters in a file's name must not steer the terminal.
+    static func printable(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }
+        return String(String.UnicodeScalarView(scalars))
+    }
+}

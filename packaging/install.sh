@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what was built. From the environment: BIN (folder of the built programs), MODEL (folder of the model),
+# PREFIX and DESTDIR as in every Makefile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=$DESTDIR$PREFIX
+install -D -m 0755 "$BIN/saccade" "$root/bin/saccade"
+install -D -m 0755 "$BIN/saccade-decode" "$root/libexec/saccade/saccade-decode"
+
+if [[ -d $MODEL ]]; then
+    find "$MODEL" -type f -printf '%P\n' | while IFS= read -r file; do
+        install -D -m 0644 "$MODEL/$file" "$root/share/saccade/models/$(basename "$MODEL")/$file"
+    done
+else
+    echo "There is no model at $MODEL: installing without one; name yours with \`model\` in the configuration." >&2
+fi
+
+generated=$(mktemp -d)
+trap 'rm -rf "$generated"' EXIT
+"$BIN/saccade" manual | gzip --best --no-name >"$generated/saccade.1.gz"
+install -D -m 0644 "$generated/saccade.1.gz" "$root/share/man/man1/saccade.1.gz"
+for shell in bash zsh fish; do
+    "$BIN/saccade" --generate-completion-script "$shell" >"$generated/$shell"
+done
+install -D -m 0644 "$generated/bash" "$root/share/bash-completion/completions/saccade"
+install -D -m 0644 "$generated/zsh" "$root/share/zsh/site-functions/_saccade"
+install -D -m 0644 "$generated/fish" "$root/share/fish/vendor_completions.d/saccade.fish"
+
+# The units name the program by its path; systemd reads /usr/local/lib only for what the administrator installed.
+for unit in packaging/systemd/*.service packaging/systemd/*.socket; do
+    [[ -e $unit ]] || continue
+    sed "s|/usr/bin/saccade|$PREFIX/bin/saccade|g; s|@PREFIX@|$PREFIX|g" "$unit" >"$generated/unit"
+    install -D -m 0644 "$generated/unit" "$root/lib/systemd/system/$(basename "$unit")"
+done
+for file in packaging/systemd/*.sysusers packaging/systemd/sysusers.d/*.conf; do
+    [[ -e $file ]] && install -D -m 0644 "$file" "$root/lib/sysusers.d/saccade.conf"
+done
+for file in packaging/systemd/*.tmpfiles packaging/systemd/tmpfiles.d/*.conf; do
+    [[ -e $file ]] && install -D -m 0644 "$file" "$root/lib/tmpfiles.d/saccade.conf"
+done
+install -D -m 0644 LICENSE "$root/share/doc/saccade/LICENSE"
+[[ -f README.md ]] && install -m 0644 README.md "$root/share/doc/saccade/README.md"
+echo "Installed into $root. Next: saccade doctor"
