@@ -1,7 +1,8 @@
 import Service
+import SystemPackage
 import Testing
 
-struct EventStreamTests {
+struct ServiceClientTests {
     private func events(_ text: String, pieces: Int = 1) throws -> [ServerSentEvent] {
         var parser = EventStreamParser()
         var found: [ServerSentEvent] = []
