@@ -122,9 +122,21 @@ let package = Package(
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
-        .testTarget(name: "MediaDecodingTests", dependencies: ["DecodeProtocol", "MediaDecoding", "TestSupport"]),
+        .testTarget(
+            name: "MediaDecodingTests",
+            dependencies: [
+                "DecodeProtocol", "MediaDecoding", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .testTarget(name: "CatalogTests", dependencies: ["Catalog", "TestSupport"]),
-        .testTarget(name: "IngestTests", dependencies: ["Catalog", "DecodeProtocol", "Ingest", "TestSupport", "VectorIndex"]),
+        .testTarget(
+            name: "IngestTests",
+            dependencies: [
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "TestSupport", "VectorIndex", "saccade-decode",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .testTarget(name: "SearchTests", dependencies: ["Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
         .testTarget(
             name: "ServiceTests",

@@ -1,8 +1,47 @@
+#define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 int saccade_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 int saccade_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }
+
+int saccade_pipe(int descriptors[2], int bytes) {
+    if (pipe2(descriptors, O_CLOEXEC) != 0) return -1;
+    // A smaller pipe works as well: the size is a limit of the user, not an error.
+    int saved = errno;
+    (void)fcntl(descriptors[1], F_SETPIPE_SZ, bytes);
+    errno = saved;
+    return 0;
+}
+
+int saccade_spawn(const char *path, char *const arguments[], char *const environment[], int input, int output, pid_t *child) {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    int status = posix_spawn_file_actions_init(&actions);
+    if (status != 0) return status;
+    status = posix_spawnattr_init(&attributes);
+    if (status == 0) {
+        short flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+        status = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        if (status == 0) status = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+        if (status == 0) status = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+        if (status == 0) status = posix_spawnattr_setflags(&attributes, flags);
+        if (status == 0) status = posix_spawnattr_setpgroup(&attributes, 0);
+        if (status == 0) status = posix_spawnattr_setsigmask(&attributes, &none);
+        if (status == 0) status = posix_spawnattr_setsigdefault(&attributes, &all);
+        if (status == 0) status = posix_spawn(child, path, &actions, &attributes, arguments, environment);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return status;
+}

@@ -6,7 +6,6 @@ final class FrameRun {
     private let file: MediaFile
     private let sampling: FrameSampling
     private let limits: WorkerLimits
-    private let threads: Int
     private let progress: ProgressReporter
     private let scaler: PictureScaler
 
@@ -18,13 +17,12 @@ final class FrameRun {
     private var isDescribed = false
 
     init(
-        _ source: MediaSource, sampling: FrameSampling, limits: WorkerLimits, threads: Int, progress: ProgressReporter,
+        _ source: MediaSource, sampling: FrameSampling, limits: WorkerLimits, progress: ProgressReporter,
         scaler: PictureScaler
     ) throws(DecodeFailure) {
         file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
         self.sampling = sampling
         self.limits = limits
-        self.threads = threads
         self.progress = progress
         self.scaler = scaler
         sampler = FrameSampler(
@@ -36,7 +34,7 @@ final class FrameRun {
             return try PictureRun(file, limits: limits, progress: progress, scaler: scaler).still(
                 size: sampling.frameSize)
         }
-        let decoder = try VideoDecoder(file, limits: limits, threads: threads, log: .shared)
+        let decoder = try VideoDecoder(file, limits: limits, threads: max(1, limits.threads), log: .shared)
         let parameters = unsafe file.stream.pointee.codecpar.pointee
         if unsafe parameters.width > 0, unsafe parameters.height > 0 {
             unsafe describe(Int(parameters.width), Int(parameters.height))

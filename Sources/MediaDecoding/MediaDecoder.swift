@@ -4,16 +4,12 @@ package import DecodeProtocol
 /// Answers decode requests. One at a time, in the calling thread; FFmpeg's threads come and go with each request.
 package final class MediaDecoder {
     private let limits: WorkerLimits
-    private let threads: Int
     private let scaler = PictureScaler()
     private let advance: () -> Void
 
-    /// - Parameters:
-    ///   - threads: frame threads of a decoder.
-    ///   - advance: called whenever a request gets on in its media, so that limits on standing still can be renewed.
-    package init(limits: WorkerLimits = WorkerLimits(), threads: Int = 2, advance: @escaping () -> Void = {}) {
+    /// - Parameter advance: called whenever a request gets on in its media, so that limits on standing still can be renewed.
+    package init(limits: WorkerLimits = WorkerLimits(), advance: @escaping () -> Void = {}) {
         self.limits = limits
-        self.threads = max(1, threads)
         self.advance = advance
         FFmpegLog.shared.install()
     }
@@ -32,7 +28,7 @@ package final class MediaDecoder {
                         .thumbnail(at: time, longestSide: longestSide)
                 case .frames(let source, let sampling):
                     try FrameRun(
-                        source, sampling: sampling, limits: limits, threads: threads, progress: progress, scaler: scaler
+                        source, sampling: sampling, limits: limits, progress: progress, scaler: scaler
                     ).run()
                 }
             emit(.end(summary))

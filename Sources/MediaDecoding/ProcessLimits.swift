@@ -1,4 +1,5 @@
 import CLinux
+package import DecodeProtocol
 import Glibc
 
 /// What a decode worker takes away from itself before it looks at a byte of a file.

@@ -2,15 +2,8 @@ import DecodeProtocol
 import Glibc
 import MediaDecoding
 
-// Started by the daemon's worker pool, never by hand:
-//   saccade-decode --parent PID [--memory BYTES] [--cpu SECONDS] [--pixels COUNT] [--threads COUNT]
-// or by `saccade doctor`, which wants a line "yes NAME" or "no NAME" for each codec:
-//   saccade-decode --codecs
-
-var limits = WorkerLimits()
-var parent: Int32?
-var threads = 2
-var arguments = CommandLine.arguments.dropFirst()
+// Started by the daemon's worker pool, never by hand: it reads requests from its standard input, and writes frames to its
+// standard output. Or by `saccade doctor` with --codecs, for a line "yes NAME" or "no NAME" for each codec.
 
 func fail(_ message: String) -> Never {
     let line = Array("saccade-decode: \(message)\n".utf8)
@@ -18,27 +11,18 @@ func fail(_ message: String) -> Never {
     exit(64)
 }
 
-if arguments.first == "--codecs" {
+if CommandLine.arguments.dropFirst().first == "--codecs" {
     for name in InstalledCodecs.promised { print(InstalledCodecs.canDecode(name) ? "yes" : "no", name) }
     exit(0)
 }
 
-while let option = arguments.popFirst() {
-    guard let text = arguments.popFirst(), let value = Int(text), value > 0 else {
-        fail("\(option) needs a positive number. The program is started by saccade, see `saccade serve --help`.")
+do throws(WireError) {
+    let (limits, parent) = try WorkerLimits.parse(Array(CommandLine.arguments.dropFirst()))
+    guard let process = ProcessLimits(limits, parent: parent ?? getppid()) else {
+        fail("The limits of the process can't be set, or its parent is gone.")
     }
-    switch option {
-    case "--parent": parent = Int32(exactly: value)
-    case "--memory": limits.addressSpace = value
-    case "--cpu": limits.stalledCPUSeconds = value
-    case "--pixels": limits.pixels = value
-    case "--threads": threads = value
-    default: fail("There is no option \(option).")
-    }
+    let decoder = MediaDecoder(limits: limits) { process.renewCPUTime() }
+    exit(WorkerLoop().run(decoder) ? 0 : 1)
+} catch {
+    fail(error.description)
 }
-
-guard let process = ProcessLimits(limits, parent: parent ?? getppid()) else {
-    fail("The limits of the process can't be set, or its parent is gone.")
-}
-let decoder = MediaDecoder(limits: limits, threads: threads) { process.renewCPUTime() }
-exit(WorkerLoop().run(decoder) ? 0 : 1)
