@@ -169,14 +169,14 @@ package struct ServiceClient: Sendable {
 
     private func connect() async throws(ClientError) -> Connection {
         do {
-            return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .connectTimeout(.seconds(5))
-                .connect(unixDomainSocketPath: socket.string) { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                        return try Connection(wrappingChannelSynchronously: channel)
-                    }
-                }
+                .connect(unixDomainSocketPath: socket.string).get()
+            // Wrapped only now: an asynchronous channel that is made before a failing connect is never finished, and traps.
+            return try await channel.eventLoop.submit {
+                try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                return try Connection(wrappingChannelSynchronously: channel)
+            }.get()
         } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
             throw ClientError(
                 .notPermitted,
