@@ -1,0 +1,133 @@
+package import Tensors
+
+/// BERT's encoder: token ids to a vector a token, the same code in training and in use.
+///
+/// Sources: Devlin et al., "BERT", arXiv 1810.04805; Wang et al., "MiniLM", arXiv 2002.10957. Parameters have the names
+/// and shapes of HuggingFace's `BertModel`; its pooler isn't used by sentence encoders and is not read.
+package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
+    package let configuration: BERTConfiguration
+    /// Every parameter by its name in a weights file.
+    package let parameters: [(name: String, variable: Variable<Scalar>)]
+
+    private let words: Variable<Scalar>
+    private let places: Variable<Scalar>
+    private let segments: Variable<Scalar>
+    private let norm: Norm
+    private let layers: [Layer]
+
+    /// Takes the parameters from a set of weights, which may hold others too.
+    ///
+    /// - Parameters:
+    ///   - learns: whether the parameter of a name is to be trained; none is by default. The others are constants, which
+    ///     threads may share, and keep nothing for a gradient.
+    /// - Throws: `ModelError` or `WeightsError` for sizes that make no model, and missing or mis-shaped tensors.
+    package init(
+        _ configuration: BERTConfiguration, weights: WeightSet, learns: (String) -> Bool = { _ in false }
+    ) throws {
+        try configuration.validate()
+        try self.init(configuration) { name, shape in
+            let stored = try weights.tensor(named: name, shape: shape)
+            let tensor = stored as? Tensor<Scalar> ?? Tensor(converting: stored)
+            return learns(name) ? Variable(parameter: tensor) : Variable(constant: tensor)
+        }
+    }
+
+    private init(
+        _ configuration: BERTConfiguration, parameter: (String, [Int]) throws -> Variable<Scalar>
+    ) throws {
+        var taken: [(name: String, variable: Variable<Scalar>)] = []
+        func take(_ name: String, _ shape: [Int]) throws -> Variable<Scalar> {
+            let variable = try parameter(name, shape)
+            taken.append((name, variable))
+            return variable
+        }
+        func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear {
+            try Linear(weight: take(name + ".weight", [outputs, inputs]), bias: take(name + ".bias", [outputs]))
+        }
+        let width = configuration.width
+        func norm(_ name: String) throws -> Norm {
+            try Norm(
+                gain: take(name + ".weight", [width]), bias: take(name + ".bias", [width]),
+                epsilon: Scalar(configuration.normEpsilon))
+        }
+        words = try take("embeddings.word_embeddings.weight", [configuration.vocabularySize, width])
+        places = try take("embeddings.position_embeddings.weight", [configuration.maximumLength, width])
+        segments = try take("embeddings.token_type_embeddings.weight", [configuration.segments, width])
+        self.norm = try norm("embeddings.LayerNorm")
+        layers = try (0..<configuration.layers).map { index in
+            let name = "encoder.layer.\(index)."
+            return try Layer(
+                heads: configuration.heads,
+                query: linear(name + "attention.self.query", width, width),
+                key: linear(name + "attention.self.key", width, width),
+                value: linear(name + "attention.self.value", width, width),
+                output: linear(name + "attention.output.dense", width, width),
+                attentionNorm: norm(name + "attention.output.LayerNorm"),
+                feedIn: linear(name + "intermediate.dense", width, configuration.feedForward),
+                feedOut: linear(name + "output.dense", configuration.feedForward, width),
+                feedNorm: norm(name + "output.LayerNorm"))
+        }
+        self.configuration = configuration
+        parameters = taken
+    }
+
+    /// The last hidden state.
+    ///
+    /// - Parameters:
+    ///   - batch: B sequences of ids below `configuration.vocabularySize`, none longer than
+    ///     `configuration.maximumLength`.
+    ///   - dropout: ``Dropout/off`` in use.
+    /// - Returns: [B, L, width]; rows past a sequence's length mean nothing.
+    package func callAsFunction(_ batch: TokenBatch, dropout: inout Dropout) -> Variable<Scalar> {
+        precondition(
+            batch.longest <= configuration.maximumLength,
+            "\(batch.longest) tokens are more than the \(configuration.maximumLength) that have a place")
+        // A table that is looked up a row at a time is here only, so that one of 8-bit rows could take its place.
+        let meanings = embedding(table: words, ids: batch.ids, shape: [batch.lengths.count, batch.longest])
+        let positions = places.sliced(axis: 0, 0..<batch.longest)
+        let segment = segments.sliced(axis: 0, 0..<1).reshaped([configuration.width])
+        var state = dropout(norm(meanings + (positions + segment)))
+        for layer in layers { state = layer(state, lengths: batch.lengths, dropout: &dropout) }
+        return state
+    }
+
+    /// The last hidden state, with nothing dropped.
+    package func callAsFunction(_ batch: TokenBatch) -> Variable<Scalar> {
+        var dropout = Dropout.off
+        return self(batch, dropout: &dropout)
+    }
+}
+
+extension BERTEncoder {
+    fileprivate struct Linear: Sendable {
+        let weight: Variable<Scalar>
+        let bias: Variable<Scalar>
+
+        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { x.linear(weight: weight, bias: bias) }
+    }
+
+    fileprivate struct Norm: Sendable {
+        let gain: Variable<Scalar>
+        let bias: Variable<Scalar>
+        let epsilon: Scalar
+
+        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> {
+            x.layerNorm(gamma: gain, beta: bias, epsilon: epsilon)
+        }
+    }
+
+    /// Self-attention, then a feed-forward; each is added to its input and normalised after.
+    fileprivate struct Layer: Sendable {
+        let heads: Int
+        let query, key, value, output: Linear
+        let attentionNorm: Norm
+        let feedIn, feedOut: Linear
+        let feedNorm: Norm
+
+        func callAsFunction(_ x: Variable<Scalar>, lengths: [Int], dropout: inout Dropout) -> Variable<Scalar> {
+            let read = attention(query: query(x), key: key(x), value: value(x), heads: heads, keyLengths: lengths)
+            let attended = attentionNorm(x + dropout(output(read)))
+            return feedNorm(attended + dropout(feedOut(feedIn(attended).gelu())))
+        }
+    }
+}
