@@ -37,34 +37,36 @@ const char *saccade_blas_core_for(bool avx2_fma, bool avx512, bool amd) {
     return amd ? "ZEN" : "HASWELL";
 }
 
-// setenv isn't safe beside other threads' getenv: before main there are none.
-__attribute__((constructor)) static void choose_core(void) {
-    const char *users = getenv("OPENBLAS_CORETYPE");
+void saccade_blas_choose_core(const char *users) {
     core_is_users = users != NULL && users[0] != '\0';
-    if (core_is_users) {
-        snprintf(wanted_core, sizeof wanted_core, "%s", users);
-    } else {
+    const char *core = users;
 #if defined(__x86_64__)
+    if (!core_is_users) {
         __builtin_cpu_init();
         bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
         bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
             && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
-        const char *core = saccade_blas_core_for(avx2, avx512, __builtin_cpu_is("amd"));
-        if (core != NULL) {
-            snprintf(wanted_core, sizeof wanted_core, "%s", core);
-            setenv("OPENBLAS_CORETYPE", core, 1);
-        }
-#endif
+        core = saccade_blas_core_for(avx2, avx512, __builtin_cpu_is("amd"));
     }
+#endif
+    snprintf(wanted_core, sizeof wanted_core, "%s", core != NULL ? core : "");
+    if (wanted_core[0] != '\0') setenv("OPENBLAS_CORETYPE", wanted_core, 1);
+}
+
+// setenv isn't safe beside other threads' getenv: before main there are none.
+__attribute__((constructor)) static void prepare(void) {
+    saccade_blas_choose_core(getenv("OPENBLAS_CORETYPE"));
     // The library would start a thread for each core while it loads; the work is divided by our own threads.
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
 }
 
+static const char *library_name = "libopenblas.so.0";
+
 static void load(void) {
-    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         const char *reason = dlerror();
-        snprintf(failure, sizeof failure, "%s", reason != NULL ? reason : "libopenblas.so.0 can't be opened");
+        snprintf(failure, sizeof failure, "%s", reason != NULL ? reason : "the dynamic linker gives no reason");
         return;
     }
     sgemm = (sgemm_function *)dlsym(library, "cblas_sgemm");
@@ -73,11 +75,16 @@ static void load(void) {
     configuration = (text_function *)dlsym(library, "openblas_get_config");
     threads_function *set_threads = (threads_function *)dlsym(library, "openblas_set_num_threads");
     if (sgemm == NULL || dgemm == NULL || core_name == NULL || configuration == NULL || set_threads == NULL) {
-        snprintf(failure, sizeof failure, "libopenblas.so.0 lacks a function that OpenBLAS has");
+        snprintf(failure, sizeof failure, "%s lacks a function that OpenBLAS has", library_name);
         return;
     }
     set_threads(1);
     loaded = true;
+}
+
+bool saccade_blas_load_library(const char *name) {
+    library_name = name;
+    return saccade_blas_load();
 }
 
 bool saccade_blas_load(void) {

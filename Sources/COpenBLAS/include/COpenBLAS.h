@@ -10,6 +10,12 @@
 // Opens the library at the first call; later calls return the first one's outcome. Safe from any thread.
 bool saccade_blas_load(void);
 
+// The same for a library of another name, when none has been opened. For tests, in a process of their own.
+bool saccade_blas_load_library(const char *name);
+
+// What the constructor does with the value of OPENBLAS_CORETYPE, NULL for none. For tests, before the library is opened.
+void saccade_blas_choose_core(const char *users);
+
 // Why loading failed, in the dynamic linker's words; empty while it hasn't failed.
 const char *saccade_blas_failure(void);
 

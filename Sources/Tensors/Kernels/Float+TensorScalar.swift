@@ -13,11 +13,30 @@ extension Float: TensorScalar {
 
     package static func gemm(_ product: MatrixProduct<Float>) {
         guard product.m > 0, product.n > 0 else { return }
-        guard BLAS.isLoaded else { return plainProduct(product) }
+        guard BLAS.isLoaded else { return productWithoutBLAS(product) }
         saccade_sgemm(
             product.transposeA, product.transposeB, Int32(product.m), Int32(product.n), Int32(product.k), product.alpha,
             product.a, Int32(product.aStride), product.b, Int32(product.bStride), product.beta, product.c,
             Int32(product.cStride))
+    }
+
+    /// The module's own kernel, which wants b's rows as they are.
+    static func productWithoutBLAS(_ product: MatrixProduct<Float>) {
+        guard product.alpha == 1, product.beta == 0 || product.beta == 1 else { return plainProduct(product) }
+        let turned = product.transposeB ? TensorBuffer<Float>(count: product.n * product.k) : nil
+        if let turned {
+            for j in 0..<product.n {
+                for p in 0..<product.k { turned.pointer[p * product.n + j] = product.b[j * product.bStride + p] }
+            }
+        }
+        withExtendedLifetime(turned) {
+            kernels.small_product(
+                Int64(product.m), Int64(product.n), Int64(product.k), product.a,
+                Int64(product.transposeA ? 1 : product.aStride), Int64(product.transposeA ? product.aStride : 1),
+                turned.map { UnsafePointer($0.pointer) } ?? product.b,
+                Int64(turned == nil ? product.bStride : product.n), product.c, Int64(product.cStride), product.beta == 1
+            )
+        }
     }
 
     package static func apply(

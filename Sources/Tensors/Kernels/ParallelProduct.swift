@@ -3,7 +3,7 @@ extension MatrixProduct {
     ///
     /// - Parameter finish: called once for each range of c's rows, by the thread that computed them while they are in its
     ///   cache; together the ranges cover all rows.
-    func compute(finish: (Range<Int>) -> Void = { _ in }) {
+    package func compute(finish: (Range<Int>) -> Void = { _ in }) {
         guard m > 0, n > 0 else { return }
         // A product of a quarter of a million multiplications takes about 5 µs.
         let worth = max(1, 500_000 / max(1, n * k))

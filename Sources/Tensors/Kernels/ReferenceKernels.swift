@@ -200,7 +200,7 @@ extension TensorScalar {
     package static func attend(_ head: AttentionHead<Self>) {
         let scale = 1 / Self(head.depth).squareRoot()
         let lanes = AttentionHead<Self>.lanes(for: head.queries)
-        head.probabilities.update(repeating: 0, count: head.keys * lanes)
+        fill(head.probabilities, with: 0, count: head.keys * lanes)
         for i in 0..<head.queries {
             let output = head.output + i * head.outputStride
             let visible = head.visible(i)
@@ -227,14 +227,14 @@ extension TensorScalar {
         let depth = head.depth
         if !gradient.adding {
             for j in 0..<head.keys {
-                (gradient.dkey + j * head.keyStride).update(repeating: 0, count: depth)
-                (gradient.dvalue + j * head.valueStride).update(repeating: 0, count: depth)
+                fill(gradient.dkey + j * head.keyStride, with: 0, count: depth)
+                fill(gradient.dvalue + j * head.valueStride, with: 0, count: depth)
             }
         }
         for i in 0..<head.queries {
             let doutput = gradient.doutput + i * head.outputStride
             let dquery = gradient.dquery + i * head.queryStride
-            dquery.update(repeating: 0, count: depth)
+            fill(dquery, with: 0, count: depth)
             // Σ_j p_j · dp_j = doutput · output.
             let projection = dot(doutput, head.output + i * head.outputStride, count: depth)
             for j in head.visible(i) {

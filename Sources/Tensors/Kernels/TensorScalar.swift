@@ -95,21 +95,41 @@ package enum BinaryOperation: Int32, Sendable, CaseIterable {
     case add, subtract, multiply
 }
 
-/// A matrix product's operands: op(a) is [m, k], op(b) is [k, n], c is [m, n]; a stride is the distance between rows as stored.
+/// A matrix product c = alpha · op(a) · op(b) + beta · c: op(a) is [m, k], op(b) is [k, n], c is [m, n]; a stride is the distance between rows as stored.
 package struct MatrixProduct<Scalar: TensorScalar> {
-    var m: Int
-    var n: Int
-    var k: Int
-    var a: UnsafePointer<Scalar>
-    var aStride: Int
-    var transposeA = false
-    var b: UnsafePointer<Scalar>
-    var bStride: Int
-    var transposeB = false
-    var c: UnsafeMutablePointer<Scalar>
-    var cStride: Int
-    var alpha: Scalar = 1
-    var beta: Scalar = 0
+    package var m: Int
+    package var n: Int
+    package var k: Int
+    package var a: UnsafePointer<Scalar>
+    package var aStride: Int
+    package var transposeA: Bool
+    package var b: UnsafePointer<Scalar>
+    package var bStride: Int
+    package var transposeB: Bool
+    package var c: UnsafeMutablePointer<Scalar>
+    package var cStride: Int
+    package var alpha: Scalar
+    package var beta: Scalar
+
+    package init(
+        m: Int, n: Int, k: Int, a: UnsafePointer<Scalar>, aStride: Int, transposeA: Bool = false,
+        b: UnsafePointer<Scalar>, bStride: Int, transposeB: Bool = false, c: UnsafeMutablePointer<Scalar>,
+        cStride: Int, alpha: Scalar = 1, beta: Scalar = 0
+    ) {
+        self.m = m
+        self.n = n
+        self.k = k
+        self.a = a
+        self.aStride = aStride
+        self.transposeA = transposeA
+        self.b = b
+        self.bStride = bStride
+        self.transposeB = transposeB
+        self.c = c
+        self.cStride = cStride
+        self.alpha = alpha
+        self.beta = beta
+    }
 }
 
 /// Rows to be normalised, and their statistics.

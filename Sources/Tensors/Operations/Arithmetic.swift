@@ -20,24 +20,33 @@ extension Variable {
         let rows = BroadcastRows(from: own, to: shape)
         let source = value
         let result = Tensor<Scalar>(uninitialized: shape) { out in
-            rows.forEach { (outer: Int, from: Int) in
-                let target = out + outer * rows.width
-                if rows.repeatsElement {
-                    target.update(repeating: source.pointer[from], count: rows.width)
-                } else {
-                    target.update(from: source.pointer + from, count: rows.width)
+            parallelFor(rows.count, grain: max(1, elementwiseGrain / max(1, rows.width))) { range in
+                rows.forEach(range) { row, from in
+                    let target = out + row * rows.width
+                    if rows.repeatsElement {
+                        fill(target, with: source.pointer[from], count: rows.width)
+                    } else {
+                        target.update(from: source.pointer + from, count: rows.width)
+                    }
                 }
             }
         }
         return Variable(result, from: [self]) { dy in
             var dx = Tensor<Scalar>(zeros: own)
             dx.withUnsafeMutableBufferPointer { buffer in
-                rows.forEach { (outer: Int, to: Int) in
-                    let gradient = dy.pointer + outer * rows.width
-                    if rows.repeatsElement {
-                        buffer[to] += Scalar.sum(gradient, count: rows.width)
-                    } else {
-                        Scalar.accumulate(gradient, scaledBy: 1, into: buffer.baseAddress! + to, count: rows.width)
+                guard let base = buffer.baseAddress else { return }
+                if rows.repeatsElement {
+                    rows.forEach(0..<rows.count) { row, to in
+                        base[to] += Scalar.sum(dy.pointer + row * rows.width, count: rows.width)
+                    }
+                    return
+                }
+                // Threads have columns: several rows of the gradient meet in one row of the result.
+                parallelFor(rows.width, grain: max(16, elementwiseGrain / max(1, rows.count))) { columns in
+                    rows.forEach(0..<rows.count) { row, to in
+                        Scalar.accumulate(
+                            dy.pointer + row * rows.width + columns.lowerBound, scaledBy: 1,
+                            into: base + to + columns.lowerBound, count: columns.count)
                     }
                 }
             }
@@ -131,9 +140,11 @@ private struct BroadcastRows {
         self.strides = strides.reversed()
     }
 
-    func forEach(_ body: (_ row: Int, _ offset: Int) -> Void) {
-        let rows = outer.elementCount
-        for row in 0..<rows {
+    /// Rows of the broadcast tensor.
+    var count: Int { outer.elementCount }
+
+    func forEach(_ rows: Range<Int>, _ body: (_ row: Int, _ offset: Int) -> Void) {
+        for row in rows {
             var rest = row
             var offset = 0
             for axis in outer.indices.reversed() {

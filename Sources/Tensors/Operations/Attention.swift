@@ -130,8 +130,8 @@ private struct AttentionLayout {
     ) {
         for key in 0..<keys {
             let offset = keyOffset(memory, head) + key * width
-            (dk + offset).update(repeating: 0, count: depth)
-            (dv + offset).update(repeating: 0, count: depth)
+            fill(dk + offset, with: 0, count: depth)
+            fill(dv + offset, with: 0, count: depth)
         }
     }
 

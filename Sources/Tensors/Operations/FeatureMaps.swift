@@ -20,7 +20,7 @@ extension Variable {
                 if let b {
                     to.update(from: b.pointer, count: map.channels)
                 } else {
-                    to.update(repeating: 0, count: map.channels)
+                    fill(to, with: 0, count: map.channels)
                 }
                 map.forEachNeighbour(of: place, y) { tap, neighbour in
                     Scalar.accumulateProduct(
@@ -37,7 +37,7 @@ extension Variable {
                 : Tensor<Scalar>(uninitialized: x.shape) { out in
                     map.forEachPlace { place, y in
                         let to = out + place * map.channels
-                        to.update(repeating: 0, count: map.channels)
+                        fill(to, with: 0, count: map.channels)
                         // What place p gave to p + d comes back through the opposite tap.
                         map.forEachNeighbour(of: place, y) { tap, neighbour in
                             Scalar.accumulateProduct(
@@ -179,7 +179,7 @@ private struct MapShape {
             parallelFor(images) { range in
                 for image in range {
                     let sums = out + image * size
-                    sums.update(repeating: 0, count: size)
+                    fill(sums, with: 0, count: size)
                     for y in 0..<height {
                         for column in 0..<width {
                             let place = (image * height + y) * width + column

@@ -32,7 +32,7 @@ extension Variable {
                     for i in range {
                         let part = i * block..<min(rows, (i + 1) * block)
                         let sums = partial.pointer + i * 2 * width
-                        sums.update(repeating: 0, count: 2 * width)
+                        fill(sums, with: 0, count: 2 * width)
                         let start = part.lowerBound * width
                         Scalar.layerNormGradient(
                             pass(part), dy.pointer + start, out + start, dgamma: sums, dbeta: sums + width)

@@ -29,7 +29,7 @@ extension Variable {
                         out[o] = Scalar.sum(from, count: length)
                     } else {
                         let to = out + o * inner
-                        to.update(repeating: 0, count: inner)
+                        fill(to, with: 0, count: inner)
                         Scalar.accumulateRows(from, rows: length, stride: inner, into: to, count: inner)
                     }
                 }
@@ -42,7 +42,7 @@ extension Variable {
                         for o in range {
                             let to = out + o * length * inner
                             if inner == 1 {
-                                to.update(repeating: dy.pointer[o], count: length)
+                                fill(to, with: dy.pointer[o], count: length)
                             } else {
                                 for i in 0..<length {
                                     (to + i * inner).update(from: dy.pointer + o * inner, count: inner)
@@ -66,7 +66,7 @@ extension Variable {
             parallelFor(items, grain: max(1, elementwiseGrain / max(1, length * width))) { range in
                 for b in range {
                     let to = out + b * width
-                    to.update(repeating: 0, count: width)
+                    fill(to, with: 0, count: width)
                     Scalar.accumulateRows(
                         x.pointer + b * length * width, rows: lengths[b], stride: width, into: to, count: width)
                     Scalar.scale(to, by: 1 / Scalar(max(1, lengths[b])), into: to, count: width)
@@ -84,7 +84,7 @@ extension Variable {
                                     Scalar.scale(
                                         dy.pointer + b * width, by: 1 / Scalar(lengths[b]), into: to, count: width)
                                 } else {
-                                    to.update(repeating: 0, count: width)
+                                    fill(to, with: 0, count: width)
                                 }
                             }
                         }

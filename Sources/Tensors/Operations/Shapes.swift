@@ -136,46 +136,6 @@ package func concatenated<Scalar: TensorScalar>(_ variables: [Variable<Scalar>],
     }
 }
 
-extension Tensor {
-    /// Axis i of the result is axis `axes[i]` of self.
-    package func transposed(_ axes: [Int]) -> Tensor {
-        let kept = axes.last == rank - 1
-        let block = kept ? shape[rank - 1] : 1
-        var strides = [Int](repeating: 1, count: rank)
-        for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
-        let moved = kept ? Array(axes.dropLast()) : axes
-        let lengths = moved.map { shape[$0] }
-        let steps = moved.map { strides[$0] }
-        let source = pointer
-        return Tensor(uninitialized: axes.map { shape[$0] }) { out in
-            parallelFor(lengths.elementCount, grain: max(1, elementwiseGrain / max(1, block))) { range in
-                var place = [Int](repeating: 0, count: lengths.count)
-                var rest = range.lowerBound
-                for axis in lengths.indices.reversed() {
-                    (rest, place[axis]) = rest.quotientAndRemainder(dividingBy: lengths[axis])
-                }
-                var offset = zip(place, steps).reduce(0) { $0 + $1.0 * $1.1 }
-                for i in range {
-                    if block == 1 {
-                        out[i] = source[offset]
-                    } else {
-                        (out + i * block).update(from: source + offset, count: block)
-                    }
-                    var axis = lengths.count - 1
-                    while axis >= 0 {
-                        place[axis] += 1
-                        offset += steps[axis]
-                        if place[axis] < lengths[axis] { break }
-                        offset -= lengths[axis] * steps[axis]
-                        place[axis] = 0
-                        axis -= 1
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// Copies `blocks` blocks of `length` elements that lie `fromStride` apart to places `toStride` apart.
 private func copyBlocks<Scalar: TensorScalar>(
     _ blocks: Int, _ length: Int, from: UnsafePointer<Scalar>, _ fromStride: Int, to: UnsafeMutablePointer<Scalar>,

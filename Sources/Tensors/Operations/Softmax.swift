@@ -21,8 +21,9 @@ extension Variable {
         let shifts = x.logSumExpOfRows()
         let result = x.mappedRows(of: width) { x, y, rows in
             for r in 0..<rows.count {
-                let shift = shifts.pointer[rows.lowerBound + r]
-                for i in r * width..<(r + 1) * width { y[i] = x[i] - shift }
+                Scalar.combine(
+                    .subtract, x + r * width, shifts.pointer + rows.lowerBound + r, y + r * width, rows: width, count: 1
+                )
             }
         }
         return Variable(result, from: [self]) { dy in
@@ -71,7 +72,7 @@ extension Variable {
                         let dx = dx + r * width
                         let factor = dy.pointer[row] * (weights?[row] ?? 1)
                         guard factor != 0 else {
-                            dx.update(repeating: 0, count: width)
+                            fill(dx, with: 0, count: width)
                             continue
                         }
                         Scalar.shiftedExponential(

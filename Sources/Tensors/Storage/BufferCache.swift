@@ -7,6 +7,16 @@ package enum BufferCache {
     /// Bytes that are kept for reuse and belong to no tensor.
     package static var idleBytes: Int { state.withLock { $0.idleBytes } }
 
+    /// The most bytes to keep; what is freed beyond goes back to the system at once. Training wants no limit, which is the
+    /// default; a daemon, whose batches differ in size, wants one.
+    package static var limit: Int {
+        get { state.withLock { $0.limit } }
+        set {
+            state.withLock { $0.limit = newValue }
+            if idleBytes > newValue { releaseIdle() }
+        }
+    }
+
     /// Gives the kept blocks back to the system. A daemon calls it after a burst of work.
     package static func releaseIdle() {
         let blocks = state.withLock { state in
@@ -26,6 +36,7 @@ package enum BufferCache {
     private struct State {
         var free: [Int: [Block]] = [:]
         var idleBytes = 0
+        var limit = Int.max
     }
 
     private static let state = Mutex(State())
@@ -59,9 +70,13 @@ package enum BufferCache {
     }
 
     static func deallocate(_ pointer: UnsafeMutableRawPointer, capacity: Int) {
-        state.withLock { state in
-            state.free[capacity, default: []].append(Block(pointer: pointer))
+        let block = Block(pointer: pointer)
+        let isKept = state.withLock { state in
+            guard state.idleBytes + capacity <= state.limit else { return false }
+            state.free[capacity, default: []].append(block)
             state.idleBytes += capacity
+            return true
         }
+        if !isKept { free(pointer) }
     }
 }

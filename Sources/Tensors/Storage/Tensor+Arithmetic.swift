@@ -1,3 +1,5 @@
+import Glibc
+
 extension Tensor {
     /// Adds another tensor with as many elements, in place when the memory is not shared.
     package mutating func add(_ other: Tensor, scaledBy factor: Scalar = 1) {
@@ -47,5 +49,21 @@ extension Tensor {
             }
         }
         return result
+    }
+}
+
+/// Sets `count` elements.
+func fill<Scalar: TensorScalar>(_ pointer: UnsafeMutablePointer<Scalar>, with value: Scalar, count: Int) {
+    // A loop over a generic type's elements calls its witnesses one by one; zero is the same bytes in every format.
+    if value == 0 {
+        memset(pointer, 0, count * MemoryLayout<Scalar>.stride)
+    } else if count > 0 {
+        pointer.update(repeating: value, count: min(count, 16))
+        var filled = min(count, 16)
+        while filled < count {
+            let next = min(filled, count - filled)
+            (pointer + filled).update(from: pointer, count: next)
+            filled += next
+        }
     }
 }

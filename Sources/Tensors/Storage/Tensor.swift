@@ -25,7 +25,7 @@ package struct Tensor<Scalar: TensorScalar>: Sendable {
         self.init(uninitialized: shape) { pointer in
             let count = shape.elementCount
             parallelFor(count, grain: elementwiseGrain) { range in
-                (pointer + range.lowerBound).update(repeating: value, count: range.count)
+                fill(pointer + range.lowerBound, with: value, count: range.count)
             }
         }
     }
