@@ -2,7 +2,8 @@ import Foundation
 
 // One row a benchmark. Each prints its own table, with its peer's figures from the same run.
 let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Void)] = [
-    ("training-step", "forward, backward and AdamW of a text encoder and a decoder, beside PyTorch", trainingStep)
+    ("training-step", "forward, backward and AdamW of a text encoder and a decoder, beside PyTorch", trainingStep),
+    ("scan", "exact search of a million clips, beside faiss and sqlite-vec", scan),
 ]
 
 let arguments = CommandLine.arguments.dropFirst()

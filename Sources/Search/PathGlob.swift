@@ -1,0 +1,207 @@
+/// A shell-like pattern over a whole absolute path.
+///
+/// | pattern | matches |
+/// |---|---|
+/// | `*` | any characters but `/` |
+/// | `**` | any characters, `/` among them |
+/// | `**/` | any number of folders, also none |
+/// | `?` | one character but `/` |
+/// | `[abc]`, `[a-z]`, `[!a-z]` | one character of the set, or none of it, but never `/` |
+/// | `\x` | the character x itself |
+///
+/// A pattern that doesn't begin with `/` may begin at any folder: `*.mp4` matches every MP4 file, `2024/**` everything in any folder named
+/// 2024. Case counts. A byte that isn't part of valid UTF-8 is one character, which `*` and `?` match. O(path × pattern) at worst.
+package struct PathGlob: Sendable {
+    /// Characters of a pattern at most.
+    package static let maximumLength = 512
+
+    private enum Token: Sendable {
+        case literal(UInt32)
+        case set([ClosedRange<UInt32>], negated: Bool)
+        case one
+        case run
+        case deepRun
+        /// `**/`: nothing, or anything that ends in a slash.
+        case folders
+    }
+
+    private static let slash = UInt32(UInt8(ascii: "/"))
+    private let tokens: [Token]
+
+    /// - Throws: ``SearchError`` `invalid_filter` when the pattern is empty, too long, or has an open bracket or a last backslash.
+    package init(_ pattern: String) throws(SearchError) {
+        var characters = pattern.unicodeScalars.map(\.value)
+        guard !characters.isEmpty else {
+            throw SearchError(.invalidFilter, "The path pattern is empty: leave it out to search everywhere.")
+        }
+        guard characters.count <= Self.maximumLength else {
+            throw SearchError(
+                .invalidFilter, "The path pattern has more than \(Self.maximumLength) characters: shorten it.")
+        }
+        if characters[0] != Self.slash { characters = Array("/**/".unicodeScalars.map(\.value)) + characters }
+        tokens = try Self.parse(characters)
+    }
+
+    private static func parse(_ characters: [UInt32]) throws(SearchError) -> [Token] {
+        var tokens: [Token] = []
+        var rest = characters[...]
+        while let character = rest.popFirst() {
+            switch character {
+            case UInt32(UInt8(ascii: "*")):
+                let stars = 1 + rest.prefix { $0 == character }.count
+                rest = rest.dropFirst(stars - 1)
+                if stars == 1 {
+                    tokens.append(.run)
+                } else if rest.first == slash, case .literal(slash)? = tokens.last {
+                    rest = rest.dropFirst()
+                    tokens.append(.folders)
+                } else {
+                    tokens.append(.deepRun)
+                }
+            case UInt32(UInt8(ascii: "?")):
+                tokens.append(.one)
+            case UInt32(UInt8(ascii: "[")):
+                tokens.append(try parseSet(&rest))
+            case UInt32(UInt8(ascii: "\\")):
+                guard let escaped = rest.popFirst() else {
+                    throw SearchError(
+                        .invalidFilter, "The path pattern ends in a backslash: write two for the character itself.")
+                }
+                tokens.append(.literal(escaped))
+            default:
+                tokens.append(.literal(character))
+            }
+        }
+        return tokens
+    }
+
+    private static func parseSet(_ rest: inout ArraySlice<UInt32>) throws(SearchError) -> Token {
+        var ranges: [ClosedRange<UInt32>] = []
+        let negated = rest.first == UInt32(UInt8(ascii: "!")) || rest.first == UInt32(UInt8(ascii: "^"))
+        if negated { rest = rest.dropFirst() }
+        let dash = UInt32(UInt8(ascii: "-"))
+        let end = UInt32(UInt8(ascii: "]"))
+        var isFirst = true
+        while let character = rest.popFirst() {
+            // As in every shell, a bracket that comes first is a member.
+            if character == end, !isFirst { return .set(ranges, negated: negated) }
+            isFirst = false
+            if rest.first == dash, let last = rest.dropFirst().first, last != end {
+                rest = rest.dropFirst(2)
+                guard last >= character else {
+                    throw SearchError(
+                        .invalidFilter, "A range in the path pattern's brackets runs backwards: write [a-z].")
+                }
+                ranges.append(character...last)
+            } else {
+                ranges.append(character...character)
+            }
+        }
+        throw SearchError(
+            .invalidFilter, "A bracket in the path pattern isn't closed: write \\[ for the character itself.")
+    }
+
+    /// Whether the pattern matches all of `path`.
+    package func matches(_ path: some Collection<UInt8>) -> Bool {
+        var states = StateSet(count: tokens.count + 1)
+        enter(0, &states)
+        var next = StateSet(count: tokens.count + 1)
+        var characters = PathCharacters(path)
+        while let character = characters.next() {
+            next.removeAll()
+            for state in states.members where state < tokens.count {
+                advance(from: state, over: character, &next)
+            }
+            guard !next.members.isEmpty else { return false }
+            swap(&states, &next)
+        }
+        return states.contains(tokens.count)
+    }
+
+    /// Adds a state and those that are reached from it without a character.
+    private func enter(_ state: Int, _ states: inout StateSet) {
+        var state = state
+        while states.insert(state), state < tokens.count {
+            switch tokens[state] {
+            case .run, .deepRun, .folders: state += 1
+            case .literal, .set, .one: return
+            }
+        }
+    }
+
+    private func advance(from state: Int, over character: UInt32, _ next: inout StateSet) {
+        switch tokens[state] {
+        case .literal(let wanted):
+            if character == wanted { enter(state + 1, &next) }
+        case .set(let ranges, let negated):
+            if character != Self.slash, ranges.contains(where: { $0.contains(character) }) != negated {
+                enter(state + 1, &next)
+            }
+        case .one:
+            if character != Self.slash { enter(state + 1, &next) }
+        case .run:
+            if character != Self.slash { enter(state, &next) }
+        case .deepRun:
+            enter(state, &next)
+        case .folders:
+            // Without what follows: only a slash ends the folders once they have begun.
+            next.insert(state)
+            if character == Self.slash { enter(state + 1, &next) }
+        }
+    }
+}
+
+/// A set of small numbers that is listed and emptied in the time of its members.
+private struct StateSet {
+    private(set) var members: [Int] = []
+    private var present: [Bool]
+
+    init(count: Int) {
+        present = Array(repeating: false, count: count)
+    }
+
+    func contains(_ state: Int) -> Bool { present[state] }
+
+    /// Whether it wasn't there.
+    @discardableResult
+    mutating func insert(_ state: Int) -> Bool {
+        guard !present[state] else { return false }
+        present[state] = true
+        members.append(state)
+        return true
+    }
+
+    mutating func removeAll() {
+        for state in members { present[state] = false }
+        members.removeAll(keepingCapacity: true)
+    }
+}
+
+/// The characters of a path: Unicode scalars, and each byte that isn't part of one as a number beyond them.
+private struct PathCharacters: IteratorProtocol {
+    private static let firstForBytes: UInt32 = 0x11_0000
+
+    private let bytes: [UInt8]
+    private var place = 0
+
+    init(_ path: some Collection<UInt8>) {
+        bytes = Array(path)
+    }
+
+    mutating func next() -> UInt32? {
+        guard place < bytes.count else { return nil }
+        let first = bytes[place]
+        if first < 0x80 {
+            place += 1
+            return UInt32(first)
+        }
+        var source = bytes[place...].prefix(4).makeIterator()
+        var codec = UTF8()
+        if case .scalarValue(let scalar) = codec.decode(&source) {
+            place += UTF8.width(scalar)
+            return scalar.value
+        }
+        place += 1
+        return Self.firstForBytes + UInt32(first)
+    }
+}

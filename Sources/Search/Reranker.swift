@@ -1,0 +1,73 @@
+package import Catalog
+
+/// How a search's best clips are scored again.
+package struct RerankOptions: Sendable, Equatable {
+    /// How many of the Fast model's best clips are scored, 1 to ``SearchLimits/rerank``; what comes with the model when nil.
+    package var depth: Int?
+    /// Weight of the Fast score beside the Slow one; what comes with the model when nil.
+    package var beta: Double?
+    /// When to answer with what there is; nil waits for all.
+    package var timeLimit: Duration?
+
+    package init(depth: Int? = nil, beta: Double? = nil, timeLimit: Duration? = nil) {
+        self.depth = depth
+        self.beta = beta
+        self.timeLimit = timeLimit
+    }
+}
+
+/// A clip on its way through the stages of a search.
+package struct Candidate: Sendable, Equatable {
+    package var clip: ClipID
+    package var media: MediaID
+    package var scores: SearchScores
+
+    package init(clip: ClipID, media: MediaID, scores: SearchScores) {
+        self.clip = clip
+        self.media = media
+        self.scores = scores
+    }
+
+    /// Candidates that were scored again come first; then higher combined scores; then ascending clips.
+    package static func ranksBefore(_ first: Candidate, _ second: Candidate) -> Bool {
+        let scored = (first.scores.slow != nil, second.scores.slow != nil)
+        if scored.0 != scored.1 { return scored.0 }
+        if first.scores.combined != second.scores.combined { return first.scores.combined > second.scores.combined }
+        return first.clip < second.clip
+    }
+}
+
+/// What a re-ranker may spend.
+package struct RerankBudget: Sendable {
+    /// No new batch is begun after this moment.
+    package var deadline: ContinuousClock.Instant?
+
+    package init(deadline: ContinuousClock.Instant? = nil) {
+        self.deadline = deadline
+    }
+
+    package var isSpent: Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
+}
+
+/// The stage after the scan: reads a query word by word against each of a few clips.
+package protocol Reranker: Sendable {
+    /// Clips that it scores when the request doesn't say.
+    var defaultDepth: Int { get }
+    /// Weight of the Fast score when the request doesn't say.
+    var defaultBeta: Double { get }
+    /// The generation whose memories it reads.
+    var generation: String { get }
+
+    /// Sets `slow` and `combined` of as many candidates as the budget allows, the first ones first. Blocks the calling thread.
+    ///
+    /// - Parameters:
+    ///   - query: the query's text.
+    ///   - candidates: in the order of the stage before.
+    ///   - beta: weight of the Fast score in `combined`.
+    ///   - progress: called after each batch with all candidates, for answers that are sent as they improve.
+    /// - Returns: the same candidates in the same order; those that were not reached, or whose memory is missing, as they were.
+    func rerank(
+        query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
+        progress: ([Candidate]) throws -> Void
+    ) throws -> [Candidate]
+}

@@ -1,0 +1,71 @@
+package import Catalog
+package import SystemPackage
+
+/// What a search found.
+package struct SearchAnswer: Sendable {
+    /// Best first.
+    package var results: [SearchResult]
+    /// How far the search went.
+    package var stage: SearchStage
+    /// How many clips the re-ranker scored.
+    package var rescored: Int
+    /// Digest of the model that answered.
+    package var generation: String
+    /// How many clips were in the index, whatever the filters say.
+    package var clips: Int
+    package var timings: SearchTimings
+}
+
+package enum SearchStage: String, Sendable {
+    /// The Fast model's order.
+    case fast
+    /// The deadline came before all that should be re-ranked was scored.
+    case partial
+    /// The re-ranker's order.
+    case slow
+}
+
+/// A clip that was found.
+package struct SearchResult: Sendable {
+    package var clip: Clip
+    package var media: Media
+    /// Where the media lies; of several paths the first that the filters let through, readable ones before others.
+    package var path: FilePath
+    /// The root that the path was found in; nil for a file that was indexed by name.
+    package var root: RootID?
+    /// Whether its root could be read when it was last looked at.
+    package var isOnline: Bool
+    package var scores: SearchScores
+}
+
+package struct SearchScores: Sendable, Equatable {
+    /// The cosine of query and clip.
+    package var fast: Double
+    /// The re-ranker's; nil for a clip that it didn't score.
+    package var slow: Double?
+    /// What the order is by: ``fast``, or the re-ranker's combination of both.
+    package var combined: Double
+
+    package init(fast: Double, slow: Double? = nil, combined: Double) {
+        self.fast = fast
+        self.slow = slow
+        self.combined = combined
+    }
+}
+
+/// How long each stage took, in milliseconds.
+package struct SearchTimings: Sendable, Equatable {
+    /// Query text to vector.
+    package var embed = 0.0
+    /// Filters to the media that they let through.
+    package var filter = 0.0
+    /// The scan of the index.
+    package var scan = 0.0
+    package var rerank = 0.0
+    /// Paths and times from the catalog.
+    package var lookup = 0.0
+    /// All of it.
+    package var total = 0.0
+
+    package init() {}
+}

@@ -1,0 +1,140 @@
+import Catalog
+import Models
+import VectorIndex
+
+/// One request on its way through the stages.
+struct SearchRun {
+    let request: SearchRequest
+    let filter: MediaFilter
+    let generation: SearchGeneration
+    let catalog: Catalog
+
+    private let clock = ContinuousClock()
+    private var timings = SearchTimings()
+    private var media: [MediaID: (Media, MediaPlace)?] = [:]
+
+    init(request: SearchRequest, filter: MediaFilter, generation: SearchGeneration, catalog: Catalog) {
+        self.request = request
+        self.filter = filter
+        self.generation = generation
+        self.catalog = catalog
+    }
+
+    mutating func run(
+        query: String, spare: Int, progress: ((SearchAnswer) throws -> Void)?
+    ) throws -> SearchAnswer {
+        let started = clock.now
+        let deadline = request.rerank?.timeLimit.map { started.advanced(by: $0) }
+        let snapshot = generation.index.snapshot()
+        let vector = try measured(\.embed) { search in try search.generation.encoder.embed(query: query) }
+        let selection = try measured(\.filter) { search in try search.filter.selection(in: search.catalog) }
+        let reranker = request.rerank == nil ? nil : generation.reranker
+        let depth = reranker.map { request.rerank?.depth ?? $0.defaultDepth } ?? 0
+        let wanted = max(depth, request.offset + request.limit) + spare
+        var candidates = try measured(\.scan) { search in
+            try search.scan(snapshot, vector: vector, wanted: wanted, selection: selection)
+        }
+        var answer = SearchAnswer(
+            results: [], stage: .fast, rescored: 0, generation: generation.encoder.generation, clips: snapshot.count,
+            timings: timings)
+        if let reranker {
+            let head = Array(candidates.prefix(depth))
+            if let progress { try progress(try finished(&answer, candidates, since: started)) }
+            let rescored = try measured(\.rerank) { search in
+                try reranker.rerank(
+                    query: query, candidates: head, beta: search.request.rerank?.beta ?? reranker.defaultBeta,
+                    budget: RerankBudget(deadline: deadline)
+                ) { improved in
+                    guard let progress else { return }
+                    search.note(improved, in: &answer)
+                    try progress(
+                        try search.finished(&answer, search.merged(improved, before: candidates), since: started))
+                }
+            }
+            note(rescored, in: &answer)
+            candidates = merged(rescored, before: candidates)
+        }
+        return try finished(&answer, candidates, since: started)
+    }
+
+    /// The best candidates of the Fast model; with grouping, one of each media.
+    private func scan(
+        _ snapshot: VectorIndexSnapshot, vector: [Float], wanted: Int, selection: MediaSelection?
+    ) throws -> [Candidate] {
+        var depth = wanted
+        while true {
+            let matches: [VectorMatch]
+            do {
+                matches = try snapshot.search(vector, limit: depth, within: selection)
+            } catch {
+                throw SearchError(.unusableEmbedding, "The model's vector for this query can't be searched: \(error)")
+            }
+            var seen: Set<MediaID> = []
+            let kept = matches.filter { request.grouping == .clips || seen.insert($0.media).inserted }
+            guard kept.count < wanted, matches.count == depth else {
+                return kept.prefix(wanted).map {
+                    Candidate(
+                        clip: $0.clip, media: $0.media,
+                        scores: SearchScores(fast: Double($0.score), combined: Double($0.score)))
+                }
+            }
+            depth = depth.multipliedReportingOverflow(by: 4).partialValue
+        }
+    }
+
+    /// The re-ranked candidates in their order, then the rest in theirs.
+    private func merged(_ rescored: [Candidate], before all: [Candidate]) -> [Candidate] {
+        rescored.sorted(by: Candidate.ranksBefore) + all.dropFirst(rescored.count)
+    }
+
+    private func note(_ rescored: [Candidate], in answer: inout SearchAnswer) {
+        answer.rescored = rescored.count { $0.scores.slow != nil }
+        answer.stage = answer.rescored == rescored.count ? .slow : answer.rescored == 0 ? .fast : .partial
+    }
+
+    /// Looks the wanted page up. Clips that are gone from the catalog are passed over.
+    private mutating func finished(
+        _ answer: inout SearchAnswer, _ candidates: [Candidate], since started: ContinuousClock.Instant
+    ) throws -> SearchAnswer {
+        answer.results = try measured(\.lookup) { search in
+            var results: [SearchResult] = []
+            for candidate in candidates.dropFirst(search.request.offset) where results.count < search.request.limit {
+                if let result = try search.result(for: candidate) { results.append(result) }
+            }
+            return results
+        }
+        timings.total = milliseconds(since: started)
+        answer.timings = timings
+        return answer
+    }
+
+    private mutating func result(for candidate: Candidate) throws -> SearchResult? {
+        guard let clip = try catalog.clip(candidate.clip) else { return nil }
+        if media[clip.media] == nil {
+            media[clip.media] = .some(try lookUp(clip.media))
+        }
+        guard case .some(.some(let (media, place))) = media[clip.media] else { return nil }
+        return SearchResult(
+            clip: clip, media: media, path: place.path, root: place.root, isOnline: place.isOnline,
+            scores: candidate.scores)
+    }
+
+    private func lookUp(_ media: MediaID) throws -> (Media, MediaPlace)? {
+        guard let row = try catalog.media(media), row.deletedAt == nil,
+            let place = try catalog.places(of: media).first(where: filter.admits)
+        else { return nil }
+        return (row, place)
+    }
+
+    private mutating func measured<Value>(
+        _ stage: WritableKeyPath<SearchTimings, Double>, _ body: (inout Self) throws -> Value
+    ) rethrows -> Value {
+        let started = clock.now
+        defer { timings[keyPath: stage] += milliseconds(since: started) }
+        return try body(&self)
+    }
+
+    private func milliseconds(since start: ContinuousClock.Instant) -> Double {
+        start.duration(to: clock.now) / .milliseconds(1)
+    }
+}

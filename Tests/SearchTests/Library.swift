@@ -1,0 +1,108 @@
+import Catalog
+import Models
+import Search
+import SystemPackage
+import TestSupport
+import VectorIndex
+
+/// Embeds `axis N`, with anything after it, as the Nth axis, and everything else as the first.
+struct AxisEncoder: QueryEncoder {
+    var dimensions = 8
+    var generation = "axes"
+
+    func embed(query: String) throws -> [Float] {
+        let words = query.split(separator: " ")
+        let axis = words.first == "axis" ? words.dropFirst().first.flatMap { Int($0) } ?? 0 : 0
+        return AxisEncoder.axis(axis, dimensions)
+    }
+
+    static func axis(_ number: Int, _ dimensions: Int = 8) -> [Float] {
+        (0..<dimensions).map { $0 == number ? 1 : 0 }
+    }
+}
+
+/// Scores clips by a table; stops after `reach` clips as if the deadline had come.
+struct TableReranker: Reranker {
+    var defaultDepth = 4
+    var defaultBeta = 0.0
+    var generation = "axes"
+    var scores: [ClipID: Double]
+    var reach = Int.max
+
+    func rerank(
+        query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
+        progress: ([Candidate]) throws -> Void
+    ) throws -> [Candidate] {
+        var candidates = candidates
+        for place in candidates.indices.prefix(reach) {
+            let slow = scores[candidates[place].clip] ?? -9
+            candidates[place].scores.slow = slow
+            candidates[place].scores.combined = slow + beta * candidates[place].scores.fast
+            try progress(candidates)
+        }
+        return candidates
+    }
+}
+
+/// A catalog with media made up for a test, and its folder.
+struct Library {
+    let folder: TemporaryDirectory
+    let catalog: Catalog
+    let generation: Generation
+
+    init() throws {
+        folder = try TemporaryDirectory()
+        catalog = try Catalog(state: folder.path, access: .readWrite)
+        generation = try catalog.prepareGeneration(digest: "axes", dimensions: 8, hasMemories: false, model: nil, at: 0)
+    }
+
+    func addRoot(_ path: String) throws -> RootID {
+        try catalog.addRoot(FilePath(path), device: nil, at: 0).id
+    }
+
+    /// One media with a clip of ten seconds for each vector, at each of the paths.
+    @discardableResult
+    func add(
+        _ paths: [String], root: RootID? = nil, duration: Double? = nil, recordedAt: Double? = nil, clips: [[Float]]
+    ) throws -> MediaID {
+        let digest = Array(paths.joined().utf8.prefix(400)) + [UInt8(clips.count)]
+        var media: MediaID = 0
+        for path in paths {
+            media = try place(media: digest, at: path, root: root)
+        }
+        try catalog.setProperties(MediaProperties(duration: duration, recordedAt: recordedAt), of: media)
+        let new = clips.enumerated().map {
+            NewClip(
+                media: media, ordinal: $0, start: Double($0) * 10, end: Double($0 + 1) * 10, shot: $0, embedding: $1,
+                memory: nil)
+        }
+        _ = try catalog.commit(new, of: generation, finished: [media], at: 0)
+        return media
+    }
+
+    @discardableResult
+    func place(media digest: [UInt8], at path: String, root: RootID?) throws -> MediaID {
+        let stamp = FileStamp(size: 1, modified: 0, device: 1, inode: UInt64.random(in: 1...1 << 40))
+        return try catalog.recordFile(
+            FilePath(path), root: root, stamp: stamp, identity: ContentIdentity(size: 1, digest: digest), at: 0
+        ).media
+    }
+
+    func searcher(reranker: (any Reranker)? = nil) throws -> Searcher {
+        Searcher(
+            catalog: catalog,
+            generation: try SearchGeneration(loading: catalog, encoder: AxisEncoder(), reranker: reranker))
+    }
+}
+
+/// A unit vector that scores `cosine` for the query `axis 0`.
+func leaning(_ cosine: Float, towards other: Int = 7) -> [Float] {
+    var vector = AxisEncoder.axis(other)
+    for i in vector.indices { vector[i] *= (1 - cosine * cosine).squareRoot() }
+    vector[0] += cosine
+    return vector
+}
+
+extension SearchAnswer {
+    var paths: [String] { results.map(\.path.string) }
+}

@@ -1,0 +1,62 @@
+import Search
+import Testing
+
+@Suite struct PathGlobTests {
+    @Test(arguments: [
+        ("/a/b.mp4", "/a/b.mp4", true),
+        ("/a/b.mp4", "/a/b.mp", false),
+        ("/a/*.mp4", "/a/b.mp4", true),
+        ("/a/*.mp4", "/a/c/b.mp4", false),
+        ("/a/**.mp4", "/a/c/b.mp4", true),
+        ("/a/**/b.mp4", "/a/b.mp4", true),
+        ("/a/**/b.mp4", "/a/x/y/b.mp4", true),
+        ("/a/**/b.mp4", "/a/xb.mp4", false),
+        ("/a/**", "/a/x/y", true),
+        ("/a/**", "/ab", false),
+        ("*.mp4", "/x/y/b.mp4", true),
+        ("*.mp4", "/b.mp4", true),
+        ("*/holiday*/*.mp4", "/home/me/holiday 1/b.mp4", true),
+        ("*/holiday*/*.mp4", "/home/me/holiday 1/day/b.mp4", false),
+        ("2024/**", "/home/2024/a/b", true),
+        ("2024/**", "/home/12024/a/b", false),
+        ("/?", "/é", true),
+        ("/?", "//", false),
+        ("/??", "/é", false),
+        ("/[a-c]x", "/bx", true),
+        ("/[a-c]x", "/dx", false),
+        ("/[!a-c]x", "/dx", true),
+        ("/[^a-c]x", "/ax", false),
+        ("/a[!b]c", "/a/c", false),
+        ("/[]]", "/]", true),
+        ("/[a-]", "/-", true),
+        ("/[é-ü]", "/ö", true),
+        ("/\\*", "/*", true),
+        ("/\\*", "/a", false),
+        ("/a*b*c", "/aXbYbZc", true),
+        ("/a*b*c", "/aXbYbZ", false),
+        ("/日本/*", "/日本/動画.mp4", true),
+        ("**", "/anything/at/all", true),
+        ("/a/***/b", "/a/x/b", true),
+    ])
+    func aPatternMatchesAsDocumented(pattern: String, path: String, matches: Bool) throws {
+        #expect(try PathGlob(pattern).matches(Array(path.utf8)) == matches)
+    }
+
+    @Test func bytesThatAreNotTextAreCharacters() throws {
+        let path = Array("/a".utf8) + [0xFF] + Array(".mp4".utf8)
+        #expect(try PathGlob("/a?.mp4").matches(path))
+        #expect(try PathGlob("*.mp4").matches(path))
+        #expect(try !PathGlob("/a.mp4").matches(path))
+        #expect(try PathGlob("/?").matches([0x2F, 0xC3]))
+    }
+
+    @Test(arguments: ["", "/[abc", "/abc\\", "/[z-a]", String(repeating: "a", count: 513)])
+    func anUnusablePatternIsRefused(pattern: String) {
+        #expect { try PathGlob(pattern) } throws: { ($0 as? SearchError)?.code == .invalidFilter }
+    }
+
+    @Test func aPatternOfManyStarsDoesNotExplode() throws {
+        let pattern = try PathGlob("/" + String(repeating: "*a", count: 200) + "b")
+        #expect(!pattern.matches(Array(("/" + String(repeating: "a", count: 1_000)).utf8)))
+    }
+}

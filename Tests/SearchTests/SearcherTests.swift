@@ -1,0 +1,198 @@
+import Catalog
+import Search
+import SystemPackage
+import TestSupport
+import Testing
+import VectorIndex
+
+@Suite struct SearcherTests {
+    @Test func clipsComeBestFirstWithTheirMediaAndTimes() throws {
+        let library = try Library()
+        let media = try library.add(
+            ["/v/a.mp4"], duration: 30, clips: [leaning(0.2), leaning(0.9), leaning(0.5)])
+        try library.add(["/v/b.mp4"], duration: 10, clips: [leaning(0.7)])
+        let answer = try library.searcher().search(SearchRequest(query: "anything"))
+        #expect(answer.paths == ["/v/a.mp4", "/v/b.mp4", "/v/a.mp4", "/v/a.mp4"])
+        let best = try #require(answer.results.first)
+        #expect(best.media.id == media)
+        #expect((best.clip.start, best.clip.end) == (10, 20))
+        #expect(abs(best.scores.fast - 0.9) < 0.01)
+        #expect(best.scores.combined == best.scores.fast)
+        #expect(best.isOnline)
+        #expect(answer.clips == 4)
+        #expect(answer.stage == .fast)
+        #expect(answer.generation == "axes")
+        #expect(answer.timings.total >= answer.timings.scan)
+    }
+
+    @Test func pagesFollowEachOther() throws {
+        let library = try Library()
+        for number in 0..<30 {
+            // Every third score repeats, so that ties fall on the edges of pages.
+            let cosines = [Float(number / 3) / 20, Float(number) / 40]
+            try library.add(["/v/\(number).mp4"], clips: cosines.map { leaning($0) })
+        }
+        let searcher = try library.searcher()
+        let whole = try searcher.search(SearchRequest(query: "q", limit: 100)).results.map(\.clip.id)
+        #expect(whole.count == 60)
+        for size in [1, 7, 60] {
+            var pages: [ClipID] = []
+            for offset in stride(from: 0, to: 60, by: size) {
+                pages += try searcher.search(SearchRequest(query: "q", limit: size, offset: offset)).results.map(
+                    \.clip.id)
+            }
+            #expect(pages == whole)
+        }
+        #expect(try searcher.search(SearchRequest(query: "q", offset: 60)).results.isEmpty)
+        #expect(try searcher.search(SearchRequest(query: "q", limit: 1_000, offset: 10_000)).results.isEmpty)
+    }
+
+    @Test func groupingByMediaKeepsTheBestClipOfEach() throws {
+        let library = try Library()
+        // One media fills the first ranks many times over.
+        try library.add(["/v/long.mp4"], clips: (0..<250).map { leaning(0.9 - Float($0) / 1_000) })
+        try library.add(["/v/b.mp4"], clips: [leaning(0.3), leaning(0.4)])
+        try library.add(["/v/c.mp4"], clips: [leaning(0.1)])
+        let answer = try library.searcher().search(SearchRequest(query: "q", limit: 2, grouping: .media))
+        #expect(answer.paths == ["/v/long.mp4", "/v/b.mp4"])
+        #expect(answer.results.map(\.clip.ordinal) == [0, 1])
+        let rest = try library.searcher().search(SearchRequest(query: "q", limit: 2, offset: 2, grouping: .media))
+        #expect(rest.paths == ["/v/c.mp4"])
+    }
+
+    @Test func filtersLetThroughWhatTheyName() throws {
+        let library = try Library()
+        let first = try library.addRoot("/v/one")
+        let second = try library.addRoot("/v/two")
+        try library.add(["/v/one/a.mp4"], root: first, duration: 5, recordedAt: 100, clips: [leaning(0.9)])
+        try library.add(["/v/one/sub/b.mkv"], root: first, duration: 50, recordedAt: 200, clips: [leaning(0.8)])
+        try library.add(["/v/two/c.mp4"], root: second, duration: 500, clips: [leaning(0.7)])
+        try library.add(["/w/d.mp4"], recordedAt: 300, clips: [leaning(0.6)])
+        let searcher = try library.searcher()
+        let expectations: [(SearchFilters, [String])] = [
+            (SearchFilters(root: first), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (SearchFilters(root: 99), []),
+            (SearchFilters(pathPrefix: Array("/v/".utf8)), ["/v/one/a.mp4", "/v/one/sub/b.mkv", "/v/two/c.mp4"]),
+            (
+                SearchFilters(pathPrefix: Array("/".utf8)),
+                ["/v/one/a.mp4", "/v/one/sub/b.mkv", "/v/two/c.mp4", "/w/d.mp4"]
+            ),
+            (SearchFilters(pathPrefix: [0x2F, 0xFF, 0xFF]), []),
+            (SearchFilters(pathGlob: "*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4", "/w/d.mp4"]),
+            (SearchFilters(root: first, pathGlob: "*.mp4"), ["/v/one/a.mp4"]),
+            (SearchFilters(recordedAfter: 200), ["/v/one/sub/b.mkv", "/w/d.mp4"]),
+            (SearchFilters(recordedAfter: 100, recordedBefore: 300), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (SearchFilters(minDuration: 50), ["/v/one/sub/b.mkv", "/v/two/c.mp4"]),
+            (SearchFilters(minDuration: 5, maxDuration: 50), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (SearchFilters(root: second, minDuration: 1, maxDuration: 10), []),
+        ]
+        for (filters, paths) in expectations {
+            #expect(try searcher.search(SearchRequest(query: "q", filters: filters)).paths == paths, "\(filters)")
+        }
+    }
+
+    @Test func theShownPathIsOneThatTheFiltersLetThrough() throws {
+        let library = try Library()
+        let root = try library.addRoot("/z")
+        let media = try library.add(["/a/x.mp4", "/b/x.mp4"], clips: [leaning(0.9)])
+        let digest = try #require(try library.catalog.media(media)).identity.digest
+        try library.place(media: digest, at: "/z/y.mp4", root: root)
+        let searcher = try library.searcher()
+        func paths(_ filters: SearchFilters) throws -> [String] {
+            try searcher.search(SearchRequest(query: "q", filters: filters)).paths
+        }
+        #expect(try paths(SearchFilters()) == ["/a/x.mp4"])
+        #expect(try paths(SearchFilters(pathGlob: "/b/*")) == ["/b/x.mp4"])
+        #expect(try paths(SearchFilters(root: root)) == ["/z/y.mp4"])
+        // One path has the root and another the prefix: no path has both.
+        #expect(try paths(SearchFilters(root: root, pathPrefix: Array("/b".utf8))).isEmpty)
+    }
+
+    @Test func aDeletedMediaIsNotShownAndItsPlaceIsFilled() throws {
+        let library = try Library()
+        for number in 0..<5 {
+            try library.add(["/v/\(number).mp4"], clips: [leaning(0.9 - Float(number) / 10)])
+        }
+        let searcher = try library.searcher()
+        let file = try #require(try library.catalog.file(at: "/v/1.mp4"))
+        _ = try library.catalog.removeFiles([file.id], at: 1)
+        // The index still has the clip.
+        let answer = try searcher.search(SearchRequest(query: "q", limit: 3))
+        #expect(answer.paths == ["/v/0.mp4", "/v/2.mp4", "/v/3.mp4"])
+        #expect(try library.searcher().generation.index.count == 4)
+    }
+
+    @Test(arguments: ["", " \n\t ", "\u{200B}", "\u{0}", "\u{3000}\u{FEFF}"])
+    func aBlankQueryIsRefused(query: String) throws {
+        let searcher = try Library().searcher()
+        #expect { try searcher.search(SearchRequest(query: query)) } throws: {
+            ($0 as? SearchError)?.code == .emptyQuery
+        }
+    }
+
+    @Test(arguments: [1_001, 1 << 20])
+    func aLongQueryIsRefused(length: Int) throws {
+        let searcher = try Library().searcher()
+        #expect { try searcher.search(SearchRequest(query: String(repeating: "é", count: length))) } throws: {
+            ($0 as? SearchError)?.code == .queryTooLong
+        }
+    }
+
+    @Test(arguments: [
+        "a dog", "собака на пляже", "海辺の犬", "كلب على الشاطئ", "🐶🏖️", "\u{202E}dog", "q\u{0}q",
+        String(repeating: "字", count: 1_000),
+    ])
+    func aQueryInAnyScriptIsTaken(query: String) throws {
+        let library = try Library()
+        try library.add(["/v/a.mp4"], clips: [leaning(0.5)])
+        #expect(try library.searcher().search(SearchRequest(query: query)).results.count == 1)
+    }
+
+    @Test func requestsOutOfRangeAreRefused() throws {
+        let searcher = try Library().searcher()
+        let requests: [(SearchRequest, SearchError.Code)] = [
+            (SearchRequest(query: "q", limit: 0), .invalidLimit),
+            (SearchRequest(query: "q", limit: .max), .invalidLimit),
+            (SearchRequest(query: "q", offset: -1), .invalidOffset),
+            (SearchRequest(query: "q", offset: .max), .invalidOffset),
+            (SearchRequest(query: "q", filters: SearchFilters(minDuration: .nan)), .invalidFilter),
+            (SearchRequest(query: "q", filters: SearchFilters(minDuration: 2, maxDuration: 1)), .invalidFilter),
+            (SearchRequest(query: "q", filters: SearchFilters(recordedAfter: 5, recordedBefore: 5)), .invalidFilter),
+            (SearchRequest(query: "q", filters: SearchFilters(pathPrefix: Array("videos".utf8))), .invalidFilter),
+            (SearchRequest(query: "q", filters: SearchFilters(pathGlob: "[")), .invalidFilter),
+            (SearchRequest(query: "q", rerank: RerankOptions(depth: 0)), .invalidRerank),
+            (SearchRequest(query: "q", rerank: RerankOptions(beta: .infinity)), .invalidRerank),
+            (SearchRequest(query: "q", rerank: RerankOptions(timeLimit: .seconds(-1))), .invalidRerank),
+        ]
+        for (request, code) in requests {
+            #expect { try searcher.search(request) } throws: { ($0 as? SearchError)?.code == code }
+        }
+    }
+
+    @Test func aStateFolderIsSearchedWhileItsWriterGoesOn() throws {
+        let library = try Library()
+        try library.add(["/v/a.mp4"], clips: [leaning(0.9)])
+        let reader = try Catalog(state: library.folder.path, access: .readOnly)
+        let before = try SearchGeneration(loading: reader, encoder: AxisEncoder())
+        try library.add(["/v/b.mp4"], clips: [leaning(0.8)])
+        let after = try SearchGeneration(loading: reader, encoder: AxisEncoder())
+        let searcher = Searcher(catalog: reader, generation: before)
+        #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4"])
+        searcher.use(after)
+        #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4", "/v/b.mp4"])
+    }
+
+    @Test func anIndexOfAnotherModelIsRefused() throws {
+        let library = try Library()
+        #expect { try SearchGeneration(loading: library.catalog, encoder: AxisEncoder(generation: "other")) } throws: {
+            ($0 as? SearchError)?.code == .otherModel
+        }
+        #expect { try SearchGeneration(index: VectorIndex(dimensions: 9), encoder: AxisEncoder()) } throws: {
+            ($0 as? SearchError)?.code == .otherModel
+        }
+        let empty = try Catalog(state: library.folder.path.appending("new"), access: .readWrite)
+        #expect { try SearchGeneration(loading: empty, encoder: AxisEncoder()) } throws: {
+            ($0 as? SearchError)?.code == .noIndex
+        }
+    }
+}
