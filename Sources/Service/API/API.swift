@@ -14,7 +14,7 @@ package enum API {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
-            try container.encode(Timestamp.format(date))
+            try container.encode(RFC3339.format(date))
         }
         return encoder
     }
@@ -25,7 +25,7 @@ package enum API {
         decoder.dateDecodingStrategy = .custom { decoder in
             let container = try decoder.singleValueContainer()
             let text = try container.decode(String.self)
-            guard let date = Timestamp.parse(text) else {
+            guard let date = RFC3339.parse(text) else {
                 throw DecodingError.dataCorruptedError(
                     in: container,
                     debugDescription:
@@ -39,7 +39,7 @@ package enum API {
 }
 
 /// Times of day as RFC 3339 text.
-package enum Timestamp {
+package enum RFC3339 {
     /// For example `2026-03-01T12:00:00Z`; a fraction of a second is cut.
     package static func format(_ date: Date) -> String {
         date.formatted(Date.ISO8601FormatStyle())

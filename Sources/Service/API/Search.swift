@@ -148,6 +148,8 @@ extension API {
     package struct SearchTimings: Codable, Sendable, Equatable {
         /// Query text to vector.
         package var embed: Double
+        /// Filters to the media that they let through.
+        package var filter: Double
         /// The scan of the index.
         package var scan: Double
         /// Paths and times from the catalog.
@@ -155,8 +157,9 @@ extension API {
         /// From the request's arrival to the answer, waits included.
         package var total: Double
 
-        package init(embed: Double, scan: Double, lookup: Double, total: Double) {
+        package init(embed: Double, filter: Double, scan: Double, lookup: Double, total: Double) {
             self.embed = embed
+            self.filter = filter
             self.scan = scan
             self.lookup = lookup
             self.total = total
@@ -164,6 +167,7 @@ extension API {
 
         enum CodingKeys: String, CodingKey {
             case embed = "embed_ms"
+            case filter = "filter_ms"
             case scan = "scan_ms"
             case lookup = "lookup_ms"
             case total = "total_ms"

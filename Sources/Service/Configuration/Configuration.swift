@@ -21,6 +21,8 @@ package struct Configuration: Sendable, Equatable {
     package var thumbnails = Thumbnails()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
+    /// What was strange but no error, in sentences for the log.
+    package var notices: [String] = []
 
     package init(state: FilePath, socket: FilePath) {
         self.state = state

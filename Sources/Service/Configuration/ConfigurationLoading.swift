@@ -52,7 +52,7 @@ extension Configuration {
                 try configuration.set(setting, scope: fileScope)
             }
         }
-        for setting in try environmentSettings(environment) {
+        for setting in try environmentSettings(environment, notices: &configuration.notices) {
             try configuration.set(setting, scope: scope)
         }
         for argument in arguments {
@@ -100,19 +100,28 @@ extension Configuration {
         return waiting
     }
 
+    /// A variable that is nearly one of ours is a misspelling and an error. Another that begins with `SACCADE_` may belong to a
+    /// script around us, so it is only noted.
     private static func environmentSettings(
-        _ environment: [String: String]
+        _ environment: [String: String],
+        notices: inout [String]
     ) throws(ConfigurationError) -> [Setting] {
         var settings: [Setting] = []
-        let known = ConfigurationKey.all.map(\.environmentName) + otherVariables
-        for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("SACCADE_") {
+        let prefix = "SACCADE_"
+        let known = (ConfigurationKey.all.map(\.environmentName) + otherVariables).map {
+            String($0.dropFirst(prefix.count))
+        }
+        for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(prefix) {
             if otherVariables.contains(name) { continue }
             guard let key = ConfigurationKey.all.first(where: { $0.environmentName == name }) else {
-                let advice = Spelling.nearest(to: name, among: known).map { "; did you mean \($0)?" }
+                guard let meant = Spelling.nearest(to: String(name.dropFirst(prefix.count)), among: known) else {
+                    notices.append("the environment variable \(name) is none of ours: it has no effect")
+                    continue
+                }
                 throw ConfigurationError(
                     .unknownKey,
                     origin: "environment",
-                    message: "unknown variable \(name)\(advice ?? "; see docs/CONFIGURATION.md for the names")"
+                    message: "unknown variable \(name); did you mean \(prefix)\(meant)?"
                 )
             }
             let values =

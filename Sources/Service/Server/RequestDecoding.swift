@@ -65,7 +65,7 @@ enum RequestDecoding {
         }
     }
 
-    static let maximumOffset = 1_000_000
+    static let maximumOffset = 10_000
 
     /// Accepts every JSON.
     private struct Anything: Decodable {

@@ -43,12 +43,12 @@ struct WireTypesTests {
 
     @Test(arguments: ["2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00+01:00"])
     func `a time may be a day, have a fraction or an offset`(text: String) throws {
-        #expect(Timestamp.parse(text) == Date(timeIntervalSince1970: 1_767_225_600))
+        #expect(RFC3339.parse(text) == Date(timeIntervalSince1970: 1_767_225_600))
     }
 
     @Test(arguments: ["", "yesterday", "2026-13-01", "1767225600"])
     func `a time that is none is refused`(text: String) {
-        #expect(Timestamp.parse(text) == nil)
+        #expect(RFC3339.parse(text) == nil)
     }
 
     @Test func `a misspelt key names the one that was meant`() {
@@ -69,12 +69,12 @@ struct WireTypesTests {
             ],
             generation: "ab12",
             clips: 40,
-            timings: .init(embed: 1.5, scan: 0.25, lookup: 0.5, total: 2.5)
+            timings: .init(embed: 1.5, filter: 0, scan: 0.25, lookup: 0.5, total: 2.5)
         )
         let text = """
             {"clips":40,"generation":"ab12","query":"a dog","results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
             "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"start":0}],"stage":"fast","timings":{"embed_ms":1.5,\
-            "lookup_ms":0.5,"scan_ms":0.25,"total_ms":2.5}}
+            "filter_ms":0,"lookup_ms":0.5,"scan_ms":0.25,"total_ms":2.5}}
             """
         #expect(try json(response) == text)
         #expect(try decode(API.SearchResponse.self, text) == response)

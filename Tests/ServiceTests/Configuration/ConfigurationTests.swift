@@ -95,10 +95,11 @@ struct ConfigurationTests {
         #expect(failure(yaml: "zzzzzzzz:\n")?.code == .unknownKey)
     }
 
-    @Test func `an unknown variable of ours is an error, and others are none of our business`() throws {
+    @Test func `a misspelt variable is an error, and those of scripts around us are noted`() throws {
         let error = try #require(failure(environment: ["SACCADE_SOKET": "/s"]))
         #expect(error.code == .unknownKey)
         #expect(error.message == "unknown variable SACCADE_SOKET; did you mean SACCADE_SOCKET?")
+        #expect(try load(environment: ["SACCADE_BIN": "/x"]).notices.count == 1)
         #expect(failure(environment: ["SACCADE_SIMD": "avx2", "SACCADE_THREADS": "2", "PATH": "/bin"]) == nil)
     }
 

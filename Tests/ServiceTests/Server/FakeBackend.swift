@@ -33,7 +33,7 @@ final class FakeBackend: Backend {
             results: [.init(clip: 7, media: Self.media, start: 0, end: 6.25, score: 0.5)],
             generation: "ab12",
             clips: 1,
-            timings: .init(embed: 1, scan: 1, lookup: 1, total: 3)
+            timings: .init(embed: 1, filter: 0, scan: 1, lookup: 1, total: 3)
         )
     }
 
