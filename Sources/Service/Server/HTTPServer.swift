@@ -19,8 +19,6 @@ package final class HTTPServer: Service {
         case loopback(port: Int, token: AccessToken)
     }
 
-    private typealias Connection = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-
     private let listeners: [Listener]
     private let handler: RequestHandler
     private let limits: LiveLimits
@@ -53,7 +51,7 @@ package final class HTTPServer: Service {
 
     package func run() async throws {
         let http = HTTP1Channel(responder: { _, _, _ in }, configuration: channelConfiguration())
-        var servers: [(channel: NIOAsyncChannel<Connection, Never>, token: AccessToken?)] = []
+        var servers: [(channel: NIOAsyncChannel<AcceptedConnection, Never>, token: AccessToken?)] = []
         for listener in listeners {
             servers.append(try await open(listener, http: http))
         }
@@ -79,20 +77,24 @@ package final class HTTPServer: Service {
     private func open(
         _ listener: Listener,
         http: HTTP1Channel
-    ) async throws -> (channel: NIOAsyncChannel<Connection, Never>, token: AccessToken?) {
+    ) async throws -> (channel: NIOAsyncChannel<AcceptedConnection, Never>, token: AccessToken?) {
         let logger = logger
         // A client may close its sending half after the request and still wants the answer.
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
         switch listener {
         case .unix(let socket):
-            let channel = try await bootstrap.bind(socket.descriptor) { http.setup(channel: $0, logger: logger) }
+            let channel = try await bootstrap.bind(socket.descriptor) { channel in
+                http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
+            }
             return (channel, nil)
         case .loopback(let port, let token):
             let channel =
                 try await bootstrap
                 .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: "127.0.0.1", port: port) { http.setup(channel: $0, logger: logger) }
+                .bind(host: "127.0.0.1", port: port) { channel in
+                    http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
+                }
             return (channel, token)
         }
     }
@@ -116,19 +118,19 @@ package final class HTTPServer: Service {
     }
 
     private func accept(
-        on server: NIOAsyncChannel<Connection, Never>,
+        on server: NIOAsyncChannel<AcceptedConnection, Never>,
         token: AccessToken?
     ) async throws {
         try await server.executeThenClose { inbound in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await connection in inbound {
-                    group.addTask { await self.serve(connection, token: token) }
+                    group.addTask { await self.serve(connection.take(), token: token) }
                 }
             }
         }
     }
 
-    private func serve(_ connection: Connection, token: AccessToken?) async {
+    private func serve(_ connection: AcceptedConnection.Channel, token: AccessToken?) async {
         let limit = limits.current.maxConnections
         guard connections.add(connection.channel, limit: limit) else {
             await refuse(connection, limit: limit)
@@ -149,7 +151,7 @@ package final class HTTPServer: Service {
     }
 
     /// Says why before it hangs up.
-    private func refuse(_ connection: Connection, limit: Int) async {
+    private func refuse(_ connection: AcceptedConnection.Channel, limit: Int) async {
         let error = APIError(.overloaded, "\(limit) connections are open; try again in a second")
         var response = RequestHandler.response(for: error, path: "")
         response.headers[.connection] = "close"

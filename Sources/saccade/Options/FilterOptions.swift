@@ -30,7 +30,7 @@ struct FilterOptions: ParsableArguments {
 
     func validate() throws {
         for (name, value) in [("after", after), ("before", before)] {
-            if let value, Timestamp.parse(value) == nil {
+            if let value, RFC3339.parse(value) == nil {
                 throw ValidationError("--\(name) must be a day or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")
             }
         }
@@ -41,8 +41,8 @@ struct FilterOptions: ParsableArguments {
             root: root,
             pathPrefix: under.map { FilePath.absolute($0).string },
             pathGlob: glob,
-            recordedAfter: after.flatMap(Timestamp.parse),
-            recordedBefore: before.flatMap(Timestamp.parse),
+            recordedAfter: after.flatMap(RFC3339.parse),
+            recordedBefore: before.flatMap(RFC3339.parse),
             minDuration: minDuration,
             maxDuration: maxDuration
         )

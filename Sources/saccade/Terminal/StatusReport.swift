@@ -94,7 +94,7 @@ struct StatusReport {
     private func writeFailures(to terminal: Terminal) {
         for failure in status.failures {
             let next =
-                failure.nextAttempt.map { "tried again after \(Timestamp.format($0))" }
+                failure.nextAttempt.map { "tried again after \(RFC3339.format($0))" }
                 ?? "not tried again until it changes"
             terminal.line(
                 terminal.styled("failed", .red)

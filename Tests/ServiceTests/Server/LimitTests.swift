@@ -105,4 +105,14 @@ struct LimitTests {
         }
         #expect(clock.now - begin < .seconds(10))
     }
+
+    @Test(arguments: 0..<20)
+    func `connections that come in the moment of shutdown do no harm`(round: Int) async throws {
+        let clients = try await RunningServer.run { server in
+            var clients: [RawClient] = []
+            for _ in 0..<16 { clients.append(try await server.connect()) }
+            return clients
+        }
+        for client in clients { #expect(try await client.receive().isEmpty) }
+    }
 }
