@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Models
 import Service
@@ -43,11 +44,23 @@ struct Failure: Error {
             self.init(.configuration, error.description)
         case let error as ModelError:
             self.init(error.code == .unreadable ? .noInput : .data, error.message)
+        case let error as CatalogError:
+            self.init(Self.status(of: error), error.message)
         case is ExitCode, is CleanExit, is ValidationError:
             return nil
         default:
             guard Saccade.exitCode(for: error) == .failure else { return nil }
             self.init(.software, String(describing: error))
+        }
+    }
+
+    private static func status(of error: CatalogError) -> Status {
+        switch error.code {
+        case .locked, .busy: .inUse
+        case .unreadable, .notFound, .diskFull: .noInput
+        case .readOnly: .notPermitted
+        case .foreign, .newerSchema, .damaged: .data
+        case .overlappingRoot, .sqlite: .software
         }
     }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Catalog
 import Foundation
 import Service
 import SystemPackage
@@ -33,7 +34,7 @@ struct DoctorCommand: AsyncParsableCommand {
             let configuration = try places.load()
             let file = configuration.file.map(\.string) ?? "no file, the defaults"
             findings.append(.good("configuration", file))
-            findings += InstallationChecks.all(configuration)
+            findings += await BlockingExecutor.shared.run { InstallationChecks.all(configuration) }
             findings += await PlaceChecks.all(configuration)
         } catch {
             findings.append(

@@ -1,11 +1,10 @@
 import ArgumentParser
 
+/// Trains models.
 struct TrainCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "train", abstract: "Train a model.")
-
-    @OptionGroup(title: "Places") var places: PlaceOptions
-
-    func run() async throws {
-        throw Failure(.software, "not yet")
-    }
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a model on captioned videos and pictures.",
+        subcommands: [TrainFastCommand.self]
+    )
 }

@@ -1,5 +1,47 @@
+import Catalog
+import Foundation
+import Ingest
 import Service
+import SystemPackage
 
+/// What was installed and what it has written: worker, databases.
 enum InstallationChecks {
-    static func all(_ configuration: Configuration) -> [Finding] { [] }
+    static func all(_ configuration: Service.Configuration) -> [Finding] {
+        decoder(configuration) + [databases(configuration.state)]
+    }
+
+    private static func decoder(_ configuration: Service.Configuration) -> [Finding] {
+        guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
+            return [
+                .wrong(
+                    "decoder", "saccade-decode is neither beside this program nor in ../libexec/saccade",
+                    do:
+                        "Install Saccade as a whole (make install), or name the worker with `decoder` in the configuration."
+                )
+            ]
+        }
+        return DecoderChecks.all(decoder: decoder)
+    }
+
+    private static func databases(_ state: FilePath) -> Finding {
+        guard FileManager.default.fileExists(atPath: Catalog.catalogFile(in: state).string) else {
+            return .good("databases", "none yet")
+        }
+        do {
+            let catalog = try Catalog(state: state, access: .readOnly)
+            defer { catalog.close() }
+            let problems = try catalog.quickCheck()
+            guard problems.isEmpty else {
+                return .wrong(
+                    "databases", "damaged: \(problems.prefix(3).joined(separator: "; "))",
+                    do:
+                        "Stop the daemon and move \(state)/*.sqlite* away: everything is indexed again at the next start."
+                )
+            }
+            let counts = try catalog.statistics()
+            return .good("databases", "intact, \(Quantities.count(counts.clips, "clip"))")
+        } catch {
+            return .wrong("databases", "can't be opened", do: error.message)
+        }
+    }
 }

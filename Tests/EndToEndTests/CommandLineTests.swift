@@ -1,0 +1,85 @@
+import Foundation
+import SystemPackage
+import Testing
+import TestSupport
+
+/// What the program does before there is any daemon or index.
+struct CommandLineTests {
+    private let home = Result { try TemporaryDirectory() }
+
+    private func run(_ arguments: String...) async throws -> Outcome {
+        try await saccade(arguments, home: home.get().path)
+    }
+
+    @Test func `help names every command, and each has its own`() async throws {
+        let help = try await run("--help")
+        #expect(help.status == 0)
+        let commands = ["serve", "search", "status", "watch", "index", "train", "evaluate", "model", "doctor"]
+        for command in commands {
+            #expect(help.text.contains("\n  \(command)"), "\(command) is missing from --help")
+            let own = try await run(command, "--help")
+            #expect(own.status == 0)
+            #expect(own.text.contains("saccade \(command)"))
+        }
+    }
+
+    @Test func `a wrong option is wrong usage`() async throws {
+        let outcome = try await run("search", "cat", "--limt", "3")
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("--limt"))
+    }
+
+    @Test func `without a daemon and an index, one line says what to do`() async throws {
+        for arguments in [["search", "a cat"], ["status"], ["watch", "list"]] {
+            let outcome = try await saccade(arguments, home: home.get().path)
+            #expect(outcome.status == 69, "\(arguments)")
+            #expect(outcome.output.isEmpty)
+            let lines = outcome.errors.split(separator: "\n")
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains("saccade serve") == true)
+        }
+    }
+
+    @Test func `an unknown key of the configuration is an error that names the nearest`() async throws {
+        let file = try home.get().write(Data("http:\n  max_querry_bytes: 7\n".utf8), to: "config.yaml")
+        let outcome = try await run("status", "--config", file.string)
+        #expect(outcome.status == 78)
+        #expect(outcome.errors.contains("max_query_bytes"))
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `completions come for every shell`(shell: String) async throws {
+        let outcome = try await run("--generate-completion-script", shell)
+        #expect(outcome.status == 0)
+        #expect(outcome.text.contains("saccade"))
+    }
+
+    @Test func `the manual page describes every command in roff`() async throws {
+        let outcome = try await run("manual")
+        #expect(outcome.status == 0)
+        #expect(outcome.text.hasPrefix(".TH SACCADE 1"))
+        for command in ["serve", "search", "watch add", "doctor"] {
+            #expect(outcome.text.contains(".SS saccade \(command)"))
+        }
+    }
+
+    @Test func `output to a file has no colours`() async throws {
+        let outcome = try await run("doctor")
+        #expect(!outcome.output.contains(0x1B))
+    }
+
+    @Test func `doctor finds the worker, its codecs and the kernels`() async throws {
+        struct Finding: Decodable {
+            var subject: String
+            var verdict: String
+        }
+        let outcome = try await run("doctor", "--json")
+        let findings = try outcome.decoded([Finding].self)
+        let verdicts = Dictionary(findings.map { ($0.subject, $0.verdict) }) { first, _ in first }
+        for subject in ["decoder", "OpenBLAS", "inotify", "state", "configuration"] {
+            #expect(verdicts[subject] == "good", "\(subject)")
+        }
+        #expect(verdicts["codecs"] != nil)
+        #expect(verdicts["socket"] == "notice")
+    }
+}
