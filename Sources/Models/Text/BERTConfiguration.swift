@@ -29,7 +29,7 @@ package struct BERTConfiguration: Sendable, Equatable, Codable {
         self.normEpsilon = normEpsilon
     }
 
-    /// MiniLM-L6-H384-uncased, the encoder of all-MiniLM-L6-v2: 22.6 M parameters, 11.7 M of them the words' embeddings.
+    /// MiniLM-L6-H384-uncased, the encoder of all-MiniLM-L6-v2: 22.6 M parameters, 11.7 M of them for words.
     package static let miniLM = BERTConfiguration(
         vocabularySize: 30_522, width: 384, layers: 6, heads: 12, feedForward: 1536)
 

@@ -18,8 +18,8 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     /// Takes the parameters from a set of weights, which may hold others too.
     ///
     /// - Parameters:
-    ///   - learns: whether the parameter of a name is to be trained; none is by default. The others are constants, which
-    ///     threads may share, and keep nothing for a gradient.
+    ///   - learns: whether the parameter of a name is to be trained; none is by default. The others are constants,
+    ///     which threads may share, and keep nothing for a gradient.
     /// - Throws: `ModelError` or `WeightsError` for sizes that make no model, and missing or mis-shaped tensors.
     package init(
         _ configuration: BERTConfiguration, weights: WeightSet, learns: (String) -> Bool = { _ in false }

@@ -26,8 +26,8 @@ package struct PretrainedBERT<Scalar: TensorScalar>: Sendable {
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw ModelError(
                 .malformed,
-                "\(folder) has \(tokenizer.vocabularySize) word pieces and embeddings of \(configuration.vocabularySize): "
-                    + "vocab.txt and model.safetensors are of different models")
+                "\(folder) has \(tokenizer.vocabularySize) word pieces and embeddings of "
+                    + "\(configuration.vocabularySize): vocab.txt and model.safetensors are of different models")
         }
     }
 }
