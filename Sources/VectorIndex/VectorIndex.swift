@@ -80,7 +80,7 @@ package final class VectorIndex: Sendable {
         let latest = Self.withoutRepetitions(clips)
         let prepared = latest.map { settings.prepared($0.embedding) }
         change { snapshot in
-            let kept = snapshot.removing(clips: Set(latest.lazy.map(\.clip)))
+            let kept = snapshot.removing(clips: Set(latest.lazy.map(\.clip))).compacted()
             return kept.appending(zip(latest, prepared).map { .new($0, rotated: $1) })
         }
     }

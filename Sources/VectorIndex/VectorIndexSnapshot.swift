@@ -53,7 +53,10 @@ package struct VectorIndexSnapshot: Sendable {
             guard shelf.segment[keyPath: ranges].overlaps(least...greatest) else { return shelf }
             var shelf = shelf
             let column = shelf.segment[keyPath: identifiers]
-            for slot in 0..<shelf.segment.count where unwanted.contains(column[slot]) && shelf.isLive(slot) {
+            for slot in 0..<shelf.segment.count {
+                let identifier = column[slot]
+                guard identifier >= least, identifier <= greatest, unwanted.contains(identifier), shelf.isLive(slot)
+                else { continue }
                 var live = shelf.live ?? Array(repeating: .max, count: shelf.segment.blocks)
                 shelf.live = nil
                 live[slot / Segment.blockSize] &= ~(1 << UInt16(slot % Segment.blockSize))
