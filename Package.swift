@@ -118,7 +118,7 @@ let package = Package(
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
-        .testTarget(name: "ModelsTests", dependencies: ["Models", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),

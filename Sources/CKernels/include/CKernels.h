@@ -2,6 +2,7 @@
 #define SACCADE_CKERNELS_H
 
 // Umbrella header: one header for each family of kernels, each with its scalar reference beside the fast versions.
+#include "saccade_convolution.h"
 #include "saccade_half.h"
 #include "saccade_scan.h"
 #include "saccade_simd.h"

@@ -1,0 +1,189 @@
+import CKernels
+import Foundation
+import Models
+import SystemPackage
+import Tensors
+import Testing
+
+/// The network of `Fixtures/make_backbone.py`.
+let tinyArchitecture = EfficientNetLiteArchitecture(
+    stem: 8,
+    stages: [
+        .init(repeats: 1, kernel: 3, stride: 1, expansion: 1, inputs: 8, outputs: 16),
+        .init(repeats: 2, kernel: 3, stride: 2, expansion: 2, inputs: 16, outputs: 16),
+        .init(repeats: 1, kernel: 5, stride: 2, expansion: 2, inputs: 16, outputs: 24),
+        .init(repeats: 1, kernel: 3, stride: 2, expansion: 3, inputs: 24, outputs: 24),
+        .init(repeats: 1, kernel: 5, stride: 1, expansion: 2, inputs: 24, outputs: 32),
+        .init(repeats: 1, kernel: 5, stride: 2, expansion: 2, inputs: 32, outputs: 40),
+        .init(repeats: 1, kernel: 3, stride: 1, expansion: 2, inputs: 40, outputs: 48),
+    ],
+    head: 160)
+
+/// The pictures that the reference was given: the same formula as in `Fixtures/make_backbone.py`.
+func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
+    (0..<count).map { n in
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        for y in 0..<height {
+            for x in 0..<width {
+                for c in 0..<3 { pixels.append(UInt8((x * (3 + c) + y * (5 + 2 * c) + x * y / 32 + 40 * n) % 256)) }
+            }
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
+    }
+}
+
+@Suite struct EfficientNetLiteTests {
+    /// Largest difference to the reference, in units of the reference's largest magnitude.
+    ///
+    /// Single precision keeps 6e-8 of a number, and sums of up to 1,248 products pass through up to 60 layers of it; 1e-4 is
+    /// what any correct order of summation stays under, and a wrong padding, weight or activation doesn't.
+    static let tolerance: Float = 1e-4
+
+    static let levels = [SACCADE_SIMD_SCALAR, SACCADE_SIMD_AVX2, SACCADE_SIMD_AVX512]
+        .filter { $0.rawValue <= saccade_simd_supported().rawValue }.map(\.rawValue)
+
+    private func difference(_ found: [Float], _ expected: [Float]) -> Float {
+        guard found.count == expected.count else { return .infinity }
+        let scale = expected.map(abs).max() ?? 0
+        return zip(found, expected).map { abs($0 - $1) }.reduce(0) { $1.isNaN ? .infinity : max($0, $1) } / scale
+    }
+
+    private func tinyWeights() throws -> WeightSet {
+        let parameters = try TorchPickle.tensors(at: fixture("Backbone/tiny.pth"))
+        return WeightSet(
+            try EfficientNetLiteImport.folded(parameters, architecture: tinyArchitecture, source: "tiny"),
+            source: "tiny")
+    }
+
+    @Test(arguments: levels)
+    func `maps and scores of a tiny network equal PyTorch's, from its own pickle, at every instruction set`(
+        level: UInt32
+    ) throws {
+        let network = try EfficientNetLite(
+            architecture: tinyArchitecture, weights: tinyWeights(), level: saccade_simd_level(level))
+        #expect(network.channels == FeatureChannels(c3: 24, c4: 32, c5: 48, head: 160))
+        let images = formulaPictures(3, width: 83, height: 61)
+        let maps = try network.features(images, head: true)
+        let expected = try SafetensorsFile(fixture("Backbone/tiny.expected.safetensors"))
+        for (name, map) in [("c3", maps.c3), ("c4", maps.c4), ("c5", maps.c5), ("head", try #require(maps.head))] {
+            let one = try expected.tensor(named: name)
+            #expect([3] + one.shape.dropFirst() == map.shape, "\(name)")
+            let found = map.scalars[one.count..<2 * one.count]
+            #expect(difference(Array(found), one.scalars) < Self.tolerance, "\(name)")
+        }
+        let scores = try network.classScores(images).scalars
+        #expect(difference(Array(scores[8..<16]), try expected.tensor(named: "scores").scalars) < Self.tolerance)
+    }
+
+    @Test func `weights that were written and read back give the same maps`() throws {
+        var writer = SafetensorsWriter()
+        let weights = try tinyWeights()
+        for name in weights.names { try writer.add(weights.tensor(named: name), named: "backbone." + name) }
+        let file = try SafetensorsFile(content: writer.encoded(), source: "test")
+        let first = try EfficientNetLite(architecture: tinyArchitecture, weights: weights)
+        let second = try EfficientNetLite(
+            architecture: tinyArchitecture, weights: WeightSet(file).scoped("backbone."))
+        let images = formulaPictures(2, width: 64, height: 64)
+        #expect(try first.features(images).c5.scalars == second.features(images).c5.scalars)
+    }
+
+    @Test func `a picture's maps don't depend on the batch that it is in`() throws {
+        let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
+        let images = formulaPictures(5, width: 40, height: 72)
+        let batch = try network.features(images).c5.scalars
+        let alone = try images.flatMap { try network.features([$0]).c5.scalars }
+        #expect(batch == alone)
+    }
+
+    @Test(arguments: [1, 2, 3, 5, 31, 32, 33])
+    func `any size of picture has maps`(side: Int) throws {
+        let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
+        let maps = try network.features(formulaPictures(1, width: side, height: side + 1), head: true)
+        func cells(_ stride: Int) -> [Int] { [1, (side + stride) / stride, (side + stride - 1) / stride] }
+        #expect(maps.c3.shape == cells(8) + [24])
+        #expect(maps.c5.shape == cells(32) + [48])
+        #expect(maps.head?.scalars.allSatisfy { $0.isFinite } == true)
+    }
+
+    @Test func `pictures that don't make a batch are refused`() throws {
+        let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
+        let batches = [
+            [], [RGBImage(width: 0, height: 0, pixels: [])],
+            formulaPictures(1, width: 8, height: 8) + formulaPictures(1, width: 8, height: 9),
+        ]
+        for batch in batches { #expect(throws: ModelError.self) { try network.features(batch) } }
+    }
+
+    @Test func `weights that lack a tensor, have one too many or one of another shape are refused by name`() throws {
+        let weights = try tinyWeights()
+        var tensors = [String: Tensor<Float>]()
+        for name in weights.names { tensors[name] = try weights.tensor(named: name) }
+        func refused(_ tensors: [String: Tensor<Float>], _ error: WeightsError) {
+            #expect(throws: error) {
+                try EfficientNetLite(architecture: tinyArchitecture, weights: WeightSet(tensors, source: "test"))
+            }
+        }
+        var missing = tensors
+        missing["blocks.3.project.bias"] = nil
+        refused(missing, .missing(tensor: "blocks.3.project.bias", source: "test"))
+        var extra = tensors
+        extra["blocks.9.project.bias"] = Tensor([0], shape: [1])
+        refused(extra, .unexpected(tensors: ["blocks.9.project.bias"], source: "test"))
+        var bent = tensors
+        bent["stem.weight"] = Tensor(zeros: [8, 3, 3, 1])
+        refused(bent, .shapeMismatch(tensor: "stem.weight", expected: [8, 3, 3, 3], found: [8, 3, 3, 1]))
+    }
+
+    @Test func `the head is only there when the weights have it`() throws {
+        let weights = try tinyWeights()
+        var tensors = [String: Tensor<Float>]()
+        for name in weights.names where name.hasPrefix("stem") || name.hasPrefix("blocks") {
+            tensors[name] = try weights.tensor(named: name)
+        }
+        let network = try EfficientNetLite(
+            architecture: tinyArchitecture, weights: WeightSet(tensors, source: "test"))
+        #expect(network.channels.head == 0)
+        let images = formulaPictures(1, width: 32, height: 32)
+        #expect(try network.features(images).head == nil)
+        #expect(throws: ModelError.self) { try network.features(images, head: true) }
+        #expect(throws: ModelError.self) { try network.classScores(images) }
+    }
+
+    @Test func `the published networks have the published widths`() {
+        let lite0 = EfficientNetLiteArchitecture.lite0
+        #expect(
+            lite0.blocks.map(\.outputs) == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320])
+        let lite2 = EfficientNetLiteArchitecture.lite2
+        #expect(lite2.blocks.count == 21)
+        #expect([lite2.c3, lite2.c4, lite2.c5].map { lite2.blocks[$0].outputs } == [48, 120, 352])
+    }
+
+    /// Where the packages' `.pth` files are; they are too large for the repository.
+    static let reference = ProcessInfo.processInfo.environment["SACCADE_REFERENCE_WEIGHTS"]
+
+    @Test(
+        .enabled(if: reference != nil, "SACCADE_REFERENCE_WEIGHTS names a folder with lite0.pth and lite2.pth"),
+        arguments: ["lite0", "lite2"])
+    func `maps and scores of the published weights equal PyTorch's`(variant: String) throws {
+        let path = FilePath(try #require(Self.reference)).appending(variant + ".pth")
+        let architecture: EfficientNetLiteArchitecture = variant == "lite0" ? .lite0 : .lite2
+        let weights = try EfficientNetLiteImport.folded(
+            TorchPickle.tensors(at: path), architecture: architecture, source: path.string)
+        let network = try EfficientNetLite(architecture: architecture, weights: WeightSet(weights, source: path.string))
+        let side = variant == "lite0" ? 224 : 256
+        let images = formulaPictures(2, width: side, height: side)
+        let maps = try network.features(images, head: true)
+        let expected = try SafetensorsFile(fixture("Backbone/\(variant).samples.safetensors"))
+        let found = [
+            ("c3", maps.c3), ("c4", maps.c4), ("c5", maps.c5), ("head", try #require(maps.head)),
+            ("scores", try network.classScores(images)),
+        ]
+        for (name, map) in found {
+            let all = map.scalars
+            let samples = (0..<1000).map { all[$0 * 7919 % all.count] }
+            let off = difference(samples, try expected.tensor(named: name).scalars)
+            #expect(off < Self.tolerance, "\(name)")
+        }
+    }
+}
