@@ -4,6 +4,13 @@ extension Tensor {
     /// Adds another tensor with as many elements, in place when the memory is not shared.
     package mutating func add(_ other: Tensor, scaledBy factor: Scalar = 1) {
         precondition(count == other.count, "shapes \(shape) and \(other.shape) can't be added in place")
+        if factor == 1 && !isUnshared() {
+            // One pass into new memory, not a copy and then a sum.
+            self = mapped { x, y, range in
+                Scalar.combine(.add, x, other.pointer + range.lowerBound, y, rows: 1, count: range.count)
+            }
+            return
+        }
         withUnsafeMutableBufferPointer { buffer in
             guard let base = buffer.baseAddress else { return }
             parallelFor(buffer.count, grain: elementwiseGrain) { range in
