@@ -9,12 +9,22 @@ final class FrameRun {
     private let progress: ProgressReporter
     private let scaler: PictureScaler
 
+    private let usesKeyFrames: Bool
+    private var inspector: PacketInspector?
+    private var plan: DecodePlan<Packet>
     private var sampler: FrameSampler<DecodedFrame>
-    private var timeline = Timeline()
-    private var lastTime = 0.0
-    private var lastDuration = 0.0
+    private var timeline: Timeline
+    private var entries = 0
+    private var skipped = 0
     private var delivered = 0
+    /// The end (s) of the last frame or packet that was seen.
+    private var end = 0.0
     private var isDescribed = false
+
+    /// Seconds between wanted and known times from which on seeking is worth its while.
+    private static let seekGain = 2.0
+    /// Seconds that decoded frames may be apart when cuts are looked for.
+    private static let longestGap = 0.17
 
     init(
         _ source: MediaSource, sampling: FrameSampling, limits: WorkerLimits, progress: ProgressReporter,
@@ -25,8 +35,23 @@ final class FrameRun {
         self.limits = limits
         self.progress = progress
         self.scaler = scaler
+        inspector = file.inspector
+        usesKeyFrames =
+            switch sampling.accuracy {
+            case .exact: false
+            case .keyFrames: inspector != nil
+            case .automatic: inspector != nil && !sampling.detectsCuts && file.hasKeyFrames(near: sampling)
+            }
+        plan = DecodePlan(
+            policy: DecodePlan.Policy(
+                start: sampling.start, end: sampling.end ?? .infinity, rate: sampling.framesPerSecond,
+                usesEntriesOnly: usesKeyFrames,
+                longestGap: sampling.detectsCuts && !usesKeyFrames ? Self.longestGap : nil),
+            isBlind: inspector == nil)
         sampler = FrameSampler(
-            start: sampling.start, end: sampling.end, rate: sampling.framesPerSecond, mayHaveGaps: false)
+            start: sampling.start, end: sampling.end, rate: sampling.framesPerSecond,
+            reach: usesKeyFrames ? .infinity : 0.1)
+        timeline = Timeline()
     }
 
     func run() throws(DecodeFailure) -> DecodeSummary {
@@ -39,23 +64,68 @@ final class FrameRun {
         if unsafe parameters.width > 0, unsafe parameters.height > 0 {
             unsafe describe(Int(parameters.width), Int(parameters.height))
         }
-        var packet = unsafe av_packet_alloc()
-        defer { unsafe av_packet_free(&packet) }
-        guard let packet = unsafe packet else { throw .memory }
-        var isAtEnd = false
-        while !isAtEnd, lastTime <= Timeline.longestMedia {
-            isAtEnd = try unsafe !file.read(into: packet)
-            while try unsafe !decoder.send(isAtEnd ? nil : packet) { try take(from: decoder) }
-            unsafe av_packet_unref(packet)
-            try take(from: decoder)
+        if usesKeyFrames { unsafe file.stream.pointee.discard = AVDISCARD_NONKEY }
+        if sampling.start > Self.seekGain {
+            unsafe av_seek_frame(
+                file.format, file.stream.pointee.index, file.timestamp(sampling.start), AVSEEK_FLAG_BACKWARD)
         }
-        for picture in sampler.finish() { try deliver(picture) }
+        try decodeAll(decoder)
+        for picture in sampler.finish(mediaEnd: end) { try deliver(picture) }
         guard decoder.decoded > 0 else {
             throw file.deviceFailure ?? file.nothingDecoded(by: decoder, limits: limits)
         }
         return DecodeSummary(
-            duration: lastTime + lastDuration, decodedFrames: decoder.decoded, deliveredFrames: delivered,
+            duration: end, decodedFrames: decoder.decoded, deliveredFrames: delivered, skippedPackets: skipped,
             damagedPackets: decoder.damaged)
+    }
+
+    private func decodeAll(_ decoder: VideoDecoder) throws(DecodeFailure) {
+        while end <= Timeline.longestMedia {
+            switch plan.next() {
+            case .needsPacket:
+                if plan.isComplete {
+                    plan.end()
+                } else if try !readPacket() {
+                    plan.end()
+                }
+            case .decode(let packet, let isWanted):
+                // Where nothing refers to the picture and nobody looks at it closely, its blocks' edges can't be seen.
+                unsafe decoder.context.pointee.skip_loop_filter = isWanted ? AVDISCARD_DEFAULT : AVDISCARD_NONREF
+                while try unsafe !decoder.send(packet.pointer) { try take(from: decoder) }
+                try take(from: decoder)
+            case .skip(_, let time):
+                skipped += 1
+                if let time { sampler.noteSkipped(at: time) }
+            case .finished:
+                while try unsafe !decoder.send(nil) { try take(from: decoder) }
+                try take(from: decoder)
+                return
+            }
+        }
+    }
+
+    /// Reads a packet into the plan, seeking over what isn't wanted.
+    private func readPacket() throws(DecodeFailure) -> Bool {
+        if sampling.detectsCuts == false, !plan.isBlind, entries > 1, let next = plan.nextWanted,
+            next - plan.horizon > 2 * Self.seekGain
+        {
+            _ = file.skip(to: next, from: plan.horizon, gain: Self.seekGain)
+        }
+        let packet = try Packet()
+        guard try unsafe file.read(into: packet.pointer) else { return false }
+        let description = file.describe(packet, &inspector)
+        if let time = description.time, time >= 0, time < end + Timeline.longestJump {
+            let duration = unsafe Double(packet.pointer.pointee.duration) * file.stream.pointee.time_base.seconds
+            end = max(end, time + (duration > 0 && duration < Timeline.longestJump ? duration : file.frameStep))
+        }
+        if unsafe packet.pointer.pointee.pts == saccade_no_timestamp, !plan.isBlind {
+            plan.goBlind()
+            if timeline.latest == nil { timeline = Timeline(startsAtZero: true) }
+        }
+        if description.facts.isEntry { entries += 1 }
+        plan.add(packet, description)
+        progress.beat()
+        return true
     }
 
     private func take(from decoder: VideoDecoder) throws(DecodeFailure) {
@@ -65,9 +135,9 @@ final class FrameRun {
             let said = unsafe Double(saccade_frame_duration(frame)) * file.stream.pointee.time_base.seconds
             return (time, said > 0 && said < Timeline.longestJump ? said : step)
         }) {
+            if timeline.isBridged { plan.goBlind() }
             if !isDescribed { unsafe describe(Int(next.frame.pointee.width), Int(next.frame.pointee.height)) }
-            lastTime = next.time
-            lastDuration = next.duration
+            end = max(end, next.time + next.duration)
             for picture in sampler.offer(next, time: next.time, duration: next.duration) { try deliver(picture) }
             progress.reached(next.time)
         }

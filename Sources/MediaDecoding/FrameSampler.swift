@@ -1,11 +1,8 @@
-/// Chooses, among frames that come in the order of display, those to deliver: for each wanted time the frame that is
+/// Chooses, among decoded frames that come in the order of display, those to deliver: for each wanted time the frame that is
 /// displayed then, or the nearest one within `reach`; no frame twice.
 ///
-/// Frames between those that come may have been left undecoded (`mayHaveGaps`); then the nearer neighbour is taken.
+/// Where the frame displayed at a wanted time was not decoded, as `noteSkipped` tells, the nearer neighbour is taken.
 struct FrameSampler<Picture> {
-    /// Seconds that a frame may be from the wanted time although another one was displayed then.
-    static var reach: Double { 0.1 }
-
     /// Times closer than this (s) are the same: timestamps are rounded to their time base.
     private static var sameTime: Double { 1e-6 }
 
@@ -19,17 +16,24 @@ struct FrameSampler<Picture> {
     private let start: Double
     private let end: Double
     private let rate: Double
-    private let mayHaveGaps: Bool
+    private let reach: Double
     private var wanted = 0
     private var previous: Candidate?
+    private var skipped: [Double] = []
     private(set) var delivered = 0
 
     /// The wanted times are `start + i / rate`, below `end`; all in seconds.
-    init(start: Double, end: Double?, rate: Double, mayHaveGaps: Bool) {
+    /// - Parameter reach: seconds that a frame may be from the wanted time although another one was displayed then.
+    init(start: Double, end: Double?, rate: Double, reach: Double = 0.1) {
         self.start = start
         self.end = end ?? .infinity
         self.rate = rate
-        self.mayHaveGaps = mayHaveGaps
+        self.reach = reach
+    }
+
+    /// A frame that is displayed at `time` (s) won't be offered. To be told before any frame that is displayed later.
+    mutating func noteSkipped(at time: Double) {
+        skipped.append(time)
     }
 
     /// The next wanted time, or nil when all have been met.
@@ -44,35 +48,39 @@ struct FrameSampler<Picture> {
         var chosen: [Picture] = []
         var next = Candidate(time: time, duration: duration, picture: picture)
         while let at = nextWanted, at < time - Self.sameTime {
-            let isNear = time - at <= Self.reach
+            let isNear = time - at <= reach
             guard var last = previous else {
                 if isNear { take(&next, &chosen) }
-                skip(to: isNear ? at : time - Self.reach)
+                skip(to: isNear ? at : time - reach)
                 continue
             }
-            let lastIsNear = at - last.time <= Self.reach
-            let prefersNext = isNear && (!lastIsNear || (mayHaveGaps && time - at < at - last.time))
+            let lastIsNear = at - last.time <= reach
+            let isSkipped = skipped.contains { $0 > last.time && $0 <= at + Self.sameTime }
+            let prefersNext =
+                isNear && (!lastIsNear || ((isSkipped || reach == .infinity) && time - at < at - last.time))
             if prefersNext {
                 take(&next, &chosen)
                 skip(to: at)
             } else {
                 take(&last, &chosen)
                 previous = last
-                skip(to: lastIsNear ? at : time - Self.reach)
+                skip(to: lastIsNear ? at : time - reach)
             }
         }
         previous = next
+        skipped.removeAll { $0 <= time }
         return chosen
     }
 
     /// No more frames.
+    /// - Parameter mediaEnd: seconds at which the media ends; the last frame stands until then.
     /// - Returns: the last frame, if it is wanted.
-    mutating func finish() -> [Picture] {
+    mutating func finish(mediaEnd: Double = 0) -> [Picture] {
         guard var last = previous else { return [] }
-        let isWanted =
-            nextWanted.map { $0 < last.time + max(last.duration, 2 * Self.sameTime) - Self.sameTime } ?? false
+        let stands = max(mediaEnd, last.time + max(last.duration, 2 * Self.sameTime))
+        let isWanted = nextWanted.map { $0 < stands - Self.sameTime } ?? false
         // One frame is always had from a media that has one, so that a late or short one isn't lost.
-        let isOnly = delivered == 0 && last.time < end && last.time + max(last.duration, Self.reach) >= start
+        let isOnly = delivered == 0 && last.time < end && last.time + max(last.duration, reach) >= start
         guard isWanted || isOnly else { return [] }
         var chosen: [Picture] = []
         take(&last, &chosen)

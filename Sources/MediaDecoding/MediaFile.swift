@@ -163,12 +163,12 @@ final class MediaFile {
         }
         return DecodeFailure(
             code: .notMedia, isRetryable: false,
-            message: log.explain("FFmpeg can't \(doing) this file: \(describe(status))."))
+            message: log.explain("FFmpeg can't \(doing) this file: \(reason(status))."))
     }
 }
 
 /// FFmpeg's words for one of its error numbers.
-func describe(_ status: Int32) -> String {
+func reason(_ status: Int32) -> String {
     var text = [CChar](repeating: 0, count: 128)
     unsafe av_strerror(status, &text, text.count)
     return unsafe text.withUnsafeBufferPointer { unsafe String(cString: $0.baseAddress!) }

@@ -65,6 +65,6 @@ enum ThumbnailEncoder {
         guard status < 0 else { return }
         if status == saccade_error_no_memory { throw .memory }
         throw DecodeFailure(
-            code: .unsupported, isRetryable: false, message: "The thumbnail can't be encoded: \(describe(status)).")
+            code: .unsupported, isRetryable: false, message: "The thumbnail can't be encoded: \(reason(status)).")
     }
 }

@@ -67,7 +67,7 @@ final class VideoDecoder {
                 ? .memory
                 : DecodeFailure(
                     code: .unsupported, isRetryable: false,
-                    message: log.explain("The decoder can't be opened: \(describe(status))."))
+                    message: log.explain("The decoder can't be opened: \(reason(status))."))
         }
     }
 
