@@ -57,6 +57,11 @@ extension API {
         case mediaProgress = "media_progress"
         case mediaIndexed = "media_indexed"
         case mediaFailed = "media_failed"
+        /// Queries go to another model's index now.
+        case generationSwitched = "generation_switched"
+        /// Nothing is indexed until the `reason`, such as a full disk, is gone.
+        case paused
+        case resumed
         /// The reader was too slow, and `count` events before this one are lost: ask `/v1/status` where things stand.
         case dropped
     }

@@ -134,11 +134,12 @@ extension API {
 
     /// One place of a media.
     package struct MediaPath: Codable, Sendable, Equatable {
-        package var root: Int64
+        /// Nil for a file that was indexed by name.
+        package var root: Int64?
         package var path: Path
         package var online: Bool
 
-        package init(root: Int64, path: Path, online: Bool) {
+        package init(root: Int64?, path: Path, online: Bool) {
             self.root = root
             self.path = path
             self.online = online
@@ -151,14 +152,14 @@ extension API {
 
         package init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            root = try container.decode(Int64.self, forKey: .root)
+            root = try container.decodeIfPresent(Int64.self, forKey: .root)
             path = try Path(from: container, text: .path, bytes: .pathBytes)
             online = try container.decode(Bool.self, forKey: .online)
         }
 
         package func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(root, forKey: .root)
+            try container.encodeIfPresent(root, forKey: .root)
             try container.encode(path.text, forKey: .path)
             try container.encodeIfPresent(path.base64, forKey: .pathBytes)
             try container.encode(online, forKey: .online)

@@ -151,11 +151,14 @@ extension API.Status {
         package var retrying: Int
         /// What is being worked on now.
         package var current: [Work]
+        /// Why nothing is indexed at the moment, such as a full disk.
+        package var paused: String?
 
-        package init(waiting: Int, retrying: Int, current: [Work]) {
+        package init(waiting: Int, retrying: Int, current: [Work], paused: String? = nil) {
             self.waiting = waiting
             self.retrying = retrying
             self.current = current
+            self.paused = paused
         }
     }
 
@@ -221,13 +224,14 @@ extension API.Status {
     }
 
     package struct Failure: Codable, Sendable, Equatable {
-        package var media: Int64
+        /// Nil for a file that could not even be read.
+        package var media: Int64?
         package var path: String
         package var reason: String
         package var attempts: Int
         package var nextAttempt: Date?
 
-        package init(media: Int64, path: String, reason: String, attempts: Int, nextAttempt: Date?) {
+        package init(media: Int64?, path: String, reason: String, attempts: Int, nextAttempt: Date?) {
             self.media = media
             self.path = path
             self.reason = reason
