@@ -8,25 +8,15 @@ package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
     private let projection: Variable<Scalar>
     private let projectionBias: Variable<Scalar>
 
-    /// New parameters, drawn at random.
-    package init(_ configuration: FastConfiguration, random: inout SplitMix64) {
+    /// - Throws: ``WeightsError`` when the source lacks a parameter.
+    package init(_ configuration: FastConfiguration, _ parameter: ParameterSource<Scalar>) throws {
         let joined = configuration.pooledChannels + configuration.poolingQueries * configuration.mapChannels
-        poolingQueries = Variable(
-            parameter: Tensor(
-                normal: [configuration.poolingQueries, configuration.mapChannels], deviation: 0.02, using: &random))
-        normGain = Variable(parameter: Tensor(repeating: 1, shape: [joined]))
-        normBias = Variable(parameter: Tensor(zeros: [joined]))
-        projection = Variable(
-            parameter: Tensor(
-                normal: [configuration.dimensions, joined], deviation: 1 / Double(joined).squareRoot(), using: &random))
-        projectionBias = Variable(parameter: Tensor(zeros: [configuration.dimensions]))
-    }
-
-    package var parameters: [(name: String, variable: Variable<Scalar>)] {
-        [
-            ("pooling_queries", poolingQueries), ("norm.weight", normGain), ("norm.bias", normBias),
-            ("projection.weight", projection), ("projection.bias", projectionBias),
-        ]
+        poolingQueries = try parameter(
+            "pooling_queries", [configuration.poolingQueries, configuration.mapChannels], .normal(0.02))
+        normGain = try parameter("norm.weight", [joined], .ones)
+        normBias = try parameter("norm.bias", [joined], .zeros)
+        projection = try parameter("projection.weight", [configuration.dimensions, joined], .fan(joined))
+        projectionBias = try parameter("projection.bias", [configuration.dimensions], .zeros)
     }
 
     /// The embeddings of a batch of clips.

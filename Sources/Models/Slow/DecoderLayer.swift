@@ -8,9 +8,9 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         let gain: Variable<Scalar>
         let bias: Variable<Scalar>
 
-        init(_ width: Int) {
-            gain = Variable(parameter: Tensor(repeating: 1, shape: [width]))
-            bias = Variable(parameter: Tensor(zeros: [width]))
+        init(_ name: String, _ width: Int, _ parameter: ParameterSource<Scalar>) throws {
+            gain = try parameter(name + ".weight", [width], .ones)
+            bias = try parameter(name + ".bias", [width], .zeros)
         }
 
         func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> {
@@ -22,11 +22,11 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         let weight: Variable<Scalar>
         let bias: Variable<Scalar>
 
-        init(_ outputs: Int, _ inputs: Int, gain: Double = 1, random: inout SplitMix64) {
-            weight = Variable(
-                parameter: Tensor(
-                    normal: [outputs, inputs], deviation: gain / Double(inputs).squareRoot(), using: &random))
-            bias = Variable(parameter: Tensor(zeros: [outputs]))
+        init(
+            _ name: String, _ outputs: Int, _ inputs: Int, gain: Double = 1, _ parameter: ParameterSource<Scalar>
+        ) throws {
+            weight = try parameter(name + ".weight", [outputs, inputs], .fan(inputs, gain: gain))
+            bias = try parameter(name + ".bias", [outputs], .zeros)
         }
 
         func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { x.linear(weight: weight, bias: bias) }
@@ -39,36 +39,27 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
     private let crossQuery, crossKey, crossValue, crossOutput: Linear
     private let feedIn, feedOut: Linear
 
-    init(_ configuration: SlowConfiguration, level: SlowConfiguration.Level, random: inout SplitMix64) {
+    init(
+        _ configuration: SlowConfiguration, level: SlowConfiguration.Level, _ parameter: ParameterSource<Scalar>
+    ) throws {
         let width = configuration.width
         // Residual branches start small, so that a deep stack starts near the identity.
         let branch = 1 / Double(3 * configuration.layers.count).squareRoot()
         self.level = level
         heads = configuration.heads
-        selfNorm = Norm(width)
-        crossNorm = Norm(width)
-        feedNorm = Norm(width)
-        selfQuery = Linear(width, width, random: &random)
-        selfKey = Linear(width, width, random: &random)
-        selfValue = Linear(width, width, random: &random)
-        selfOutput = Linear(width, width, gain: branch, random: &random)
-        crossQuery = Linear(width, width, random: &random)
-        crossKey = Linear(width, width, random: &random)
-        crossValue = Linear(width, width, random: &random)
-        crossOutput = Linear(width, width, gain: branch, random: &random)
-        feedIn = Linear(configuration.feedForward, width, random: &random)
-        feedOut = Linear(width, configuration.feedForward, gain: branch, random: &random)
-    }
-
-    var parameters: [(name: String, variable: Variable<Scalar>)] {
-        let norms = [("self.norm", selfNorm), ("cross.norm", crossNorm), ("feed.norm", feedNorm)]
-        let linears = [
-            ("self.query", selfQuery), ("self.key", selfKey), ("self.value", selfValue), ("self.output", selfOutput),
-            ("cross.query", crossQuery), ("cross.key", crossKey), ("cross.value", crossValue),
-            ("cross.output", crossOutput), ("feed.in", feedIn), ("feed.out", feedOut),
-        ]
-        return norms.flatMap { [($0.0 + ".weight", $0.1.gain), ($0.0 + ".bias", $0.1.bias)] }
-            + linears.flatMap { [($0.0 + ".weight", $0.1.weight), ($0.0 + ".bias", $0.1.bias)] }
+        selfNorm = try Norm("self.norm", width, parameter)
+        selfQuery = try Linear("self.query", width, width, parameter)
+        selfKey = try Linear("self.key", width, width, parameter)
+        selfValue = try Linear("self.value", width, width, parameter)
+        selfOutput = try Linear("self.output", width, width, gain: branch, parameter)
+        crossNorm = try Norm("cross.norm", width, parameter)
+        crossQuery = try Linear("cross.query", width, width, parameter)
+        crossKey = try Linear("cross.key", width, width, parameter)
+        crossValue = try Linear("cross.value", width, width, parameter)
+        crossOutput = try Linear("cross.output", width, width, gain: branch, parameter)
+        feedNorm = try Norm("feed.norm", width, parameter)
+        feedIn = try Linear("feed.in", configuration.feedForward, width, parameter)
+        feedOut = try Linear("feed.out", width, configuration.feedForward, gain: branch, parameter)
     }
 
     /// - Parameters:

@@ -14,24 +14,14 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
         let normGain: Variable<Scalar>
         let normBias: Variable<Scalar>
 
-        init(_ configuration: SlowConfiguration, random: inout SplitMix64) {
-            var layers: [DecoderLayer<Scalar>] = []
-            for level in configuration.layers {
-                layers.append(DecoderLayer(configuration, level: level, random: &random))
+        init(_ configuration: SlowConfiguration, _ parameter: ParameterSource<Scalar>) throws {
+            layers = try configuration.layers.enumerated().map { index, level in
+                try parameter.scoped("layer.\(index)") { try DecoderLayer(configuration, level: level, parameter) }
             }
-            self.layers = layers
             let width = configuration.width
-            positions = Variable(
-                parameter: Tensor(normal: [configuration.maximumTokens + 1, width], deviation: 0.1, using: &random))
-            normGain = Variable(parameter: Tensor(repeating: 1, shape: [width]))
-            normBias = Variable(parameter: Tensor(zeros: [width]))
-        }
-
-        var parameters: [(name: String, variable: Variable<Scalar>)] {
-            [("positions", positions), ("norm.weight", normGain), ("norm.bias", normBias)]
-                + layers.enumerated().flatMap { index, layer in
-                    layer.parameters.map { ("layer.\(index).\($0.name)", $0.variable) }
-                }
+            positions = try parameter("positions", [configuration.maximumTokens + 1, width], .normal(0.1))
+            normGain = try parameter("norm.weight", [width], .ones)
+            normBias = try parameter("norm.bias", [width], .zeros)
         }
     }
 
@@ -43,25 +33,26 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     private let forward: Reader
     private let backward: Reader?
 
-    /// New parameters, drawn at random.
-    ///
-    /// - Parameter wordVectors: what the word vectors start from, [vocabularySize, width]; nil draws them too.
-    package init(_ configuration: SlowConfiguration, wordVectors: Tensor<Scalar>? = nil, random: inout SplitMix64) {
-        self.configuration = configuration
-        memoryEncoder = VisualMemoryEncoder(configuration, random: &random)
-        let shape = [configuration.vocabularySize, configuration.width]
-        self.wordVectors = Variable(
-            parameter: wordVectors?.reshaped(shape) ?? Tensor(normal: shape, deviation: 0.05, using: &random))
-        outputBias = Variable(parameter: Tensor(zeros: [configuration.vocabularySize]))
-        forward = Reader(configuration, random: &random)
-        backward = configuration.directions == .both ? Reader(configuration, random: &random) : nil
-    }
+    /// Every parameter under its name in the model's file.
+    package let parameters: [(name: String, variable: Variable<Scalar>)]
 
-    package var parameters: [(name: String, variable: Variable<Scalar>)] {
-        memoryEncoder.parameters.map { ("memory." + $0.name, $0.variable) }
-            + [("words.weight", wordVectors), ("words.bias", outputBias)]
-            + forward.parameters.map { ("forward." + $0.name, $0.variable) }
-            + (backward?.parameters.map { ("backward." + $0.name, $0.variable) } ?? [])
+    /// - Parameter wordVectors: what the word vectors of a new model start from, [vocabularySize, width]; nil draws them too.
+    /// - Throws: ``ModelError`` for a configuration that can't be, ``WeightsError`` when the source lacks a parameter.
+    package init(
+        _ configuration: SlowConfiguration, _ parameter: ParameterSource<Scalar>, wordVectors: Tensor<Scalar>? = nil
+    ) throws {
+        try configuration.validate()
+        self.configuration = configuration
+        memoryEncoder = try parameter.scoped("memory") { try VisualMemoryEncoder(configuration, parameter) }
+        self.wordVectors = try parameter(
+            "words.weight", [configuration.vocabularySize, configuration.width],
+            wordVectors.map { .values($0) } ?? .normal(0.05))
+        outputBias = try parameter("words.bias", [configuration.vocabularySize], .zeros)
+        forward = try parameter.scoped("forward") { try Reader(configuration, parameter) }
+        backward =
+            configuration.directions == .both
+            ? try parameter.scoped("backward") { try Reader(configuration, parameter) } : nil
+        parameters = parameter.parameters
     }
 
     /// The visual memories of a batch of clips; see ``VisualMemoryEncoder``.

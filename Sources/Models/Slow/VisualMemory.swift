@@ -37,6 +37,27 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         var depthwise: Variable<Scalar>
         var pointwise: Variable<Scalar>
         var pointwiseBias: Variable<Scalar>
+
+        init(_ width: Int, _ parameter: ParameterSource<Scalar>) throws {
+            weights = try parameter("fusion.weights", [2], .ones)
+            depthwise = try parameter("fusion.depthwise", [3, 3, width], .fan(9))
+            pointwise = try parameter("fusion.pointwise.weight", [width, width], .fan(width))
+            pointwiseBias = try parameter("fusion.pointwise.bias", [width], .zeros)
+        }
+    }
+
+    /// How a level that is read becomes tokens.
+    private struct Placing: Sendable {
+        var normGain: Variable<Scalar>
+        var normBias: Variable<Scalar>
+        /// [side · side, width].
+        var positions: Variable<Scalar>
+
+        init(_ width: Int, positions count: Int, _ parameter: ParameterSource<Scalar>) throws {
+            normGain = try parameter("norm.weight", [width], .ones)
+            normBias = try parameter("norm.bias", [width], .zeros)
+            positions = try parameter("positions", [count, width], .normal(0.1))
+        }
     }
 
     private struct LevelParts: Sendable {
@@ -46,71 +67,35 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         var lateralBias: Variable<Scalar>
         /// Nil at the coarsest level.
         var fusion: Fusion?
-        var normGain: Variable<Scalar>
-        var normBias: Variable<Scalar>
-        /// [side · side, width].
-        var positions: Variable<Scalar>
+        /// Nil where no layer reads the level.
+        var placing: Placing?
     }
 
     private let parts: [LevelParts]
     /// [1 + frames, width]; the first is that of a still picture.
     private let times: Variable<Scalar>
     private let frames: Int
-    private let read: Set<SlowConfiguration.Level>
 
-    package init(_ configuration: SlowConfiguration, random: inout SplitMix64) {
+    /// - Throws: ``WeightsError`` when the source lacks a parameter.
+    package init(_ configuration: SlowConfiguration, _ parameter: ParameterSource<Scalar>) throws {
         let width = configuration.width
-        func weight(_ shape: [Int], fanIn: Int) -> Variable<Scalar> {
-            Variable(parameter: Tensor(normal: shape, deviation: 1 / Double(fanIn).squareRoot(), using: &random))
-        }
+        let read = Set(configuration.layers)
         var parts: [LevelParts] = []
         for level in configuration.levels {
-            guard let map = configuration.maps[level] else { preconditionFailure("the configuration isn't validated") }
-            let lateral = weight([width, map.channels], fanIn: map.channels)
-            let fusion =
-                parts.isEmpty
-                ? nil
-                : Fusion(
-                    weights: Variable(parameter: Tensor(repeating: 1, shape: [2])),
-                    depthwise: weight([3, 3, width], fanIn: 9), pointwise: weight([width, width], fanIn: width),
-                    pointwiseBias: Variable(parameter: Tensor(zeros: [width])))
-            parts.append(
+            guard let map = configuration.maps[level] else { continue }
+            let part = try parameter.scoped(level.rawValue) {
                 LevelParts(
-                    level: level, side: map.side, lateral: lateral,
-                    lateralBias: Variable(parameter: Tensor(zeros: [width])), fusion: fusion,
-                    normGain: Variable(parameter: Tensor(repeating: 1, shape: [width])),
-                    normBias: Variable(parameter: Tensor(zeros: [width])),
-                    positions: Variable(
-                        parameter: Tensor(normal: [map.side * map.side, width], deviation: 0.1, using: &random))))
+                    level: level, side: map.side,
+                    lateral: try parameter("lateral.weight", [width, map.channels], .fan(map.channels)),
+                    lateralBias: try parameter("lateral.bias", [width], .zeros),
+                    fusion: parts.isEmpty ? nil : try Fusion(width, parameter),
+                    placing: read.contains(level) ? try Placing(width, positions: map.side * map.side, parameter) : nil)
+            }
+            parts.append(part)
         }
         self.parts = parts
-        times = Variable(parameter: Tensor(normal: [1 + configuration.frames, width], deviation: 0.1, using: &random))
+        times = try parameter("times", [1 + configuration.frames, width], .normal(0.1))
         frames = configuration.frames
-        read = Set(configuration.layers)
-    }
-
-    package var parameters: [(name: String, variable: Variable<Scalar>)] {
-        var all: [(name: String, variable: Variable<Scalar>)] = [("times", times)]
-        for part in parts {
-            all += [
-                ("\(part.level).lateral.weight", part.lateral), ("\(part.level).lateral.bias", part.lateralBias),
-            ]
-            if let fusion = part.fusion {
-                all += [
-                    ("\(part.level).fusion.weights", fusion.weights),
-                    ("\(part.level).fusion.depthwise", fusion.depthwise),
-                    ("\(part.level).fusion.pointwise.weight", fusion.pointwise),
-                    ("\(part.level).fusion.pointwise.bias", fusion.pointwiseBias),
-                ]
-            }
-            if read.contains(part.level) {
-                all += [
-                    ("\(part.level).norm.weight", part.normGain), ("\(part.level).norm.bias", part.normBias),
-                    ("\(part.level).positions", part.positions),
-                ]
-            }
-        }
-        return all
     }
 
     /// - Parameters:
@@ -133,18 +118,20 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
                     .linear(weight: fusion.pointwise, bias: fusion.pointwiseBias)
             }
             above = pyramid
-            if read.contains(part.level) { memory.levels[part.level] = tokens(pyramid, part, frameCounts) }
+            if let placing = part.placing {
+                memory.levels[part.level] = tokens(pyramid, placing, side: side, frameCounts)
+            }
         }
         return memory
     }
 
     private func tokens(
-        _ pyramid: Variable<Scalar>, _ part: LevelParts, _ frameCounts: [Int]
+        _ pyramid: Variable<Scalar>, _ placing: Placing, side: Int, _ frameCounts: [Int]
     ) -> VisualMemory<Scalar>.Tokens {
-        let (count, side, width) = (pyramid.shape[0], part.side, pyramid.shape[3])
+        let (count, width) = (pyramid.shape[0], pyramid.shape[3])
         let normalized = pyramid.reshaped([count, side * side, width])
-            .layerNorm(gamma: part.normGain, beta: part.normBias, epsilon: 1e-5)
-        let placed = normalized + part.positions
+            .layerNorm(gamma: placing.normGain, beta: placing.normBias, epsilon: 1e-5)
+        let placed = normalized + placing.positions
         let stills = frameCounts.allSatisfy { $0 == 1 }
         let whole = placed + times.sliced(axis: 0, 0..<1).reshaped([width])
         let full = side * side
@@ -174,5 +161,30 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     /// The learned time of each frame: a clip's frames are spread over all of them.
     private func timeIndices(_ frameCounts: [Int]) -> [Int32] {
         frameCounts.flatMap { count in (0..<count).map { Int32(1 + (2 * $0 + 1) * frames / (2 * count)) } }
+    }
+}
+
+extension VisualMemory {
+    /// The same memory as constants.
+    package var detached: VisualMemory {
+        VisualMemory(
+            levels: levels.mapValues { Tokens(values: $0.values.detached, lengths: $0.lengths) }, count: count)
+    }
+
+    /// Memories side by side, padded to the longest.
+    package init(joining memories: [VisualMemory]) {
+        var levels: [SlowConfiguration.Level: Tokens] = [:]
+        for level in memories.first?.levels.keys.sorted(by: { $0.rawValue < $1.rawValue }) ?? [] {
+            let parts = memories.compactMap { $0.levels[level] }
+            let longest = parts.map { $0.values.shape[1] }.max() ?? 0
+            let padded = parts.map { part in
+                let (clips, length, width) = (part.values.shape[0], part.values.shape[1], part.values.shape[2])
+                if length == longest { return part.values }
+                let padding = Variable<Scalar>(constant: Tensor(zeros: [clips, longest - length, width]))
+                return concatenated([part.values, padding], axis: 1)
+            }
+            levels[level] = Tokens(values: concatenated(padded, axis: 0), lengths: parts.flatMap(\.lengths))
+        }
+        self.init(levels: levels, count: memories.reduce(0) { $0 + $1.count })
     }
 }
