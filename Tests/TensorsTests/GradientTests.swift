@@ -130,6 +130,7 @@ import Testing
             $0[0].depthwiseConvolution3x3(weight: $0[1])
         }
         expectGradients(of: [normal([2, 2, 3, 2])]) { $0[0].upsampled2x() }
+        expectGradients(of: [normal([2, 4, 6, 3])]) { $0[0].averagePooled2x() }
         for weights in [[0.7, 1.3], [-0.2, 0.5]] {
             expectGradients(of: [normal([2, 3]), normal([2, 3], seed: 2), Tensor(weights, shape: [2])]) {
                 fused($0[0], $0[1], weights: $0[2])

@@ -128,39 +128,61 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     private func tokens(
         _ pyramid: Variable<Scalar>, _ placing: Placing, side: Int, _ frameCounts: [Int]
     ) -> VisualMemory<Scalar>.Tokens {
-        let (count, width) = (pyramid.shape[0], pyramid.shape[3])
-        let normalized = pyramid.reshaped([count, side * side, width])
-            .layerNorm(gamma: placing.normGain, beta: placing.normBias, epsilon: 1e-5)
-        let placed = normalized + placing.positions
-        let stills = frameCounts.allSatisfy { $0 == 1 }
-        let whole = placed + times.sliced(axis: 0, 0..<1).reshaped([width])
+        let (frames, width) = (pyramid.shape[0], pyramid.shape[3])
         let full = side * side
-        if stills { return .init(values: whole, lengths: frameCounts.map { _ in full }) }
-
-        let quarter = full / 4
-        let pooled = placed.reshaped([count, side / 2, 2, side / 2, 2, width]).mean(axis: 4).mean(axis: 2)
-            .reshaped([count, quarter, width])
-        let timed =
-            pooled
-            + times.gatherRows(timeIndices(frameCounts)).reshaped([count, 1, width])
-            .broadcast(to: [count, quarter, width])
-        let rows = concatenated([whole.reshaped([-1, width]), timed.reshaped([-1, width])], axis: 0)
-        let lengths = frameCounts.map { $0 == 1 ? full : $0 * quarter }
+        let placed =
+            pyramid.reshaped([frames, full, width])
+            .layerNorm(gamma: placing.normGain, beta: placing.normBias, epsilon: 1e-5) + placing.positions
+        let layout = FrameLayout(frameCounts)
+        func still(_ maps: Variable<Scalar>) -> Variable<Scalar> {
+            maps + times.sliced(axis: 0, 0..<1).reshaped([width])
+        }
+        func moving(_ maps: Variable<Scalar>) -> Variable<Scalar> {
+            let count = maps.shape[0]
+            let pooled = maps.reshaped([count, side, side, width]).averagePooled2x().reshaped([count, full / 4, width])
+            let times = times.gatherRows(timeIndices(frameCounts)).reshaped([count, 1, width])
+            return pooled + times.broadcast(to: [count, full / 4, width])
+        }
+        let lengths = frameCounts.map { $0 == 1 ? full : $0 * full / 4 }
+        if layout.moving.isEmpty { return .init(values: still(placed), lengths: lengths) }
+        if layout.still.isEmpty, Set(frameCounts).count == 1 {
+            return .init(values: moving(placed).reshaped([frameCounts.count, -1, width]), lengths: lengths)
+        }
+        var parts: [Variable<Scalar>] = []
+        if !layout.still.isEmpty { parts.append(still(placed.gatherRows(layout.still)).reshaped([-1, width])) }
+        parts.append(moving(placed.gatherRows(layout.moving)).reshaped([-1, width]))
         let longest = lengths.max() ?? full
         var indices: [Int32] = []
         indices.reserveCapacity(longest * lengths.count)
-        var frame = 0
-        for (frames, length) in zip(frameCounts, lengths) {
-            let first = frames == 1 ? frame * full : count * full + frame * quarter
+        var (nextStill, nextMoving) = (0, layout.still.count * full)
+        for (count, length) in zip(frameCounts, lengths) {
+            let first = count == 1 ? nextStill : nextMoving
             indices += (0..<longest).map { Int32(first + min($0, length - 1)) }
-            frame += frames
+            if count == 1 { nextStill += length } else { nextMoving += length }
         }
-        return .init(values: rows.gatherRows(indices, shape: [lengths.count, longest]), lengths: lengths)
+        return .init(
+            values: concatenated(parts, axis: 0).gatherRows(indices, shape: [lengths.count, longest]), lengths: lengths)
     }
 
-    /// The learned time of each frame: a clip's frames are spread over all of them.
+    /// Which frames are pictures by themselves and which are part of a moving clip.
+    private struct FrameLayout {
+        var still: [Int32] = []
+        var moving: [Int32] = []
+
+        init(_ frameCounts: [Int]) {
+            var first: Int32 = 0
+            for count in frameCounts {
+                let frames = (0..<Int32(count)).map { first + $0 }
+                if count == 1 { still += frames } else { moving += frames }
+                first += Int32(count)
+            }
+        }
+    }
+
+    /// The learned time of each frame of a moving clip: the frames are spread over all of them.
     private func timeIndices(_ frameCounts: [Int]) -> [Int32] {
-        frameCounts.flatMap { count in (0..<count).map { Int32(1 + (2 * $0 + 1) * frames / (2 * count)) } }
+        frameCounts.filter { $0 > 1 }
+            .flatMap { count in (0..<count).map { Int32(1 + (2 * $0 + 1) * frames / (2 * count)) } }
     }
 }
 

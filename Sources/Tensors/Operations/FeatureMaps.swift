@@ -55,16 +55,26 @@ extension Variable {
     /// Each place repeated 2×2: [N, H, W, C] → [N, 2H, 2W, C].
     package func upsampled2x() -> Variable {
         precondition(shape.count == 4, "upsampled2x: input \(shape)")
+        return Variable(value.repeated2x(), from: [self]) { [$0.summed2x()] }
+    }
+
+    /// The mean of each 2×2 places: [N, 2H, 2W, C] → [N, H, W, C].
+    package func averagePooled2x() -> Variable {
+        precondition(shape.count == 4 && shape[1] % 2 == 0 && shape[2] % 2 == 0, "averagePooled2x: input \(shape)")
+        return Variable(value.summed2x().scaled(by: 0.25), from: [self]) { [$0.scaled(by: 0.25).repeated2x()] }
+    }
+}
+
+extension Tensor {
+    /// [N, H, W, C] → [N, 2H, 2W, C].
+    fileprivate func repeated2x() -> Tensor {
         let (rows, width, channels) = (shape[0] * shape[1], shape[2], shape[3])
-        let ownShape = shape
-        let x = value
-        let grain = max(1, elementwiseGrain / max(1, width * channels))
-        let result = Tensor<Scalar>(uninitialized: [shape[0], 2 * shape[1], 2 * width, channels]) { out in
-            parallelFor(rows, grain: grain) { range in
+        return Tensor(uninitialized: [shape[0], 2 * shape[1], 2 * width, channels]) { out in
+            parallelFor(rows, grain: max(1, elementwiseGrain / max(1, width * channels))) { range in
                 for row in range {
                     let to = out + row * 4 * width * channels
                     for place in 0..<width {
-                        let from = x.pointer + (row * width + place) * channels
+                        let from = pointer + (row * width + place) * channels
                         (to + 2 * place * channels).update(from: from, count: channels)
                         (to + (2 * place + 1) * channels).update(from: from, count: channels)
                     }
@@ -72,24 +82,25 @@ extension Variable {
                 }
             }
         }
-        return Variable(result, from: [self]) { dy in
-            [
-                Tensor(uninitialized: ownShape) { out in
-                    parallelFor(rows, grain: grain) { range in
-                        for row in range {
-                            let from = dy.pointer + row * 4 * width * channels
-                            for place in 0..<width {
-                                let to = out + (row * width + place) * channels
-                                let corner = from + 2 * place * channels
-                                to.update(from: corner, count: channels)
-                                for other in [1, 2 * width, 2 * width + 1] {
-                                    Scalar.accumulate(corner + other * channels, scaledBy: 1, into: to, count: channels)
-                                }
-                            }
+    }
+
+    /// [N, 2H, 2W, C] → [N, H, W, C].
+    fileprivate func summed2x() -> Tensor {
+        let (rows, width, channels) = (shape[0] * shape[1] / 2, shape[2] / 2, shape[3])
+        return Tensor(uninitialized: [shape[0], shape[1] / 2, width, channels]) { out in
+            parallelFor(rows, grain: max(1, elementwiseGrain / max(1, width * channels))) { range in
+                for row in range {
+                    let from = pointer + row * 4 * width * channels
+                    for place in 0..<width {
+                        let to = out + (row * width + place) * channels
+                        let corner = from + 2 * place * channels
+                        to.update(from: corner, count: channels)
+                        for other in [1, 2 * width, 2 * width + 1] {
+                            Scalar.accumulate(corner + other * channels, scaledBy: 1, into: to, count: channels)
                         }
                     }
                 }
-            ]
+            }
         }
     }
 }
