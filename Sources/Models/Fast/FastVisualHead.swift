@@ -22,7 +22,7 @@ package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
     /// The embeddings of a batch of clips.
     ///
     /// - Parameters:
-    ///   - pooled: [frames, pooledChannels], the frames of all clips one after another.
+    ///   - pooled: [frames, pooledChannels] or [frames, 1, pooledChannels], the frames of all clips one after another.
     ///   - map: [frames, positions, mapChannels].
     ///   - frameCounts: frames of each clip, at least one; they sum to `frames`.
     ///   - dropout: ``Dropout/off`` in use.
@@ -33,7 +33,7 @@ package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
         let frames = map.shape[0]
         let weights = map.linear(weight: poolingQueries).transposed([0, 2, 1]).softmax()
         let attended = weights.matmul(map).reshaped([frames, -1])
-        let joined = concatenated([pooled, attended], axis: 1)
+        let joined = concatenated([pooled.reshaped([frames, -1]), attended], axis: 1)
             .layerNorm(gamma: normGain, beta: normBias, epsilon: 1e-5)
         let frameEmbeddings = dropout(joined).linear(weight: projection, bias: projectionBias)
         return meanOverTime(frameEmbeddings, frameCounts: frameCounts).l2Normalized()

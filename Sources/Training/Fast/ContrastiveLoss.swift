@@ -1,0 +1,21 @@
+package import Tensors
+
+/// L_NCE: each pair against the batch's other clips for its sentence and the other sentences for its clip, in one softmax
+/// (Miech et al., CVPR 2021, eq. 1), as a mean over pairs.
+///
+/// - Parameters:
+///   - logits: [n, n]: sentence i with clip j; pair i is the diagonal's.
+///   - group: the clip that each pair is of: sentences of one clip aren't each other's negatives.
+package func contrastiveLoss<Scalar: TensorScalar>(_ logits: Variable<Scalar>, groups: [Int]) -> Variable<Scalar> {
+    let count = groups.count
+    var mask = [Scalar](repeating: 0, count: count * 2 * count)
+    for row in 0..<count {
+        for column in 0..<count where groups[row] == groups[column] {
+            if row != column { mask[row * 2 * count + column] = -1e4 }
+            mask[row * 2 * count + count + column] = -1e4
+        }
+    }
+    let joined = concatenated([logits, logits.transposed([1, 0])], axis: 1)
+    return (joined + Variable(constant: Tensor(mask, shape: [count, 2 * count])))
+        .crossEntropy(targets: (0..<Int32(count)).map { $0 }).mean()
+}

@@ -1,0 +1,81 @@
+package import Models
+package import Tensors
+
+/// Training of the Fast model by contrast, and by a Slow teacher where one is given.
+package final class FastTrainingTask: TrainingTask {
+    package struct Settings: Sendable, Equatable, Codable {
+        package var dropout = 0.2
+        package var textDropout = 0.1
+        package var weightDecay = 0.05
+        /// The text encoder's learning rate as a part of the heads'.
+        package var textLearningRate = 0.05
+        /// Frames of a clip that a step sees.
+        package var frames = 4
+
+        package init() {}
+    }
+
+    package let model: FastModel<Float>
+    private let pool: TrainingPool
+    private let validation: [(name: String, features: FeatureSet)]
+    private let encode: (String) -> [Int32]
+    private let framesInUse: Int
+    private let settings: Settings
+    package let parameters: [TrainableParameter]
+
+    /// - Parameters:
+    ///   - pool: with captions in the text tokenizer's ids.
+    ///   - validation: sets that nothing is learned from; the best checkpoint is the one with the best mean of R@1 and R@10.
+    package init(
+        model: FastModel<Float>, pool: TrainingPool, validation: [(name: String, features: FeatureSet)],
+        framesInUse: Int, settings: Settings, encode: @escaping (String) -> [Int32]
+    ) {
+        self.model = model
+        self.pool = pool
+        self.validation = validation
+        self.encode = encode
+        self.framesInUse = framesInUse
+        self.settings = settings
+        let heads = model.headParameters.map { parameter in
+            TrainableParameter(
+                name: parameter.name, variable: parameter.variable,
+                weightDecay: parameter.variable.shape.count > 1 ? settings.weightDecay : 0)
+        }
+        let text = model.text.parameters.filter(\.variable.requiresGradient).map { parameter in
+            TrainableParameter(
+                name: FastModel<Float>.textPrefix + parameter.name, variable: parameter.variable,
+                learningRateScale: settings.textLearningRate,
+                weightDecay: parameter.variable.shape.count > 1 ? 0.01 : 0)
+        }
+        parameters = heads + text
+    }
+
+    package var stepsPerEpoch: Int { pool.stepsPerEpoch }
+
+    package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
+        let draws = pool.draws(step: step, random: &random)
+        let frames = pool.frames(draws, limit: settings.frames, random: &random)
+        var dropout = Dropout(rate: settings.dropout, random: random.split())
+        var textDropout = Dropout(rate: settings.textDropout, random: random.split())
+        let clips = model.visual(
+            pooled: Variable(constant: frames.map(.pooled)), map: Variable(constant: frames.map(.c5)),
+            frameCounts: frames.frameCounts, dropout: &dropout)
+        let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
+        return contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
+    }
+
+    package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {
+        var figures: [(name: String, value: Double)] = []
+        var score = 0.0
+        for (name, features) in validation {
+            let gallery = FastGallery(model: model, features: features, framesInUse: framesInUse, encode: encode)
+            let metrics = gallery.textToVideo
+            figures += [
+                (name + "_R@1", metrics.recallAt1), (name + "_R@5", metrics.recallAt5),
+                (name + "_R@10", metrics.recallAt10),
+            ]
+            score += (metrics.recallAt1 + metrics.recallAt10) / 2
+        }
+        return (score / Double(max(1, validation.count)), figures)
+    }
+}
