@@ -1,0 +1,134 @@
+import Foundation
+import Service
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The daemon with everything real: programs, worker, SQLite, socket, videos.
+struct DaemonTests {
+    private func video(_ path: FilePath, seconds: Double = 4, scenes: Int = 2, size: Int = 160) async throws {
+        try await TestVideo(width: size, height: 120, seconds: seconds, scenes: scenes).write(to: path)
+    }
+
+    private func paths(_ answer: API.SearchResponse) -> Set<String> {
+        Set(answer.results.map(\.media.path.text))
+    }
+
+    @Test func `a file is found, and followed when it is renamed, replaced and deleted`() async throws {
+        let home = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(in: home.path)
+        let first = daemon.footage.appending("first.mp4")
+        try await video(first)
+        try await daemon.waitUntilIndexed(1)
+
+        let found = try await daemon.search("coloured bars")
+        #expect(paths(found) == [first.string])
+        let result = try #require(found.results.first)
+        let before = try await daemon.media(result.media.id)
+        #expect(before.clips.count == found.clips)
+        #expect(before.clips.first?.start == 0)
+
+        // A rename: the same media, the same clips, so nothing was decoded.
+        let renamed = daemon.footage.appending("renamed.mp4")
+        try FileManager.default.moveItem(atPath: first.string, toPath: renamed.string)
+        var after = before
+        try await daemon.wait("the rename") { _ in true }
+        for _ in 0..<1500 where after.paths.map(\.path.text) != [renamed.string] {
+            after = try await daemon.media(result.media.id)
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        #expect(after.paths.map(\.path.text) == [renamed.string])
+        #expect(after.clips == before.clips)
+        #expect(try await paths(daemon.search("coloured bars")) == [renamed.string])
+
+        // Other content under the same name is another media.
+        let other = home.path.appending("other.mp4")
+        try await video(other, seconds: 3, scenes: 3)
+        #expect(rename(other.string, renamed.string) == 0)
+        try await daemon.wait("the replacement") { $0.media.indexed == 1 && $0.index.clips != found.clips }
+        let replaced = try await daemon.search("coloured bars")
+        #expect(paths(replaced) == [renamed.string])
+        #expect(replaced.results.allSatisfy { $0.media.id != result.media.id })
+
+        try FileManager.default.removeItem(atPath: renamed.string)
+        try await daemon.wait("the deletion") { $0.media.total == 0 }
+        #expect(try await daemon.search("coloured bars").results.isEmpty)
+    }
+
+    @Test func `SIGTERM ends it within seconds, and a restart answers at once without decoding`() async throws {
+        let home = try TemporaryDirectory()
+        var daemon = try await RunningDaemon(in: home.path)
+        try await video(daemon.footage.appending("one.mp4"))
+        try await video(daemon.footage.appending("two.mkv"), scenes: 3)
+        try await daemon.waitUntilIndexed(2)
+        let before = try await daemon.search("a test picture")
+        let end = try await daemon.terminate()
+        #expect(end.status == 0)
+        #expect(end.seconds < 10)
+
+        daemon = try await RunningDaemon(in: home.path)
+        let after = try await daemon.search("a test picture")
+        #expect(after.results.map(\.clip) == before.results.map(\.clip))
+        #expect(after.results.map(\.score) == before.results.map(\.score))
+        let settled = try await daemon.wait("the first scan") { $0.watcher.lastScan != nil }
+        #expect(settled.media.indexed == 2)
+        #expect(daemon.workers.isEmpty)
+    }
+
+    @Test func `a worker that dies in the middle costs nothing but time`() async throws {
+        let home = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(in: home.path)
+        try await video(daemon.footage.appending("long.mp4"), seconds: 60, scenes: 6, size: 640)
+        try await daemon.wait("a worker at work") { !$0.queue.current.isEmpty && !daemon.workers.isEmpty }
+        for worker in daemon.workers { kill(worker, SIGKILL) }
+        let status = try await daemon.waitUntilIndexed(1)
+        #expect(status.media.failed == 0)
+        #expect(status.index.clips >= 6)
+    }
+
+    @Test func `a file that is no video is kept with its reason, and the others are taken`() async throws {
+        let home = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(in: home.path)
+        try Data("this is not a film".utf8).write(to: URL(filePath: daemon.footage.appending("broken.mp4").string))
+        try await video(daemon.footage.appending("good.mp4"))
+        let status = try await daemon.wait("one good and one failed") { $0.media.indexed == 1 && !$0.failures.isEmpty }
+        #expect(status.failures.first?.path.hasSuffix("broken.mp4") == true)
+        #expect(status.failures.first?.reason.isEmpty == false)
+    }
+
+    @Test func `the command line speaks to it`() async throws {
+        let home = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(in: home.path)
+        let more = home.path.appending("more")
+        try FileManager.default.createDirectory(atPath: more.string, withIntermediateDirectories: true)
+        try await video(more.appending("clip.mp4"))
+        let places = ["--state", daemon.state.string]
+
+        let added = try await saccade(["watch", "add", "more"] + places, home: home.path)
+        #expect(added.status == 0, "\(added.errors)")
+        let waited = try await saccade(["status", "--wait"] + places, home: home.path)
+        #expect(waited.status == 0, "\(waited.errors)")
+        let list = try await saccade(["watch", "list"] + places, home: home.path)
+        #expect(list.text.contains(more.string))
+
+        let table = try await saccade(["search", "coloured", "bars"] + places, home: home.path)
+        #expect(table.status == 0, "\(table.errors)")
+        #expect(table.text.contains("more/clip.mp4"))
+        #expect(table.text.contains("0:00–0:0"))
+
+        let json = try await saccade(["search", "coloured bars", "--limit", "1", "--json"] + places, home: home.path)
+        let answer = try API.decoder().decode(API.SearchResponse.self, from: json.output)
+        #expect(answer.results.count == 1)
+        #expect(answer.results.first?.media.path.text == more.appending("clip.mp4").string)
+
+        let status = try await saccade(["status"] + places, home: home.path)
+        #expect(status.text.contains("1 indexed"))
+        let second = try await saccade(["serve"] + places, home: home.path)
+        #expect(second.status != 0)
+        #expect(second.errors.contains("process \(daemon.identifier)"))
+
+        let removed = try await saccade(["watch", "remove", "more"] + places, home: home.path)
+        #expect(removed.status == 0, "\(removed.errors)")
+        try await daemon.wait("the folder's media are gone") { $0.media.total == 0 }
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Service
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Indexing and searching a state folder with no daemon at all.
+struct WithoutDaemonTests {
+    @Test func `index, then search: the answer names path, span and score`() async throws {
+        let home = try TemporaryDirectory()
+        let file = home.path.appending("bars.mp4")
+        try await TestVideo(width: 160, height: 120, seconds: 6, scenes: 2).write(to: file)
+        let state = home.path.appending("state").string
+
+        let indexed = try await saccade(["index", "bars.mp4", "--state", state], home: home.path)
+        #expect(indexed.status == 0, "\(indexed.errors)")
+
+        struct Answer: Decodable {
+            struct Result: Decodable {
+                struct Media: Decodable {
+                    var path: String
+                }
+                var media: Media
+                var start: Double
+                var end: Double
+                var score: Double
+            }
+            var results: [Result]
+        }
+        let searched = try await saccade(["search", "coloured bars", "--state", state, "--json"], home: home.path)
+        #expect(searched.status == 0, "\(searched.errors)")
+        let answer = try searched.decoded(Answer.self)
+        #expect(!answer.results.isEmpty)
+        for result in answer.results {
+            #expect(result.media.path == file.string)
+            #expect(result.start < result.end)
+            #expect((-1...1).contains(result.score))
+        }
+        #expect(answer.results.map(\.score) == answer.results.map(\.score).sorted(by: >))
+
+        let again = try await saccade(["index", "bars.mp4", "--state", state], home: home.path)
+        #expect(again.status == 0, "\(again.errors)")
+    }
+
+    @Test func `a file that can't be indexed is named with its reason`() async throws {
+        let home = try TemporaryDirectory()
+        try home.write(Data("not a film".utf8), to: "broken.mp4")
+        let state = home.path.appending("state").string
+        let outcome = try await saccade(["index", "broken.mp4", "--state", state], home: home.path)
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("broken.mp4"))
+        let missing = try await saccade(["index", "missing.mp4", "--state", state], home: home.path)
+        #expect(missing.status == 66)
+        #expect(missing.errors.contains("missing.mp4"))
+    }
+}
