@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -44,4 +45,18 @@ int saccade_spawn(const char *path, char *const arguments[], char *const environ
     }
     posix_spawn_file_actions_destroy(&actions);
     return status;
+}
+
+uint32_t saccade_inotify_mask(void) {
+    return IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
+           IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
+}
+
+int saccade_open_for_writing(int fd) {
+    // A read lease is granted only while nobody has the file open to write: fcntl(2), F_SETLEASE.
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return 0;
+    }
+    return errno == EAGAIN ? 1 : -1;
 }

@@ -17,7 +17,7 @@ extension Catalog {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state FROM jobs
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                     WHERE jobs.generation_id = ?
                     AND (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
@@ -38,19 +38,28 @@ extension Catalog {
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state FROM jobs
                     JOIN media ON media.id = jobs.media_id WHERE media.id = ? AND generation_id = ?
                     """, arguments: [media, generation]
             ).map { try Self.job($0, generation: generation, db) }
         }
     }
 
+    /// Why a media is not in a generation; nil when nothing is wrong with it.
+    package func problem(of media: MediaID, generation: GenerationID) throws(CatalogError) -> Problem? {
+        try read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM jobs WHERE media_id = ? AND generation_id = ?", arguments: [media, generation]
+            )?.problem()
+        }
+    }
+
     private static func job(_ row: Row, generation: GenerationID, _ db: Database) throws -> Job {
         let media: MediaID = row["id"]
-        let paths = try Row.fetchAll(
+        let files = try Row.fetchAll(
             db,
             sql: """
-                SELECT path FROM files LEFT JOIN roots ON roots.id = files.root_id
+                SELECT files.* FROM files LEFT JOIN roots ON roots.id = files.root_id
                 WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
                 """, arguments: [media])
         let last = try Row.fetchOne(
@@ -62,7 +71,7 @@ extension Catalog {
         return Job(
             media: media, generation: generation,
             identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
-            attempts: row["attempts"], paths: paths.map { $0.path("path") },
+            state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"], files: files.map(MediaFile.init),
             committedClips: last.map { ($0["ordinal"] as Int) + 1 } ?? 0, committedEnd: last?["end"],
             committedShot: last?["shot"])
     }

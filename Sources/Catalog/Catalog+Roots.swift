@@ -63,4 +63,15 @@ extension Catalog {
     package func recordScan(of id: RootID, at now: Timestamp) throws(CatalogError) {
         try write { try $0.execute(sql: "UPDATE roots SET scanned_at = ? WHERE id = ?", arguments: [now, id]) }
     }
+
+    /// Keeps that a root's file system has another number since it was mounted again.
+    package func changeDevice(of id: RootID, from before: UInt64, to device: UInt64) throws(CatalogError) {
+        try write { db in
+            try db.execute(
+                sql: "UPDATE files SET device = ? WHERE root_id = ? AND device = ?",
+                arguments: [Int64(bitPattern: device), id, Int64(bitPattern: before)])
+            try db.execute(
+                sql: "UPDATE roots SET device = ? WHERE id = ?", arguments: [Int64(bitPattern: device), id])
+        }
+    }
 }

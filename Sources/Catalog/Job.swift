@@ -1,20 +1,22 @@
-package import SystemPackage
-
 /// One media to be put into one generation.
 package struct Job: Sendable, Equatable {
     package var media: MediaID
     package var generation: GenerationID
     package var identity: ContentIdentity
+    package var state: Media.State
     /// How often it was begun before.
     package var attempts: Int
     /// Where it can be read now: files that are no tombstones, in roots that are online.
-    package var paths: [FilePath]
+    package var files: [MediaFile]
     /// Clips that are committed already; decoding goes on after the last one.
     package var committedClips: Int
     /// End of the last committed clip in seconds; nil when there is none.
     package var committedEnd: Double?
     /// Shot of the last committed clip.
     package var committedShot: Int?
+
+    /// Whether it is not done, as far as trying at once can help.
+    package var isWanted: Bool { state == .pending || state == .failed }
 }
 
 /// A clip to be committed.

@@ -4,6 +4,7 @@
 // What the Swift importer can not see of Linux: macros, varargs, and what glibc declares for _GNU_SOURCE only. Nothing else
 // belongs here.
 
+#include <stdint.h>
 #include <sys/types.h>
 
 // prctl(2) is variadic. Both return 0, or -1 with errno.
@@ -16,5 +17,12 @@ int saccade_pipe(int descriptors[2], int bytes);
 // posix_spawn(3) with `input` and `output` as descriptors 0 and 1, 2 inherited and all others closed, signals reset to their
 // defaults, in a process group of its own. Returns 0 or an error number.
 int saccade_spawn(const char *path, char *const arguments[], char *const environment[], int input, int output, pid_t *child);
+
+// What a watch on a directory listens to; see inotify(7).
+uint32_t saccade_inotify_mask(void);
+
+// 1 when another descriptor of the file behind `fd` may write, 0 when none does, -1 when the kernel won't say, as on file
+// systems without leases or for a file of another user. `fd` must have been opened to be read only.
+int saccade_open_for_writing(int fd);
 
 #endif

@@ -65,14 +65,20 @@ package struct ClipAssembler: Sendable {
     package let policy: Policy
     /// A shot that has ended, held until the open one is long enough to stand alone.
     private var closed: Shot?
-    private var open = Shot(start: 0)
-    private var latest = 0.0
-    private var emittedShots = 0
+    private var open: Shot
+    private var latest: Double
+    private var emittedShots: Int
     /// The last frame that left: it stands in the clips that have none.
     private var standing: SampledFrame?
 
-    package init(policy: Policy = Policy()) {
+    /// - Parameters:
+    ///   - start: seconds; the end of the last clip that is known already, for going on with a media.
+    ///   - shot: the number of the first shot.
+    package init(policy: Policy = Policy(), start: Double = 0, shot: Int = 0) {
         self.policy = policy
+        open = Shot(start: start)
+        latest = start
+        emittedShots = shot
     }
 
     /// Takes one event of the decoder; `end` finishes the media.

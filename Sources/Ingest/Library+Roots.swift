@@ -1,0 +1,63 @@
+package import Catalog
+internal import SystemPackage
+package import struct SystemPackage.FilePath
+
+extension Library {
+    /// Begins to watch a directory; its files are indexed in the background.
+    ///
+    /// - Throws: ``CatalogError``: `notFound` when it isn't a directory that can be read, `overlappingRoot`.
+    package func addRoot(_ path: FilePath) async throws -> Root {
+        let root = try await BlockingExecutor.shared.run { [self] in
+            let files = scanner.files
+            do throws(Errno) {
+                let resolved = try LinuxFileSystem.resolved(path)
+                let attributes = try files.attributes(of: resolved, followsLinks: true)
+                guard attributes.kind == .directory else { throw Errno.notDirectory }
+                _ = try files.entries(of: resolved)
+                return (resolved, attributes.stamp.device)
+            } catch {
+                throw CatalogError(.notFound, "\(path) can't be watched (\(error)): name a directory that can be read.")
+            }
+        }
+        let added = try await BlockingExecutor.shared.run { [self] in
+            try catalog.addRoot(root.0, device: root.1, at: clock.now)
+        }
+        tell(.rootAdded(added.id))
+        scan([added.id])
+        return added
+    }
+
+    /// Stops watching a directory; what lies in no other root is found no more.
+    ///
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func removeRoot(_ id: RootID) async throws {
+        try await scanning.run { [self] in
+            let path = try catalog.root(id)?.path
+            try keeper.apply(try catalog.removeRoot(id, at: clock.now))
+            if let path { watcher.unwatch(tree: path) }
+        }
+        tell(.rootRemoved(id))
+    }
+
+    /// Asks for a full scan of one root or of all.
+    ///
+    /// - Returns: the roots that will be scanned.
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func rescan(_ root: RootID? = nil) async throws -> [RootID] {
+        let roots = try await BlockingExecutor.shared.run { [catalog] in try catalog.roots().map(\.id) }
+        guard let root else {
+            scan(Set(roots))
+            return roots
+        }
+        guard roots.contains(root) else {
+            throw CatalogError(.notFound, "There is no root \(root): see `saccade watch list`.")
+        }
+        scan([root])
+        return [root]
+    }
+
+    private func scan(_ roots: Set<RootID>) {
+        state.withLock { $0.scope.roots.formUnion(roots) }
+        wakeup.fire()
+    }
+}

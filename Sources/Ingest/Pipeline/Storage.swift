@@ -1,0 +1,72 @@
+internal import Catalog
+internal import Synchronization
+
+/// The thread that writes, with patience: while the disk is full or the catalog can't be written, work waits.
+final class Storage: Sendable {
+    private struct State {
+        var paused: String?
+        var isStopped = false
+    }
+
+    /// Seconds between attempts.
+    private static let patience = 10.0
+
+    private let executor = BlockingExecutor(label: "saccade.store")
+    private let clock: any IngestClock
+    private let tell: @Sendable (IngestEvent.Kind) -> Void
+    private let state = Mutex(State())
+    private let wakeup = Wakeup()
+
+    init(clock: any IngestClock, tell: @escaping @Sendable (IngestEvent.Kind) -> Void) {
+        self.clock = clock
+        self.tell = tell
+    }
+
+    /// Why work waits; nil when it goes on.
+    var paused: String? { state.withLock { $0.paused } }
+
+    /// Runs `body` until it succeeds.
+    ///
+    /// - Returns: nil when it had not succeeded at the time of ``stop()``.
+    func persist<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async -> Value? {
+        while true {
+            do {
+                let value = try await executor.run(body)
+                resume()
+                return value
+            } catch {
+                pause("\(error)")
+                guard !state.withLock({ $0.isStopped }) else { return nil }
+                await wait(seconds: Self.patience)
+            }
+        }
+    }
+
+    func pause(_ reason: String) {
+        let isNew = state.withLock { state in
+            defer { state.paused = reason }
+            return state.paused != reason
+        }
+        if isNew { tell(.paused(reason: reason)) }
+    }
+
+    func resume() {
+        let wasPaused = state.withLock { state in
+            defer { state.paused = nil }
+            return state.paused != nil
+        }
+        if wasPaused { tell(.paused(reason: nil)) }
+    }
+
+    /// Waits, but not past ``stop()``.
+    func wait(seconds: Double) async {
+        let ticket = wakeup.ticket
+        guard !state.withLock({ $0.isStopped }) else { return }
+        await wakeup.wait(since: ticket, seconds: seconds, clock: clock)
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wakeup.fire()
+    }
+}
