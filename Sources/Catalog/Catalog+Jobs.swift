@@ -71,7 +71,8 @@ extension Catalog {
         return Job(
             media: media, generation: generation,
             identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
-            state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"], files: files.map(MediaFile.init),
+            state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"],
+            files: files.map(MediaFile.init),
             committedClips: last.map { ($0["ordinal"] as Int) + 1 } ?? 0, committedEnd: last?["end"],
             committedShot: last?["shot"])
     }

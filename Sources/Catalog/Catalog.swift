@@ -210,9 +210,10 @@ package final class Catalog: Sendable {
         }
     }
 
-    /// Closes both files; the catalog can't be used afterwards. Connections in use are closed when they are done.
+    /// Closes both files and lets another writer in; the catalog can't be used afterwards.
     package func close() {
         try? memories?.close()
         try? pool.close()
+        lock?.release()
     }
 }

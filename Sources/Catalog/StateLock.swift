@@ -39,6 +39,11 @@ package final class StateLock: Sendable {
         _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
     }
 
+    /// Lets another process have the folder.
+    package func release() {
+        flock(descriptor, LOCK_UN)
+    }
+
     deinit {
         close(descriptor)
     }

@@ -1,6 +1,6 @@
 package import Catalog
-internal import SystemPackage
-package import struct SystemPackage.FilePath
+internal import Synchronization
+package import SystemPackage
 
 /// What became of a file that was to be indexed.
 package struct FileOutcome: Sendable, Equatable {

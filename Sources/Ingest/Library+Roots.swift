@@ -1,6 +1,6 @@
 package import Catalog
-internal import SystemPackage
-package import struct SystemPackage.FilePath
+internal import Synchronization
+package import SystemPackage
 
 extension Library {
     /// Begins to watch a directory; its files are indexed in the background.

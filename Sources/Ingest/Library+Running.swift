@@ -1,6 +1,7 @@
 internal import Catalog
 internal import Models
 internal import ServiceLifecycle
+internal import Synchronization
 internal import SystemPackage
 
 extension Library {
@@ -19,7 +20,7 @@ extension Library {
         }
         guard mayRun else { return }
         watcher.onHint { [wakeup] in wakeup.fire() }
-        try await withTaskCancellationOrGracefulShutdownHandler {
+        await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.pipeline.run(feed) }
                 group.addTask { await self.watchFolders() }

@@ -1,4 +1,5 @@
 internal import Catalog
+internal import Synchronization
 internal import VectorIndex
 
 extension Library {

@@ -1,7 +1,7 @@
 package import Catalog
 package import Logging
 package import Models
-package import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Synchronization
 package import SystemPackage
 internal import VectorIndex

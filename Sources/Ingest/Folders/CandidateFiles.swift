@@ -33,6 +33,7 @@ package struct CandidateFiles: Sendable, Equatable {
     /// Whether a name begins with a dot, or is one that file systems and desktops keep for themselves.
     package static func isHidden(_ name: FilePath.Component) -> Bool {
         let text = name.string
-        return text.hasPrefix(".") || text == "lost+found" || text == "$RECYCLE.BIN" || text == "System Volume Information"
+        return text.hasPrefix(".") || text == "lost+found" || text == "$RECYCLE.BIN"
+            || text == "System Volume Information"
     }
 }

@@ -189,10 +189,10 @@ package final class FolderScanner: Sendable {
     private func follow(_ path: FilePath, _ stamp: FileStamp, root: Root) throws -> Bool {
         for file in try catalog.files(stamped: stamp) where file.media != nil && file.path != path {
             if file.deletedAt == nil {
-                do {
+                do throws(Errno) {
                     _ = try files.attributes(of: file.path, followsLinks: false)
                     continue
-                } catch let error as Errno {
+                } catch {
                     guard error == .noSuchFileOrDirectory || error == .notDirectory else { continue }
                 }
             }

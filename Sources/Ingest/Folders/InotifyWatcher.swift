@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Catalog
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
@@ -20,22 +21,24 @@ package final class InotifyWatcher: DirectoryWatcher {
 
     private let descriptor: Int32
     private let state = Mutex(State())
-    private let source: any DispatchSourceRead
+    /// Only made, activated and cancelled: by `init` and `deinit`, which nothing else runs beside.
+    private nonisolated(unsafe) let source: any DispatchSourceRead
 
     /// - Throws: `Errno`; `EMFILE` when this user has too many instances of inotify (`fs.inotify.max_user_instances`).
     package init() throws(Errno) {
-        let descriptor = inotify_init1(Int32(IN_NONBLOCK.rawValue) | Int32(IN_CLOEXEC.rawValue))
+        let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
         self.descriptor = descriptor
-        source = DispatchSource.makeReadSource(
+        let source = DispatchSource.makeReadSource(
             fileDescriptor: descriptor, queue: DispatchQueue(label: "saccade.inotify"))
+        unsafe self.source = source
         source.setEventHandler { @Sendable [weak self] in self?.readEvents() }
         source.setCancelHandler { @Sendable in close(descriptor) }
         source.activate()
     }
 
     deinit {
-        source.cancel()
+        unsafe source.cancel()
     }
 
     package var count: Int { state.withLock { $0.paths.count } }

@@ -45,7 +45,7 @@ package struct LinuxFileSystem: FileSystem {
         guard let stream = unsafe directory.withPlatformString({ unsafe opendir($0) }) else {
             throw Errno(rawValue: errno)
         }
-        defer { unsafe _ = closedir(stream) }
+        defer { _ = unsafe closedir(stream) }
         var entries: [DirectoryEntry] = []
         while true {
             errno = 0
@@ -76,7 +76,7 @@ package struct LinuxFileSystem: FileSystem {
         let descriptor = try open(file)
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
         let size = Int64(status.st_size)
         let region = Self.regionSize
         var hash = SHA256()

@@ -1,8 +1,8 @@
-package import Catalog
+internal import Catalog
 internal import DecodeProtocol
-package import Models
+internal import Models
 internal import Synchronization
-package import SystemPackage
+internal import SystemPackage
 
 /// Decodes, encodes and stores media: frames stream from the decoders through a bounded queue to one encoder, whose
 /// batches cross clips and files, and from there into one transaction a batch.

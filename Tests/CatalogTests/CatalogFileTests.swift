@@ -1,0 +1,102 @@
+import Catalog
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct CatalogFileTests {
+    @Test func `The same content at two paths is one media`() throws {
+        let fixture = try CatalogFixture()
+        _ = try fixture.generation()
+        let first = try fixture.file("/a.mp4", content: 1)
+        let second = try fixture.file("/b.mp4", content: 1)
+        #expect(first == second)
+        #expect(try fixture.catalog.paths(of: first) == ["/a.mp4", "/b.mp4"])
+        let file = try #require(try fixture.catalog.file(at: "/a.mp4"))
+        #expect(try fixture.catalog.removeFiles([file.id], at: 20) == [.attributes(first)])
+        #expect(try fixture.catalog.media(first)?.deletedAt == nil)
+    }
+
+    @Test func `The last file's removal makes a tombstone, which comes back with its clips`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let ids = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, finished: [media], at: 11)
+        let clip = try #require(ids[0])
+        let file = try #require(try fixture.catalog.file(at: "/a.mp4"))
+        #expect(try fixture.catalog.removeFiles([file.id], at: 20) == [.hidden(media)])
+        #expect(try fixture.catalog.embeddings(of: generation.id).isEmpty)
+        #expect(try fixture.catalog.records(of: [clip]).isEmpty)
+        let back = try fixture.catalog.recordFile(
+            "/b.mp4", root: nil, stamp: fixture.stamp(1), identity: fixture.identity(1), at: 30)
+        #expect(back.media == media && !back.isNew && back.changes == [.shown(media)])
+        #expect(try fixture.catalog.records(of: [clip]).first?.paths == ["/b.mp4"])
+        #expect(try fixture.catalog.media(media)?.state == .indexed)
+    }
+
+    @Test func `Tombstones are purged with their clips when they are old`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, finished: [media], at: 11)
+        let file = try #require(try fixture.catalog.file(at: "/a.mp4"))
+        _ = try fixture.catalog.removeFiles([file.id], at: 20)
+        _ = try fixture.catalog.purge(tombstonesBefore: 20)
+        #expect(try fixture.catalog.media(media) != nil)
+        while try fixture.catalog.purge(tombstonesBefore: 21) {}
+        #expect(try fixture.catalog.media(media) == nil)
+        #expect(try fixture.catalog.file(at: "/a.mp4") == nil)
+    }
+
+    @Test func `Another content at a path is another media`() throws {
+        let fixture = try CatalogFixture()
+        let first = try fixture.file("/a.mp4", content: 1)
+        let replaced = try fixture.catalog.recordFile(
+            "/a.mp4", root: nil, stamp: fixture.stamp(2), identity: fixture.identity(2), at: 12)
+        #expect(replaced.media != first && replaced.changes == [.shown(replaced.media), .hidden(first)])
+    }
+
+    @Test func `A move changes one row`() throws {
+        let fixture = try CatalogFixture()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let file = try #require(try fixture.catalog.files(stamped: fixture.stamp(1)).first)
+        #expect(try fixture.catalog.moveFile(file.id, to: "/d/b.mp4", root: nil, at: 12) == [.attributes(media)])
+        #expect(try fixture.catalog.file(at: "/a.mp4") == nil)
+        #expect(try fixture.catalog.files(inDirectory: "/d").map(\.media) == [media])
+    }
+
+    @Test func `Paths keep bytes that are no UTF-8`() throws {
+        let fixture = try CatalogFixture()
+        let path = FilePath(bytes: Array("/v/".utf8) + [0xff, 0xfe, 0xc3] + Array(".mp4".utf8))
+        let media = try fixture.file(path, content: 1)
+        #expect(try fixture.catalog.paths(of: media).first?.bytes == path.bytes)
+        #expect(try fixture.catalog.file(at: path)?.media == media)
+    }
+
+    @Test func `Overlapping roots are refused`() throws {
+        let fixture = try CatalogFixture()
+        let root = try fixture.catalog.addRoot("/v/a", device: 1, at: 1)
+        #expect(try fixture.catalog.addRoot("/v/a", device: 1, at: 2).id == root.id)
+        for path: FilePath in ["/v", "/v/a/b"] {
+            do {
+                _ = try fixture.catalog.addRoot(path, device: 1, at: 2)
+                Issue.record("\(path) was taken")
+            } catch {
+                #expect(error.code == .overlappingRoot)
+            }
+        }
+        #expect(try fixture.catalog.addRoot("/v/ab", device: 1, at: 2).id != root.id)
+    }
+
+    @Test func `Media in roots that are offline wait, and stay searchable`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let root = try fixture.catalog.addRoot("/v", device: 1, at: 1)
+        let media = try fixture.file("/v/a.mp4", content: 1, root: root.id)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, at: 2)
+        try fixture.catalog.setRoot(root.id, state: .offline, reason: "gone", device: nil)
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 5).isEmpty)
+        #expect(try fixture.catalog.embeddings(of: generation.id).count == 1)
+        #expect(try fixture.catalog.removeRoot(root.id, at: 4) == [.hidden(media)])
+        #expect(try fixture.catalog.roots().isEmpty)
+    }
+}

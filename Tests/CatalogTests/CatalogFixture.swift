@@ -1,0 +1,47 @@
+import Catalog
+import SystemPackage
+import TestSupport
+
+/// A catalog in a folder of its own, with what tests do often.
+struct CatalogFixture {
+    let directory: TemporaryDirectory
+    var catalog: Catalog
+
+    init(maximumPages: Int? = nil) throws {
+        directory = try TemporaryDirectory()
+        catalog = try Catalog(state: directory.path, access: .readWrite, maximumPages: maximumPages)
+    }
+
+    /// Closes the catalog without a word about work that was begun, as a crash would, and opens it again.
+    mutating func reopen() throws {
+        catalog.close()
+        catalog = try Catalog(state: directory.path, access: .readWrite)
+    }
+
+    func generation(_ digest: String = "a", hasMemories: Bool = false) throws -> Generation {
+        try catalog.prepareGeneration(
+            digest: digest, dimensions: 4, hasMemories: hasMemories, model: "/models/\(digest)", at: 1)
+    }
+
+    /// Keeps a file whose content is `content`.
+    @discardableResult
+    func file(_ path: FilePath, content: UInt8, root: RootID? = nil, at now: Timestamp = 10) throws -> MediaID {
+        try catalog.recordFile(
+            path, root: root, stamp: stamp(content), identity: identity(content), at: now
+        ).media
+    }
+
+    func stamp(_ content: UInt8) -> FileStamp {
+        FileStamp(size: 100, modified: 5, device: 1, inode: UInt64(content))
+    }
+
+    func identity(_ content: UInt8) -> ContentIdentity {
+        ContentIdentity(size: 100, digest: [UInt8](repeating: content, count: ContentIdentity.digestSize))
+    }
+
+    func clip(_ media: MediaID, _ ordinal: Int, memory: [UInt8]? = nil) -> NewClip {
+        NewClip(
+            media: media, ordinal: ordinal, start: Double(ordinal), end: Double(ordinal + 1), shot: 0,
+            embedding: [Float(ordinal), 0, 0, 1], memory: memory)
+    }
+}

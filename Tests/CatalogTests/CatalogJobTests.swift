@@ -1,0 +1,110 @@
+import Catalog
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct CatalogJobTests {
+    @Test func `A media is indexed with its last clip, and begun work is pending again after a crash`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+        #expect(job.media == media && job.committedEnd == nil && job.files.map(\.path) == ["/a.mp4"])
+        try fixture.catalog.begin(job)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0), fixture.clip(media, 1)], of: generation, at: 3)
+        #expect(try fixture.catalog.media(media)?.state == .running)
+        try fixture.reopen()
+        let resumed = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+        #expect(resumed.committedClips == 2 && resumed.committedEnd == 2 && resumed.attempts == 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 2)], of: generation, finished: [media], at: 4)
+        #expect(try fixture.catalog.media(media)?.state == .indexed)
+        #expect(try fixture.catalog.clips(of: media, generation: generation.id).map(\.ordinal) == [0, 1, 2])
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).isEmpty)
+    }
+
+    @Test func `A media that ended the program five times is left alone`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        for _ in 0..<5 {
+            let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+            try fixture.catalog.begin(job)
+            try fixture.reopen()
+        }
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).isEmpty)
+        #expect(try fixture.catalog.media(media)?.problem?.code == "crash")
+    }
+
+    @Test func `A failure that can pass is due at its time, another never`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let (passing, lasting) = (try fixture.file("/a.mp4", content: 1), try fixture.file("/b.mp4", content: 2))
+        try fixture.catalog.fail(
+            passing, of: generation.id, Problem(code: "x", message: "later", retryAt: 50), at: 3)
+        try fixture.catalog.fail(
+            lasting, of: generation.id, Problem(code: "y", message: "never", retryAt: nil), at: 3)
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 49, limit: 5).isEmpty)
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 50, limit: 5).map(\.media) == [passing])
+        #expect(try fixture.catalog.nextRetry() == 50)
+        #expect(Set(try fixture.catalog.failures().map(\.problem.message)) == ["later", "never"])
+        #expect(try fixture.catalog.statistics().media == [.failed: 2])
+    }
+
+    @Test func `Committing a clip twice keeps the first`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let first = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, at: 3)
+        let second = try fixture.catalog.commit(
+            [fixture.clip(media, 0), fixture.clip(media, 1)], of: generation, at: 3)
+        #expect(second[0] == nil && second[1] != nil && first[0] != second[1])
+        let rows = try fixture.catalog.embeddings(of: generation.id)
+        #expect(rows.map(\.vector) == [[0, 0, 0, 1], [1, 0, 0, 1]])
+        #expect(try fixture.catalog.embeddings(of: generation.id, after: rows[0].clip, limit: 1).count == 1)
+    }
+
+    @Test func `A full disk is a typed error that changes nothing, and work goes on when there is room`() throws {
+        let fixture = try CatalogFixture(maximumPages: 60)
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        var committed = 0
+        var failure: CatalogError?
+        while failure == nil, committed < 100_000 {
+            let clips = (committed..<(committed + 50)).map { fixture.clip(media, $0) }
+            do {
+                _ = try fixture.catalog.commit(clips, of: generation, at: 3)
+                committed += 50
+            } catch {
+                failure = error
+            }
+        }
+        #expect(failure?.code == .diskFull && failure?.isTransient == true)
+        #expect(try fixture.catalog.quickCheck() == [])
+        #expect(try fixture.catalog.clips(of: media, generation: generation.id).count == committed)
+        _ = try fixture.catalog.restart(media, of: generation.id)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, finished: [media], at: 3)
+        #expect(try fixture.catalog.media(media)?.state == .indexed)
+    }
+
+    @Test func `A new model is built beside the live one, then takes over and the old one is purged`() throws {
+        let fixture = try CatalogFixture()
+        let old = try fixture.generation("old")
+        #expect(old.state == .live)
+        let media = try fixture.file("/a.mp4", content: 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: old, finished: [media], at: 2)
+        let new = try fixture.generation("new")
+        #expect(new.state == .building)
+        #expect(try fixture.catalog.liveGeneration()?.digest == "old")
+        #expect(try fixture.catalog.mediaMissing(from: new.id) == 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: new, finished: [media], at: 3)
+        #expect(try fixture.catalog.mediaMissing(from: new.id) == 0)
+        #expect(try fixture.catalog.statistics().building == .init(done: 1, total: 1))
+        try fixture.catalog.switchLive(to: new.id)
+        #expect(try fixture.catalog.liveGeneration()?.digest == "new")
+        while try fixture.catalog.purge(tombstonesBefore: 0) {}
+        #expect(try fixture.catalog.clips(of: media, generation: old.id).isEmpty)
+        #expect(try fixture.catalog.clips(of: media, generation: new.id).count == 1)
+        #expect(try fixture.generation("old").state == .building)
+        #expect(try fixture.catalog.mediaMissing(from: old.id) == 1)
+    }
+}

@@ -1,0 +1,163 @@
+import Catalog
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite struct CatalogOpeningTests {
+    private func code(_ body: () throws -> Void) -> CatalogError.Code? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return (error as? CatalogError)?.code
+        }
+    }
+
+    private func write(_ sql: String, to file: FilePath) async throws {
+        _ = try await TestVideo.run(
+            "python3",
+            [
+                "-c", "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);c.executescript(sys.argv[2]);c.commit()",
+                file.string, sql,
+            ])
+    }
+
+    @Test func `The second writer is refused with the process that holds the state folder`() throws {
+        let fixture = try CatalogFixture()
+        do {
+            _ = try Catalog(state: fixture.directory.path, access: .readWrite)
+            Issue.record("two writers")
+        } catch {
+            #expect(error.code == .locked)
+            #expect(error.message.contains("process \(ProcessInfo.processInfo.processIdentifier)"))
+        }
+    }
+
+    @Test func `A reader opens beside the writer and sees what is committed`() throws {
+        let fixture = try CatalogFixture()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let reader = try Catalog(state: fixture.directory.path, access: .readOnly)
+        #expect(try reader.paths(of: media) == ["/a.mp4"])
+        #expect(code { try reader.recordScan(of: 1, at: 0) } == .readOnly)
+    }
+
+    @Test func `A folder without an index can't be opened to be read`() throws {
+        let directory = try TemporaryDirectory()
+        #expect(code { _ = try Catalog(state: directory.path, access: .readOnly) } == .notFound)
+    }
+
+    @Test func `A newer schema is refused and left as it is`() async throws {
+        var fixture: CatalogFixture? = try CatalogFixture()
+        let directory = try #require(fixture?.directory)
+        fixture?.catalog.close()
+        fixture = nil
+        let file = Catalog.catalogFile(in: directory.path)
+        try await write("PRAGMA user_version = 999", to: file)
+        let before = try Data(contentsOf: URL(filePath: file.string))
+        #expect(code { _ = try Catalog(state: directory.path, access: .readWrite) } == .newerSchema)
+        #expect(code { _ = try Catalog(state: directory.path, access: .readOnly) } == .newerSchema)
+        #expect(try Data(contentsOf: URL(filePath: file.string)) == before)
+    }
+
+    @Test func `The database of another program is refused`() async throws {
+        let directory = try TemporaryDirectory()
+        try await write("CREATE TABLE notes (text)", to: Catalog.catalogFile(in: directory.path))
+        #expect(code { _ = try Catalog(state: directory.path, access: .readWrite) } == .foreign)
+    }
+
+    @Test(arguments: [0, 100, 5000])
+    func `A damaged catalog is an error that says what to do`(length: Int) throws {
+        let directory = try TemporaryDirectory()
+        try directory.write(
+            Data((0..<(length + 600)).map { UInt8(truncatingIfNeeded: $0 &* 31) }), to: "catalog.sqlite")
+        do {
+            _ = try Catalog(state: directory.path, access: .readWrite)
+            Issue.record("opened")
+        } catch {
+            #expect(error.code == .damaged)
+            #expect(error.message.contains("move the file"))
+        }
+    }
+
+    @Test func `Damage in the middle is found by the quick check`() throws {
+        var fixture: CatalogFixture? = try CatalogFixture()
+        let directory = try #require(fixture?.directory)
+        for content in 1...200 { try fixture?.file("/\(content).mp4", content: UInt8(content)) }
+        #expect(try fixture?.catalog.quickCheck() == [])
+        try fixture?.catalog.checkpoint()
+        fixture?.catalog.close()
+        fixture = nil
+        let url = URL(filePath: Catalog.catalogFile(in: directory.path).string)
+        var bytes = try Data(contentsOf: url)
+        for offset in stride(from: 8192, to: bytes.count - 64, by: 4096) {
+            bytes.replaceSubrange(offset..<(offset + 64), with: repeatElement(0xa5, count: 64))
+        }
+        try bytes.write(to: url)
+        let reader = try? Catalog(state: directory.path, access: .readOnly)
+        #expect(try reader?.quickCheck().isEmpty != true)
+    }
+
+    @Test func `Without the memories' file the media with memories are made again`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation(hasMemories: true)
+        let media = try fixture.file("/a.mp4", content: 1)
+        let ids = try fixture.catalog.commit(
+            [fixture.clip(media, 0, memory: [7, 8])], of: generation, finished: [media], at: 2)
+        let clip = try #require(ids[0])
+        #expect(try fixture.catalog.memories(of: [clip]) == [clip: [7, 8]])
+        fixture.catalog.close()
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(
+                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+        }
+        try fixture.reopen()
+        #expect(fixture.catalog.notices.count == 1)
+        #expect(try fixture.catalog.media(media)?.state == .pending)
+        #expect(try fixture.catalog.clips(of: media, generation: generation.id).isEmpty)
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).count == 1)
+    }
+
+    @Test func `Damaged memories are set aside and made again`() throws {
+        var fixture = try CatalogFixture()
+        fixture.catalog.close()
+        try fixture.directory.write(Data(repeating: 0x5a, count: 9000), to: "memories.sqlite")
+        for suffix in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(
+                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+        }
+        try fixture.reopen()
+        #expect(fixture.catalog.notices.first?.contains("damaged") == true)
+        #expect(try fixture.catalog.quickCheck() == [])
+    }
+
+    @Test func `Memories of another catalog are not taken for this one's`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation(hasMemories: true)
+        let media = try fixture.file("/a.mp4", content: 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0, memory: [7])], of: generation, at: 2)
+        fixture.catalog.close()
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(
+                atPath: Catalog.catalogFile(in: fixture.directory.path).string + suffix)
+        }
+        try fixture.reopen()
+        #expect(try fixture.catalog.memories(of: [1]).isEmpty)
+    }
+
+    @Test func `The schema of version 1 is what its fixture says`() async throws {
+        let fixture = try CatalogFixture()
+        try fixture.catalog.checkpoint()
+        let file = Catalog.catalogFile(in: fixture.directory.path)
+        let output = try await TestVideo.run(
+            "python3",
+            [
+                "-c",
+                "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);print(c.execute('pragma user_version').fetchone()[0]);print(' '.join(sorted(r[0] for r in c.execute(\"select name from sqlite_schema where type='table' and name not like 'sqlite_%'\"))))",
+                file.string,
+            ])
+        #expect(
+            String(decoding: output, as: UTF8.self)
+                == "1\nclips embeddings files generations jobs media roots store\n")
+    }
+}
