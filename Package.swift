@@ -107,7 +107,9 @@ let package = Package(
         // In this package, not a nested one: what it measures is declared `package`, which a second package can't see.
         .executableTarget(
             name: "saccade-benchmarks",
-            dependencies: ["Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training", "VectorIndex"],
+            dependencies: [
+                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training", "VectorIndex",
+            ],
             path: "Benchmarks/saccade-benchmarks"
         ),
 

@@ -1,0 +1,77 @@
+import CKernels
+import Foundation
+import Models
+import SystemPackage
+import Tensors
+
+/// Pictures a second through the backbone, in batches of 16, beside PyTorch and ONNX Runtime on the same weights: `backbone.py`.
+///
+/// Ours starts from 8-bit pictures, the others from normalised floats. Each round runs all three in turn; a network's figure
+/// is its median. Arguments: a folder with `lite0.pth` and `lite2.pth` as their packages ship them, then optionally the
+/// rounds.
+func backbone(_ arguments: [String]) throws {
+    guard let folder = arguments.first else {
+        print("usage: saccade-benchmarks backbone WEIGHTS [ROUNDS]")
+        return
+    }
+    let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 15
+    let batch = 16
+    print("threads \(threadCount), kernels \(String(cString: saccade_simd_name(saccade_simd_detected())))")
+    for (variant, side) in [("lite2", 256), ("lite0", 224)] {
+        let path = FilePath(folder).appending(variant + ".pth")
+        let architecture: EfficientNetLiteArchitecture = variant == "lite0" ? .lite0 : .lite2
+        var network: EfficientNetLite?
+        let loading = try seconds {
+            let parameters = try TorchPickle.tensors(at: path)
+            let weights = try EfficientNetLiteImport.folded(
+                parameters, architecture: architecture, source: path.string)
+            network = try EfficientNetLite(architecture: architecture, weights: WeightSet(weights, source: path.string))
+        }
+        guard let network else { return }
+        let images = (0..<batch).map { picture($0, side: side) }
+        let peer = Peer(
+            script: "backbone.py", arguments: [path.string, variant, String(side), String(batch), String(threadCount)])
+        var times: [String: [Double]] = [:]
+        var sums: [String: [Double]] = [:]
+        for round in 0..<rounds + 2 {
+            var maps: FeatureMaps?
+            let time = try seconds { maps = try network.features(images) }
+            if let maps {
+                sums["ours"] = [maps.c3, maps.c4, maps.c5].map { $0.scalars.reduce(0) { $0 + Double(abs($1)) } }
+            }
+            var answers = ["ours": time]
+            for engine in ["torch", "onnx"] {
+                let answer = (peer?.ask(engine) ?? "").split(separator: " ").compactMap { Double($0) }
+                guard answer.count == 4 else { continue }
+                answers[engine] = answer[0]
+                sums[engine] = Array(answer.dropFirst())
+            }
+            if round < 2 { continue }
+            for (engine, time) in answers { times[engine, default: []].append(time) }
+        }
+        func rate(_ engine: String) -> Double { times[engine].map { Double(batch) / median($0) } ?? .nan }
+        print(
+            String(
+                format:
+                    "%@ at %d px: ours %.0f pictures/s, PyTorch %.0f (%.2f x), ONNX Runtime %.0f (%.2f x); loading %.2f s",
+                variant, side, rate("ours"), rate("torch"), rate("ours") / rate("torch"), rate("onnx"),
+                rate("ours") / rate("onnx"), loading))
+        for engine in ["torch", "onnx"] {
+            guard let theirs = sums[engine], let ours = sums["ours"] else { continue }
+            let off = zip(ours, theirs).map { abs($0 - $1) / $1 }.max() ?? .nan
+            print(String(format: "  the maps' sums of magnitudes differ from %@'s by at most %.1e", engine, off))
+        }
+    }
+}
+
+/// The same picture as the peer makes.
+private func picture(_ number: Int, side: Int) -> RGBImage {
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(side * side * 3)
+    for y in 0..<side {
+        for x in 0..<side {
+            for c in 0..<3 { pixels.append(UInt8((x * (3 + c) + y * (5 + 2 * c) + x * y / 32 + 40 * number) % 256)) }
+        }
+    }
+    return RGBImage(width: side, height: side, pixels: pixels)
+}
