@@ -64,6 +64,13 @@ package struct MediaPlace: Sendable, Equatable {
     package var isOnline: Bool
 }
 
+/// A clip that was found, its media, and the place at which it is shown.
+package struct ClipFinding: Sendable, Equatable {
+    package var clip: Clip
+    package var media: Media
+    package var place: MediaPlace
+}
+
 extension Catalog {
     /// The media that are no tombstones and fulfil the conditions, without repetitions.
     ///
@@ -91,15 +98,47 @@ extension Catalog {
 
     /// Where a media lies: those that can be read first, then in order of their files' ids. Empty for a tombstone.
     package func places(of media: MediaID) throws(CatalogError) -> [MediaPlace] {
+        try read { try Self.places(of: media, $0) }
+    }
+
+    private static func places(of media: MediaID, _ db: Database) throws -> [MediaPlace] {
+        let statement = try db.cachedStatement(
+            sql: """
+                SELECT root_id, files.path AS path, roots.state IS NOT 'offline' AS online
+                FROM files LEFT JOIN roots ON roots.id = files.root_id
+                WHERE media_id = ? AND deleted_at IS NULL ORDER BY online DESC, files.id
+                """)
+        return try Row.fetchAll(statement, arguments: [media]).map {
+            MediaPlace(root: $0["root_id"], path: $0.path("path"), isOnline: $0["online"])
+        }
+    }
+
+    /// The first `limit` of some clips that are still there, in the order given, with what an answer says about them.
+    ///
+    /// One snapshot of the catalog, so that a media is either found for all of its clips or for none.
+    ///
+    /// - Parameter admits: which of a media's places may be shown; the first is. A media without one is passed over.
+    package func findings(
+        for clips: some Sequence<ClipID>, limit: Int, admits: (MediaPlace) -> Bool
+    ) throws(CatalogError) -> [ClipFinding] {
         try read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT root_id, files.path AS path, roots.state IS NOT 'offline' AS online
-                    FROM files LEFT JOIN roots ON roots.id = files.root_id
-                    WHERE media_id = ? AND deleted_at IS NULL ORDER BY online DESC, files.id
-                    """, arguments: [media]
-            ).map { MediaPlace(root: $0["root_id"], path: $0.path("path"), isOnline: $0["online"]) }
+            var known: [MediaID: (Media, MediaPlace)?] = [:]
+            var found: [ClipFinding] = []
+            let clipStatement = try db.cachedStatement(sql: "SELECT * FROM clips WHERE id = ?")
+            let mediaStatement = try db.cachedStatement(
+                sql: Media.selection + " WHERE media.id = ? AND deleted_at IS NULL")
+            for id in clips {
+                guard found.count < limit else { break }
+                guard let clip = try Row.fetchOne(clipStatement, arguments: [id]).map(Clip.init) else { continue }
+                if known[clip.media] == nil {
+                    let row = try Row.fetchOne(mediaStatement, arguments: [clip.media]).map(Media.init)
+                    let place = try row.flatMap { _ in try Self.places(of: clip.media, db).first(where: admits) }
+                    known[clip.media] = .some(row.flatMap { row in place.map { (row, $0) } })
+                }
+                guard case .some(.some(let (media, place))) = known[clip.media] else { continue }
+                found.append(ClipFinding(clip: clip, media: media, place: place))
+            }
+            return found
         }
     }
 }

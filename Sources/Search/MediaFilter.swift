@@ -29,11 +29,16 @@ struct MediaFilter: Sendable {
     /// The media that it lets through; nil when that is all.
     func selection(in catalog: Catalog) throws -> MediaSelection? {
         guard filters != SearchFilters() else { return nil }
+        // The longer of the two, when both hold: the shorter is its beginning, or nothing matches, which `matches` finds out too.
+        let prefix = [filters.pathPrefix ?? [], glob?.literalPrefix ?? []].max { $0.count < $1.count } ?? []
         let conditions = MediaConditions(
-            root: filters.root, pathPrefix: filters.pathPrefix, recordedFrom: filters.recordedAfter,
+            root: filters.root, pathPrefix: prefix.isEmpty ? nil : prefix, recordedFrom: filters.recordedAfter,
             recordedBefore: filters.recordedBefore, minDuration: filters.minDuration, maxDuration: filters.maxDuration)
         guard let glob else { return MediaSelection(try catalog.media(fulfilling: conditions)) }
-        return MediaSelection(try catalog.media(fulfilling: conditions) { glob.matches($0) })
+        return MediaSelection(
+            try catalog.media(fulfilling: conditions) { path in
+                glob.matches(path) && path.starts(with: filters.pathPrefix ?? [])
+            })
     }
 
     /// Whether the filters on paths admit a place.

@@ -23,6 +23,10 @@ package struct PathGlob: Sendable {
         case deepRun
         /// `**/`: nothing, or anything that ends in a slash.
         case folders
+
+        var isLiteral: Bool {
+            if case .literal = self { true } else { false }
+        }
     }
 
     private static let slash = UInt32(UInt8(ascii: "/"))
@@ -101,19 +105,28 @@ package struct PathGlob: Sendable {
             .invalidFilter, "A bracket in the path pattern isn't closed: write \\[ for the character itself.")
     }
 
+    /// The bytes that every path begins with that the pattern matches.
+    package var literalPrefix: [UInt8] {
+        var prefix = ""
+        for case .literal(let character) in tokens.prefix(while: \.isLiteral) {
+            guard let scalar = Unicode.Scalar(character) else { break }
+            prefix.unicodeScalars.append(scalar)
+        }
+        return Array(prefix.utf8)
+    }
+
     /// Whether the pattern matches all of `path`.
     package func matches(_ path: some Collection<UInt8>) -> Bool {
         var states = StateSet(count: tokens.count + 1)
         enter(0, &states)
-        var next = StateSet(count: tokens.count + 1)
         var characters = PathCharacters(path)
         while let character = characters.next() {
-            next.removeAll()
-            for state in states.members where state < tokens.count {
-                advance(from: state, over: character, &next)
+            var next = StateSet(count: tokens.count + 1)
+            states.forEach { state in
+                if state < tokens.count { advance(from: state, over: character, &next) }
             }
-            guard !next.members.isEmpty else { return false }
-            swap(&states, &next)
+            guard !next.isEmpty else { return false }
+            states = next
         }
         return states.contains(tokens.count)
     }
@@ -151,29 +164,42 @@ package struct PathGlob: Sendable {
     }
 }
 
-/// A set of small numbers that is listed and emptied in the time of its members.
+/// A set of numbers below ``capacity``, without memory of its own: one is made for every path of a library.
 private struct StateSet {
-    private(set) var members: [Int] = []
-    private var present: [Bool]
+    /// The states of the longest pattern with its prefix and its end.
+    static let capacity = 9 * 64
 
+    private var words = InlineArray<9, UInt64>(repeating: 0)
+    private let used: Int
+
+    /// - Parameter count: numbers are below it.
     init(count: Int) {
-        present = Array(repeating: false, count: count)
+        used = (count + 63) / 64
     }
 
-    func contains(_ state: Int) -> Bool { present[state] }
+    var isEmpty: Bool {
+        for word in 0..<used where words[word] != 0 { return false }
+        return true
+    }
+
+    func contains(_ state: Int) -> Bool { words[state / 64] >> UInt64(state % 64) & 1 == 1 }
 
     /// Whether it wasn't there.
     @discardableResult
     mutating func insert(_ state: Int) -> Bool {
-        guard !present[state] else { return false }
-        present[state] = true
-        members.append(state)
+        guard !contains(state) else { return false }
+        words[state / 64] |= 1 << UInt64(state % 64)
         return true
     }
 
-    mutating func removeAll() {
-        for state in members { present[state] = false }
-        members.removeAll(keepingCapacity: true)
+    func forEach(_ body: (Int) -> Void) {
+        for word in 0..<used {
+            var left = words[word]
+            while left != 0 {
+                body(word * 64 + left.trailingZeroBitCount)
+                left &= left - 1
+            }
+        }
     }
 }
 

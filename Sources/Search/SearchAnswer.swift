@@ -36,6 +36,15 @@ package struct SearchResult: Sendable {
     /// Whether its root could be read when it was last looked at.
     package var isOnline: Bool
     package var scores: SearchScores
+
+    init(_ finding: ClipFinding, scores: SearchScores) {
+        clip = finding.clip
+        media = finding.media
+        path = finding.place.path
+        root = finding.place.root
+        isOnline = finding.place.isOnline
+        self.scores = scores
+    }
 }
 
 package struct SearchScores: Sendable, Equatable {

@@ -11,7 +11,6 @@ struct SearchRun {
 
     private let clock = ContinuousClock()
     private var timings = SearchTimings()
-    private var media: [MediaID: (Media, MediaPlace)?] = [:]
 
     init(request: SearchRequest, filter: MediaFilter, generation: SearchGeneration, catalog: Catalog) {
         self.request = request
@@ -26,13 +25,13 @@ struct SearchRun {
         let started = clock.now
         let deadline = request.rerank?.timeLimit.map { started.advanced(by: $0) }
         let snapshot = generation.index.snapshot()
-        let vector = try measured(\.embed) { search in try search.generation.encoder.embed(query: query) }
-        let selection = try measured(\.filter) { search in try search.filter.selection(in: search.catalog) }
+        let vector = try measured(\.embed) { run in try run.generation.encoder.embed(query: query) }
+        let selection = try measured(\.filter) { run in try run.filter.selection(in: run.catalog) }
         let reranker = request.rerank == nil ? nil : generation.reranker
         let depth = reranker.map { request.rerank?.depth ?? $0.defaultDepth } ?? 0
         let wanted = max(depth, request.offset + request.limit) + spare
-        var candidates = try measured(\.scan) { search in
-            try search.scan(snapshot, vector: vector, wanted: wanted, selection: selection)
+        var candidates = try measured(\.scan) { run in
+            try run.scan(snapshot, vector: vector, wanted: wanted, selection: selection)
         }
         var answer = SearchAnswer(
             results: [], stage: .fast, rescored: 0, generation: generation.encoder.generation, clips: snapshot.count,
@@ -40,15 +39,15 @@ struct SearchRun {
         if let reranker {
             let head = Array(candidates.prefix(depth))
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
-            let rescored = try measured(\.rerank) { search in
+            let rescored = try measured(\.rerank) { run in
                 try reranker.rerank(
-                    query: query, candidates: head, beta: search.request.rerank?.beta ?? reranker.defaultBeta,
+                    query: query, candidates: head, beta: run.request.rerank?.beta ?? reranker.defaultBeta,
                     budget: RerankBudget(deadline: deadline)
                 ) { improved in
                     guard let progress else { return }
-                    search.note(improved, in: &answer)
+                    run.note(improved, in: &answer)
                     try progress(
-                        try search.finished(&answer, search.merged(improved, before: candidates), since: started))
+                        try run.finished(&answer, run.merged(improved, before: candidates), since: started))
                 }
             }
             note(rescored, in: &answer)
@@ -78,7 +77,7 @@ struct SearchRun {
                         scores: SearchScores(fast: Double($0.score), combined: Double($0.score)))
                 }
             }
-            depth = depth.multipliedReportingOverflow(by: 4).partialValue
+            depth *= 4
         }
     }
 
@@ -96,34 +95,18 @@ struct SearchRun {
     private mutating func finished(
         _ answer: inout SearchAnswer, _ candidates: [Candidate], since started: ContinuousClock.Instant
     ) throws -> SearchAnswer {
-        answer.results = try measured(\.lookup) { search in
-            var results: [SearchResult] = []
-            for candidate in candidates.dropFirst(search.request.offset) where results.count < search.request.limit {
-                if let result = try search.result(for: candidate) { results.append(result) }
-            }
-            return results
+        let wanted = candidates.dropFirst(request.offset)
+        let scores = Dictionary(wanted.lazy.map { ($0.clip, $0.scores) }) { first, _ in first }
+        let findings = try measured(\.lookup) { run in
+            try run.catalog.findings(
+                for: wanted.lazy.map(\.clip), limit: run.request.limit, admits: run.filter.admits)
+        }
+        answer.results = findings.compactMap { finding in
+            scores[finding.clip.id].map { SearchResult(finding, scores: $0) }
         }
         timings.total = milliseconds(since: started)
         answer.timings = timings
         return answer
-    }
-
-    private mutating func result(for candidate: Candidate) throws -> SearchResult? {
-        guard let clip = try catalog.clip(candidate.clip) else { return nil }
-        if media[clip.media] == nil {
-            media[clip.media] = .some(try lookUp(clip.media))
-        }
-        guard case .some(.some(let (media, place))) = media[clip.media] else { return nil }
-        return SearchResult(
-            clip: clip, media: media, path: place.path, root: place.root, isOnline: place.isOnline,
-            scores: candidate.scores)
-    }
-
-    private func lookUp(_ media: MediaID) throws -> (Media, MediaPlace)? {
-        guard let row = try catalog.media(media), row.deletedAt == nil,
-            let place = try catalog.places(of: media).first(where: filter.admits)
-        else { return nil }
-        return (row, place)
     }
 
     private mutating func measured<Value>(

@@ -42,6 +42,21 @@ import Testing
         #expect(try PathGlob(pattern).matches(Array(path.utf8)) == matches)
     }
 
+    @Test(arguments: [
+        ("/a/b*c", "/a/b"), ("/a/**/c", "/a/"), ("/é?", "/é"), ("*.mp4", "/"), ("/a\\*b", "/a*b"), ("/a", "/a"),
+    ])
+    func theLiteralBeginningIsWhatEveryMatchBeginsWith(pattern: String, prefix: String) throws {
+        #expect(try PathGlob(pattern).literalPrefix == Array(prefix.utf8))
+    }
+
+    @Test func theLongestPatternMatches() throws {
+        let pattern = "/" + String(repeating: "?", count: PathGlob.maximumLength - 1)
+        #expect(try PathGlob(pattern).matches(Array(("/" + String(repeating: "x", count: 511)).utf8)))
+        #expect(try !PathGlob(pattern).matches(Array(("/" + String(repeating: "x", count: 510)).utf8)))
+        let free = String(repeating: "y", count: PathGlob.maximumLength)
+        #expect(try PathGlob(free).matches(Array(("/a/" + free).utf8)))
+    }
+
     @Test func bytesThatAreNotTextAreCharacters() throws {
         let path = Array("/a".utf8) + [0xFF] + Array(".mp4".utf8)
         #expect(try PathGlob("/a?.mp4").matches(path))

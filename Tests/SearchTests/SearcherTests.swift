@@ -80,6 +80,13 @@ import VectorIndex
             (SearchFilters(pathPrefix: [0x2F, 0xFF, 0xFF]), []),
             (SearchFilters(pathGlob: "*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4", "/w/d.mp4"]),
             (SearchFilters(root: first, pathGlob: "*.mp4"), ["/v/one/a.mp4"]),
+            (SearchFilters(pathGlob: "/v/*/*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4"]),
+            (
+                SearchFilters(pathPrefix: Array("/v/one/".utf8), pathGlob: "/v/**"),
+                ["/v/one/a.mp4", "/v/one/sub/b.mkv"]
+            ),
+            (SearchFilters(pathPrefix: Array("/v".utf8), pathGlob: "/v/one/*"), ["/v/one/a.mp4"]),
+            (SearchFilters(pathPrefix: Array("/w".utf8), pathGlob: "/v/one/*"), []),
             (SearchFilters(recordedAfter: 200), ["/v/one/sub/b.mkv", "/w/d.mp4"]),
             (SearchFilters(recordedAfter: 100, recordedBefore: 300), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
             (SearchFilters(minDuration: 50), ["/v/one/sub/b.mkv", "/v/two/c.mp4"]),
