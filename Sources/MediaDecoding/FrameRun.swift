@@ -14,6 +14,7 @@ final class FrameRun {
     private var plan: DecodePlan<Packet>
     private var sampler: FrameSampler<DecodedFrame>
     private var timeline: Timeline
+    private var cuts: CutMessages?
     private var entries = 0
     private var skipped = 0
     private var delivered = 0
@@ -52,6 +53,7 @@ final class FrameRun {
             start: sampling.start, end: sampling.end, rate: sampling.framesPerSecond,
             reach: usesKeyFrames ? .infinity : 0.1)
         timeline = Timeline()
+        cuts = sampling.detectsCuts ? CutMessages() : nil
     }
 
     func run() throws(DecodeFailure) -> DecodeSummary {
@@ -71,6 +73,7 @@ final class FrameRun {
         }
         try decodeAll(decoder)
         for picture in sampler.finish(mediaEnd: end) { try deliver(picture) }
+        cuts?.finish().forEach(progress.emit)
         guard decoder.decoded > 0 else {
             throw file.deviceFailure ?? file.nothingDecoded(by: decoder, limits: limits)
         }
@@ -139,6 +142,7 @@ final class FrameRun {
             if !isDescribed { unsafe describe(Int(next.frame.pointee.width), Int(next.frame.pointee.height)) }
             end = max(end, next.time + next.duration)
             for picture in sampler.offer(next, time: next.time, duration: next.duration) { try deliver(picture) }
+            cuts?.add(next).forEach(progress.emit)
             progress.reached(next.time)
         }
     }
@@ -156,7 +160,8 @@ final class FrameRun {
                 unsafe Orientation(displayMatrix: Array(UnsafeBufferPointer(start: $0, count: 9)))
             } ?? file.orientation
         let turned = orientation.apply(to: pixels, width: size, height: size)
-        progress.emit(.frame(time: picture.time, size: size, pixels: turned))
+        let message = DecodeMessage.frame(time: picture.time, size: size, pixels: turned)
+        if cuts == nil { progress.emit(message) } else { cuts?.hold(message, until: picture.time) }
         delivered += 1
     }
 }

@@ -132,7 +132,7 @@ import Testing
 
     @Test func `A stopped worker is killed after the deadline`() async throws {
         let file = try await video("a.mp4", seconds: 1)
-        let pool = try pool(deadline: .milliseconds(500))
+        let pool = try pool(deadline: .seconds(3))
         _ = try await pool.probe(file)
         let identifier = try #require(pool.idleIdentifiers.first)
         kill(identifier, SIGSTOP)
@@ -149,7 +149,7 @@ import Testing
     ])
     func `A program that isn't a worker is found out`(text: String, expected: DecodeError.Code) async throws {
         let file = try directory.write(Data("x".utf8), to: "a.mp4")
-        let pool = try pool(script(text), deadline: .milliseconds(700))
+        let pool = try pool(script(text), deadline: .seconds(3))
         let error = await #expect(throws: DecodeError.self) { try await pool.probe(file) }
         #expect(error?.code == expected)
         #expect(pool.idleWorkers == 0)
