@@ -77,7 +77,8 @@ let package = Package(
         .target(
             name: "Service",
             dependencies: [
-                "Catalog", "CLinux", "DecodeProtocol", "Ingest", "Models", "Search", "VectorIndex",
+                "CKernels", "CLinux", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors",
+                "VectorIndex",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -143,7 +144,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "Service", "TestSupport",
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

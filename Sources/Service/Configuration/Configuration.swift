@@ -31,16 +31,16 @@ package struct Configuration: Sendable, Equatable {
 
     /// How media are taken in.
     package struct Ingest: Sendable, Equatable {
-        /// Decode workers, each a process.
-        package var decoders = 1
+        /// Decode workers, each a process; nil means one for every two processors, at most 4.
+        package var decoders: Int?
         /// Pictures that are taken of a second of video.
         package var framesPerSecond = 2.0
         /// Seconds between full rescans.
-        package var rescanSeconds = 3600.0
+        package var rescanSeconds = 900.0
         /// A file is taken when it has not changed for this many seconds.
         package var settleSeconds = 2.0
         /// A worker that makes no progress for this many seconds is killed.
-        package var decodeTimeoutSeconds = 60.0
+        package var decodeTimeoutSeconds = 30.0
 
         package init() {}
     }

@@ -59,14 +59,17 @@ extension ConfigurationKey {
         word("log_level", "The least severe message that is logged.", default: "info", among: logLevels) {
             $0.logLevel = $1
         },
-        integer("ingest.decoders", "Decode workers, each a process.", default: "1", in: 1...64) {
+        integer(
+            "ingest.decoders", "Decode workers, each a process.", default: "half of the processors, at most 4",
+            in: 1...64
+        ) {
             $0.ingest.decoders = $1
         },
         number("ingest.frames_per_second", "Pictures taken of a second of video.", default: "2", in: 0.1...30) {
             $0.ingest.framesPerSecond = $1
         },
         number(
-            "ingest.rescan_seconds", "Seconds between full rescans.", default: "3600", reloadable: true,
+            "ingest.rescan_seconds", "Seconds between full rescans.", default: "900",
             in: 10...604_800
         ) { $0.ingest.rescanSeconds = $1 },
         number(
@@ -74,7 +77,7 @@ extension ConfigurationKey {
             in: 0...3600
         ) { $0.ingest.settleSeconds = $1 },
         number(
-            "ingest.decode_timeout_seconds", "A decode worker without progress for so long is killed.", default: "60",
+            "ingest.decode_timeout_seconds", "A decode worker without progress for so long is killed.", default: "30",
             in: 1...3600
         ) { $0.ingest.decodeTimeoutSeconds = $1 },
         integer(

@@ -83,7 +83,6 @@ extension Configuration {
         var next = self
         next.roots = new.roots
         next.logLevel = new.logLevel
-        next.ingest.rescanSeconds = new.ingest.rescanSeconds
         next.http = new.http
         next.http.tcpPort = http.tcpPort
         next.http.tokenFile = http.tokenFile

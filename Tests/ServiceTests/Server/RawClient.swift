@@ -63,6 +63,41 @@ final class RawClient: Sendable {
         return client
     }
 
+    static func connect(toPort port: Int) async throws -> RawClient {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let client = RawClient(descriptor: descriptor)
+        try await client.block {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(port).bigEndian
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            let result = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            guard result == 0 else { throw Failure(what: "connect: \(Errno(rawValue: errno))") }
+        }
+        return client
+    }
+
+    /// A port that nobody listened on a moment ago.
+    static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+            }
+        }
+        guard result == 0 else { throw Failure(what: "no free port") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
     static func request(_ method: String, _ path: String, body: Data? = nil, headers: String = "") -> Data {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: saccade\r\n\(headers)"
         if let body { text += "Content-Length: \(body.count)\r\n" }

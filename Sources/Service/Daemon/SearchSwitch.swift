@@ -1,0 +1,63 @@
+import Catalog
+package import Ingest
+package import Logging
+package import Models
+package import Search
+package import SystemPackage
+
+/// Keeps queries with the model that the live index was made with.
+///
+/// While a new model's index is built, the old one answers, and its queries need the old model. When that is gone the new index
+/// takes over at once, as far as it is.
+package struct SearchSwitch: Sendable {
+    private let library: Library
+    private let current: any QueryEncoder
+    private let loadOld: @Sendable (FilePath) throws -> any QueryEncoder
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - current: The configured model's.
+    ///   - loadOld: Loads the query encoder of a model's folder. Blocking.
+    package init(
+        library: Library,
+        current: any QueryEncoder,
+        logger: Logger,
+        loadOld: @escaping @Sendable (FilePath) throws -> any QueryEncoder
+    ) {
+        self.library = library
+        self.current = current
+        self.logger = logger
+        self.loadOld = loadOld
+    }
+
+    /// What queries are to be asked of now. Blocking.
+    ///
+    /// - Throws: `SearchError`, `CatalogError`.
+    package func generation() throws -> SearchGeneration {
+        if let live = library.live, live.generation.digest != current.generation {
+            if let encoder = oldEncoder(of: live) {
+                logger.info(
+                    """
+                    the index of model \(live.generation.digest.prefix(12)) answers until that of \
+                    \(current.generation.prefix(12)) is built
+                    """
+                )
+                return try SearchGeneration(index: live.vectors, encoder: encoder)
+            }
+            logger.warning(
+                "the model of the old index is gone: answers come from the new one, which is not complete yet")
+            try library.switchNow()
+        }
+        guard let live = library.live else {
+            throw SearchError(.noIndex, "there is no index yet: add a folder with `saccade watch add`")
+        }
+        return try SearchGeneration(index: live.vectors, encoder: current)
+    }
+
+    private func oldEncoder(of live: LiveIndex) -> (any QueryEncoder)? {
+        guard let folder = live.generation.model, let encoder = try? loadOld(folder),
+            encoder.generation == live.generation.digest
+        else { return nil }
+        return encoder
+    }
+}

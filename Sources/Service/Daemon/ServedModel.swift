@@ -1,0 +1,27 @@
+package import Models
+package import SystemPackage
+
+/// A model as the daemon needs it.
+package struct ServedModel: Sendable {
+    package var name: String
+    /// Its folder.
+    package var directory: FilePath
+    package var clips: any ClipEncoder
+    package var queries: any QueryEncoder
+    /// Whether clips get a memory for re-ranking.
+    package var hasMemories: Bool
+
+    package init(
+        name: String,
+        directory: FilePath,
+        clips: any ClipEncoder,
+        queries: any QueryEncoder,
+        hasMemories: Bool = false
+    ) {
+        self.name = name
+        self.directory = directory
+        self.clips = clips
+        self.queries = queries
+        self.hasMemories = hasMemories
+    }
+}
