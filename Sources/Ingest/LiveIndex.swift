@@ -34,7 +34,7 @@ final class LiveIndexKeeper: Sendable {
         while true {
             let rows = try catalog.embeddings(of: generation.id, after: after)
             guard let last = rows.last else { return LiveIndex(generation: generation, vectors: vectors) }
-            try vectors.insert(rows.map(\.indexed))
+            try vectors.insert(rows.compactMap { $0.indexed(in: vectors) })
             after = last.clip
         }
     }
@@ -57,7 +57,8 @@ final class LiveIndexKeeper: Sendable {
                 case .hidden(let media), .shown(let media):
                     live.vectors.remove(media: [media])
                     try live.vectors.insert(
-                        catalog.embeddings(of: live.generation.id, media: media).map(\.indexed))
+                        catalog.embeddings(of: live.generation.id, media: media)
+                            .compactMap { $0.indexed(in: live.vectors) })
                 }
             }
         }
@@ -78,5 +79,9 @@ final class LiveIndexKeeper: Sendable {
 }
 
 extension EmbeddingRow {
-    fileprivate var indexed: ClipVector { ClipVector(clip: clip, media: media, embedding: vector) }
+    /// nil for a damaged vector: one clip can't be found then, and all others can.
+    fileprivate func indexed(in index: VectorIndex) -> ClipVector? {
+        guard index.admits(vector) else { return nil }
+        return ClipVector(clip: clip, media: media, embedding: vector)
+    }
 }

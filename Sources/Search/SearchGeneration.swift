@@ -59,13 +59,16 @@ extension VectorIndex {
     /// Vectors that one read of the catalog takes: a full segment, so that none is copied.
     private static let batch = 8_192
 
-    /// Puts every vector of a generation into the index.
+    /// Puts every vector of a generation into the index, without damaged ones.
     package func load(_ generation: GenerationID, from catalog: Catalog) throws {
         var last: ClipID = 0
         while true {
             let rows = try catalog.embeddings(of: generation, after: last, limit: Self.batch)
             guard let end = rows.last else { return }
-            try insert(rows.map { ClipVector(clip: $0.clip, media: $0.media, embedding: $0.vector) })
+            try insert(
+                rows.filter { admits($0.vector) }.map {
+                    ClipVector(clip: $0.clip, media: $0.media, embedding: $0.vector)
+                })
             last = end.clip
         }
     }

@@ -69,6 +69,11 @@ package final class VectorIndex: Sendable {
         current.withLock { $0 }
     }
 
+    /// Whether a vector can be put in or searched with: of the index's dimensions, finite, and no longer than any embedding is.
+    package func admits(_ vector: [Float]) -> Bool {
+        (try? settings.check(vector)) != nil
+    }
+
     /// Puts clips into the index; a clip that is there already is replaced. All become visible at once, or none when one is refused.
     ///
     /// One call copies up to `Segment.capacity` stored clips, so bulk loading wants batches of hundreds.

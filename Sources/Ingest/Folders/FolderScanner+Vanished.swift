@@ -78,6 +78,7 @@ extension FolderScanner {
         for file in pass.vanished where !pass.unreadable.contains(where: { file.path.starts(with: $0) }) {
             // Followed to another place since, or still here: hidden now, or no candidate any more.
             guard let current = try catalog.file(at: file.path), current.id == file.id else { continue }
+            guard !isConcealed(file.path) else { continue }
             if file.stamp.device == nearestDevice(to: file.path) { gone.append(file) }
         }
         pass.vanished = []
@@ -86,6 +87,16 @@ extension FolderScanner {
             let changes = try catalog.removeFiles(part.map(\.id), at: clock.now)
             try apply(changes)
             for case .hidden(let media) in changes { tell(.mediaRemoved(media)) }
+        }
+    }
+
+    /// Whether it can't be said that a file is there or not: the right to look is missing, or the disk fails.
+    private func isConcealed(_ path: FilePath) -> Bool {
+        do throws(Errno) {
+            _ = try files.attributes(of: path, followsLinks: true)
+            return false
+        } catch {
+            return error != .noSuchFileOrDirectory && error != .notDirectory && error != .tooManySymbolicLinkLevels
         }
     }
 

@@ -28,17 +28,25 @@ struct EncodedBatch: Sendable {
         guard !sent.isEmpty else { return }
         let pictures = sent.map { $0.1.frames.map(\.image) }
         let encoded: [EncodedClip?]
-        if let all = try? encoder.encode(clips: pictures), all.count == sent.count {
+        if let all = try? encoder.encode(clips: pictures), all.count == sent.count,
+            all.allSatisfy({ Self.isUsable($0, encoder) })
+        {
             encoded = all
         } else {
             encoded = pictures.indices.map { place in
                 do {
-                    return try encoder.encode(clips: [pictures[place]]).first
+                    let one = try encoder.encode(clips: [pictures[place]]).first
+                    if let one, Self.isUsable(one, encoder) { return one }
+                    let problem = Problem(
+                        code: "model",
+                        message: "The model gave no usable vector for it: check it with `saccade doctor`.",
+                        retryAt: nil)
+                    refused.append((sent[place].0, problem))
                 } catch {
                     let problem = Problem(code: "model", message: "The model refused it: \(error)", retryAt: nil)
                     refused.append((sent[place].0, problem))
-                    return nil
                 }
+                return nil
             }
         }
         let out = Set(refused.map(\.0.job.media))
@@ -51,5 +59,10 @@ struct EncodedBatch: Sendable {
                     media: work.job.media, ordinal: ordinal, start: clip.start, end: clip.end, shot: clip.shot,
                     embedding: result.embedding, memory: result.memory))
         }
+    }
+
+    /// Whether an index can hold it. What is committed is loaded at every start, so nothing else may be.
+    private static func isUsable(_ clip: EncodedClip, _ encoder: any ClipEncoder) -> Bool {
+        clip.embedding.count == encoder.dimensions && clip.embedding.allSatisfy { $0.magnitude < 1e6 }
     }
 }
