@@ -132,11 +132,14 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .testTarget(name: "CatalogTests", dependencies: ["Catalog", "TestSupport"]),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: ["Catalog", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(
             name: "IngestTests",
             dependencies: [
                 "Catalog", "DecodeProtocol", "Ingest", "Models", "TestSupport", "VectorIndex", "saccade-decode",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -232,6 +232,11 @@ package struct CatalogStatistics: Sendable, Equatable {
     package struct Progress: Sendable, Equatable {
         package var done: Int
         package var total: Int
+
+        package init(done: Int, total: Int) {
+            self.done = done
+            self.total = total
+        }
     }
 
     package init() {}

@@ -20,7 +20,7 @@ struct CatalogFixture {
 
     func generation(_ digest: String = "a", hasMemories: Bool = false) throws -> Generation {
         try catalog.prepareGeneration(
-            digest: digest, dimensions: 4, hasMemories: hasMemories, model: "/models/\(digest)", at: 1)
+            digest: digest, dimensions: 4, hasMemories: hasMemories, model: FilePath("/models/\(digest)"), at: 1)
     }
 
     /// Keeps a file whose content is `content`.

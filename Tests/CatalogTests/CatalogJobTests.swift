@@ -1,5 +1,6 @@
 import Catalog
 import Foundation
+import SystemPackage
 import TestSupport
 import Testing
 

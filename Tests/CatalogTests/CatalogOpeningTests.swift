@@ -14,13 +14,25 @@ import Testing
         }
     }
 
-    private func write(_ sql: String, to file: FilePath) async throws {
-        _ = try await TestVideo.run(
-            "python3",
-            [
-                "-c", "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);c.executescript(sys.argv[2]);c.commit()",
-                file.string, sql,
-            ])
+    /// Changes one of the header's big-endian numbers: 60 is `user_version`, 68 `application_id` (SQLite file format, 1.3).
+    private func setHeader(_ offset: Int, to value: UInt32, in file: FilePath) throws {
+        let url = URL(filePath: file.string)
+        var data = try Data(contentsOf: url)
+        for byte in 0..<4 { data[offset + byte] = UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32(byte))) }
+        try data.write(to: url)
+    }
+
+    private func header(_ offset: Int, of file: FilePath) throws -> UInt32 {
+        let data = try Data(contentsOf: URL(filePath: file.string))
+        return (0..<4).reduce(0) { $0 << 8 | UInt32(data[offset + $1]) }
+    }
+
+    /// A state folder that is closed.
+    private func closedState() throws -> TemporaryDirectory {
+        let fixture = try CatalogFixture()
+        try fixture.catalog.checkpoint()
+        fixture.catalog.close()
+        return fixture.directory
     }
 
     @Test func `The second writer is refused with the process that holds the state folder`() throws {
@@ -47,23 +59,31 @@ import Testing
         #expect(code { _ = try Catalog(state: directory.path, access: .readOnly) } == .notFound)
     }
 
-    @Test func `A newer schema is refused and left as it is`() async throws {
-        var fixture: CatalogFixture? = try CatalogFixture()
-        let directory = try #require(fixture?.directory)
-        fixture?.catalog.close()
-        fixture = nil
+    @Test func `A newer schema is refused and left as it is`() throws {
+        let directory = try closedState()
         let file = Catalog.catalogFile(in: directory.path)
-        try await write("PRAGMA user_version = 999", to: file)
+        try setHeader(60, to: 999, in: file)
         let before = try Data(contentsOf: URL(filePath: file.string))
         #expect(code { _ = try Catalog(state: directory.path, access: .readWrite) } == .newerSchema)
         #expect(code { _ = try Catalog(state: directory.path, access: .readOnly) } == .newerSchema)
         #expect(try Data(contentsOf: URL(filePath: file.string)) == before)
     }
 
-    @Test func `The database of another program is refused`() async throws {
-        let directory = try TemporaryDirectory()
-        try await write("CREATE TABLE notes (text)", to: Catalog.catalogFile(in: directory.path))
+    @Test func `The database of another program is refused`() throws {
+        let directory = try closedState()
+        try setHeader(68, to: 0x1234, in: Catalog.catalogFile(in: directory.path))
         #expect(code { _ = try Catalog(state: directory.path, access: .readWrite) } == .foreign)
+    }
+
+    @Test func `The files say what they are`() throws {
+        let directory = try closedState()
+        for (file, application) in [
+            (Catalog.catalogFile(in: directory.path), UInt32(0x5343_4354)),
+            (Catalog.memoriesFile(in: directory.path), 0x5343_4d45),
+        ] {
+            #expect(try header(60, of: file) == 1)
+            #expect(try header(68, of: file) == application)
+        }
     }
 
     @Test(arguments: [0, 100, 5000])
@@ -83,7 +103,7 @@ import Testing
     @Test func `Damage in the middle is found by the quick check`() throws {
         var fixture: CatalogFixture? = try CatalogFixture()
         let directory = try #require(fixture?.directory)
-        for content in 1...200 { try fixture?.file("/\(content).mp4", content: UInt8(content)) }
+        for content in 1...200 { try fixture?.file(FilePath("/\(content).mp4"), content: UInt8(content)) }
         #expect(try fixture?.catalog.quickCheck() == [])
         try fixture?.catalog.checkpoint()
         fixture?.catalog.close()
@@ -143,21 +163,5 @@ import Testing
         }
         try fixture.reopen()
         #expect(try fixture.catalog.memories(of: [1]).isEmpty)
-    }
-
-    @Test func `The schema of version 1 is what its fixture says`() async throws {
-        let fixture = try CatalogFixture()
-        try fixture.catalog.checkpoint()
-        let file = Catalog.catalogFile(in: fixture.directory.path)
-        let output = try await TestVideo.run(
-            "python3",
-            [
-                "-c",
-                "import sqlite3,sys;c=sqlite3.connect(sys.argv[1]);print(c.execute('pragma user_version').fetchone()[0]);print(' '.join(sorted(r[0] for r in c.execute(\"select name from sqlite_schema where type='table' and name not like 'sqlite_%'\"))))",
-                file.string,
-            ])
-        #expect(
-            String(decoding: output, as: UTF8.self)
-                == "1\nclips embeddings files generations jobs media roots store\n")
     }
 }

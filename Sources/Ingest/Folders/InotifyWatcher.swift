@@ -144,6 +144,12 @@ package struct InotifyEvent: Sendable, Equatable {
     /// Of the entry in the watched directory; nil for an event of the directory itself.
     package var name: FilePath.Component?
 
+    package init(watch: Int32, mask: UInt32, name: FilePath.Component?) {
+        self.watch = watch
+        self.mask = mask
+        self.name = name
+    }
+
     func has<Flag: BinaryInteger>(_ flag: Flag) -> Bool { mask & UInt32(truncatingIfNeeded: flag) != 0 }
 
     /// The records in `bytes`; a truncated last one is left out.
