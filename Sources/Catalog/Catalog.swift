@@ -60,6 +60,7 @@ package final class Catalog: Sendable {
             }
             lock = try StateLock(state: state)
             pool = try translatingErrors(on: catalogFile) {
+                try Schema.catalog.checkHeader(of: catalogFile)
                 let pool = try DatabasePool(
                     path: catalogFile.string,
                     configuration: Self.configuration(access, synchronous: "NORMAL", maximumPages: maximumPages))
@@ -115,6 +116,7 @@ package final class Catalog: Sendable {
     ) throws(CatalogError) -> DatabasePool {
         let open = { () throws(CatalogError) in
             try translatingErrors(on: file) {
+                try Schema.memories.checkHeader(of: file)
                 let pool = try DatabasePool(
                     path: file.string, configuration: configuration(.readWrite, synchronous: "FULL"))
                 try Schema.memories.migrate(pool, file: file)

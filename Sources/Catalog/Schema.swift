@@ -1,3 +1,4 @@
+internal import Foundation
 internal import GRDB
 internal import SystemPackage
 
@@ -35,7 +36,28 @@ struct Schema: Sendable {
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         let tables = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
-        if application != applicationID, application != 0 || tables > 0 {
+        try refuse(version: version, application: application, isEmpty: tables == 0, file: file)
+        return version
+    }
+
+    /// Refuses a file by its header, before SQLite is let near it, since opening one already writes to it.
+    ///
+    /// The header may be older than what the write-ahead log says, so ``check(_:file:)`` looks again.
+    func checkHeader(of file: FilePath) throws {
+        guard let handle = FileHandle(forReadingAtPath: file.string) else { return }
+        defer { try? handle.close() }
+        guard let header = try handle.read(upToCount: 100), header.count == 100, header.starts(with: Self.magic) else {
+            return
+        }
+        // Big-endian numbers at 60 and 68: SQLite's file format, 1.3.
+        let number = { (offset: Int) in (0..<4).reduce(Int32(0)) { $0 << 8 | Int32(header[offset + $1]) } }
+        try refuse(version: Int(number(60)), application: number(68), isEmpty: number(68) == 0, file: file)
+    }
+
+    private static let magic = Array("SQLite format 3\0".utf8)
+
+    private func refuse(version: Int, application: Int32, isEmpty: Bool, file: FilePath) throws {
+        if application != applicationID, application != 0 || !isEmpty {
             throw CatalogError(
                 .foreign, "\(file) is another program's database: choose another state folder with --state.")
         }
@@ -47,7 +69,6 @@ struct Schema: Sendable {
                 install that version again, or choose another state folder with --state.
                 """)
         }
-        return version
     }
 
     /// The tables of `catalog.sqlite`.

@@ -5,6 +5,7 @@ import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
+import VectorIndex
 
 @Suite(.timeLimit(.minutes(2))) struct LibraryTests {
     @Test func `Named files are indexed without a root, and a second time they are known`() async throws {

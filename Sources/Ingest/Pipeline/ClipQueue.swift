@@ -19,6 +19,10 @@ final class ClipQueue: Sendable {
         var work: MediaWork
         var step: Step
 
+        var endsMedia: Bool {
+            if case .clip(_, _, let isLast) = step { isLast } else { true }
+        }
+
         var frames: Int {
             if case .clip(let clip, _, _) = step { clip.frames.count } else { 0 }
         }

@@ -51,11 +51,22 @@ final class IngestPipeline: Sendable {
     func run(_ feed: JobFeed) async {
         let queue = ClipQueue(limit: parts.settings.queuedFrames)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.encode(queue) }
-            await withTaskGroup(of: Void.self) { decoders in
+            group.addTask { await self.encode(queue, feed) }
+            await withTaskGroup(of: Bool.self) { decoders in
                 for _ in 0..<parts.settings.decodeWorkers {
-                    decoders.addTask { await self.decode(feed, into: queue) }
+                    decoders.addTask {
+                        await self.decode(feed, into: queue)
+                        return false
+                    }
                 }
+                // A decoder that waits for its worker is not asked again whether to stop.
+                decoders.addTask {
+                    await feed.waitForStop()
+                    return true
+                }
+                var working = parts.settings.decodeWorkers
+                while working > 0, let isStopped = await decoders.next(), !isStopped { working -= 1 }
+                decoders.cancelAll()
             }
             queue.close()
         }
@@ -149,6 +160,10 @@ final class IngestPipeline: Sendable {
                 }
             }
         } catch {
+            guard !feed.isStopped, !Task.isCancelled else {
+                await queue.send(.init(work: work, step: .released))
+                return
+            }
             await fail(error, flushing: assembler.finish(duration: 0), from: ordinal, work, queue)
         }
     }
@@ -211,12 +226,14 @@ final class IngestPipeline: Sendable {
 
     // Encoding and storing.
 
-    private func encode(_ queue: ClipQueue) async {
+    private func encode(_ queue: ClipQueue, _ feed: JobFeed) async {
         let settings = parts.settings
         while let batch = await queue.nextBatch(
             frames: settings.batchFrames, wait: settings.batchWait, clock: parts.clock)
         {
             await put(batch)
+            // Whoever waits for the last media to be stored looks again.
+            if batch.contains(where: \.endsMedia) { feed.poke() }
         }
     }
 

@@ -37,6 +37,15 @@ final class JobFeed: Sendable {
         wakeup.fire()
     }
 
+    /// Returns after ``stop()``, or when the task is cancelled.
+    func waitForStop() async {
+        while !Task.isCancelled {
+            let ticket = wakeup.ticket
+            if isStopped { return }
+            await wakeup.wait(since: ticket)
+        }
+    }
+
     var isStopped: Bool { state.withLock { $0.isStopped } }
 
     /// The job's state is in the catalog now. A feed of certain media hands none out twice.
