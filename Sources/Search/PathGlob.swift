@@ -15,7 +15,7 @@ package struct PathGlob: Sendable {
     /// Characters of a pattern at most.
     package static let maximumLength = 512
 
-    private enum Token: Sendable {
+    enum Token: Sendable {
         case literal(UInt32)
         case set([ClosedRange<UInt32>], negated: Bool)
         case one
@@ -27,10 +27,32 @@ package struct PathGlob: Sendable {
         var isLiteral: Bool {
             if case .literal = self { true } else { false }
         }
+
+        /// Whether what follows it begins a name.
+        var endsInSlash: Bool {
+            switch self {
+            case .literal(let character): character == PathGlob.slash
+            case .folders: true
+            case .set, .one, .run, .deepRun: false
+            }
+        }
+
+        /// Whether it stands for exactly one character, and for this one.
+        func takes(_ character: UInt32) -> Bool {
+            switch self {
+            case .literal(let wanted): character == wanted
+            case .set(let ranges, let negated):
+                character != PathGlob.slash && ranges.contains { $0.contains(character) } != negated
+            case .one: character != PathGlob.slash
+            case .run, .deepRun, .folders: false
+            }
+        }
     }
 
-    private static let slash = UInt32(UInt8(ascii: "/"))
+    static let slash = UInt32(UInt8(ascii: "/"))
     private let tokens: [Token]
+    /// The same for patterns that fit a word, as nearly all do.
+    private let short: ShortGlob?
 
     /// - Throws: ``SearchError`` `invalid_filter` when the pattern is empty, too long, or has an open bracket or a last backslash.
     package init(_ pattern: String) throws(SearchError) {
@@ -44,6 +66,7 @@ package struct PathGlob: Sendable {
         }
         if characters[0] != Self.slash { characters = Array("/**/".unicodeScalars.map(\.value)) + characters }
         tokens = try Self.parse(characters)
+        short = ShortGlob(tokens)
     }
 
     private static func parse(_ characters: [UInt32]) throws(SearchError) -> [Token] {
@@ -56,7 +79,7 @@ package struct PathGlob: Sendable {
                 rest = rest.dropFirst(stars - 1)
                 if stars == 1 {
                     tokens.append(.run)
-                } else if rest.first == slash, case .literal(slash)? = tokens.last {
+                } else if rest.first == slash, tokens.last?.endsInSlash == true {
                     rest = rest.dropFirst()
                     tokens.append(.folders)
                 } else {
@@ -117,9 +140,10 @@ package struct PathGlob: Sendable {
 
     /// Whether the pattern matches all of `path`.
     package func matches(_ path: some Collection<UInt8>) -> Bool {
+        var characters = PathCharacters(path)
+        if let short { return short.matches(&characters) }
         var states = StateSet(count: tokens.count + 1)
         enter(0, &states)
-        var characters = PathCharacters(path)
         while let character = characters.next() {
             var next = StateSet(count: tokens.count + 1)
             states.forEach { state in
@@ -143,15 +167,10 @@ package struct PathGlob: Sendable {
     }
 
     private func advance(from state: Int, over character: UInt32, _ next: inout StateSet) {
-        switch tokens[state] {
-        case .literal(let wanted):
-            if character == wanted { enter(state + 1, &next) }
-        case .set(let ranges, let negated):
-            if character != Self.slash, ranges.contains(where: { $0.contains(character) }) != negated {
-                enter(state + 1, &next)
-            }
-        case .one:
-            if character != Self.slash { enter(state + 1, &next) }
+        let token = tokens[state]
+        switch token {
+        case .literal, .set, .one:
+            if token.takes(character) { enter(state + 1, &next) }
         case .run:
             if character != Self.slash { enter(state, &next) }
         case .deepRun:
@@ -204,7 +223,7 @@ private struct StateSet {
 }
 
 /// The characters of a path: Unicode scalars, and each byte that isn't part of one as a number beyond them.
-private struct PathCharacters: IteratorProtocol {
+struct PathCharacters: IteratorProtocol {
     private static let firstForBytes: UInt32 = 0x11_0000
 
     private let bytes: [UInt8]

@@ -16,7 +16,7 @@ struct ScanSettings: Sendable {
         if let text = getenv("SACCADE_THREADS"), let wanted = Int(String(cString: text)), wanted > 0 {
             return min(wanted, 256)
         }
-        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        return max(1, Int(saccade_processor_count()))
     }()
 
     /// Far above any embedding, and far enough below Float's limits that no sum overflows.

@@ -37,6 +37,8 @@ import Testing
         ("/日本/*", "/日本/動画.mp4", true),
         ("**", "/anything/at/all", true),
         ("/a/***/b", "/a/x/b", true),
+        ("**/**/b", "/b", true),
+        ("**/b", "/a/b", true),
     ])
     func aPatternMatchesAsDocumented(pattern: String, path: String, matches: Bool) throws {
         #expect(try PathGlob(pattern).matches(Array(path.utf8)) == matches)
@@ -73,5 +75,56 @@ import Testing
     @Test func aPatternOfManyStarsDoesNotExplode() throws {
         let pattern = try PathGlob("/" + String(repeating: "*a", count: 200) + "b")
         #expect(!pattern.matches(Array(("/" + String(repeating: "a", count: 1_000)).utf8)))
+    }
+
+    /// A long and a short pattern that mean the same, against a matcher that only follows the documentation's table.
+    @Test func shortAndLongPatternsDoWhatThePlainestMatcherDoes() throws {
+        var random = SystemRandomNumberGenerator()
+        let pieces = ["a", "b", "/", "*", "**", "**/", "?", "[ab]", "[!a]", "é"]
+        let letters: [Character] = ["a", "b", "/", "é", "x"]
+        let tail = String(repeating: "t", count: 70)
+        for _ in 0..<3_000 {
+            let pattern =
+                "/"
+                + (0..<Int.random(in: 0...7, using: &random)).map { _ in pieces.randomElement(using: &random)! }
+                .joined()
+            let path =
+                "/"
+                + String(
+                    (0..<Int.random(in: 0...8, using: &random)).map { _ in letters.randomElement(using: &random)! })
+            let expected = plainMatch(Array(pattern)[...], Array(path)[...], after: nil)
+            #expect(try PathGlob(pattern).matches(Array(path.utf8)) == expected, "\(pattern) \(path)")
+            #expect(
+                try PathGlob(pattern + "t").matches(Array((path + "t").utf8))
+                    == PathGlob(pattern + tail).matches(Array((path + tail).utf8)), "\(pattern) \(path)")
+        }
+    }
+
+    private func plainMatch(_ pattern: ArraySlice<Character>, _ path: ArraySlice<Character>, after last: Character?)
+        -> Bool
+    {
+        guard let first = pattern.first else { return path.isEmpty }
+        let stars = pattern.prefix { $0 == "*" }.count
+        if stars > 0 {
+            let rest = pattern.dropFirst(stars)
+            if stars == 1 {
+                return (0...path.prefix { $0 != "/" }.count).contains {
+                    plainMatch(rest, path.dropFirst($0), after: "*")
+                }
+            }
+            if rest.first == "/", last == "/" {
+                let ends = path.indices.filter { path[$0] == "/" }.map { $0 + 1 }
+                return ([path.startIndex] + ends).contains { plainMatch(rest.dropFirst(), path[$0...], after: "/") }
+            }
+            return (0...path.count).contains { plainMatch(rest, path.dropFirst($0), after: "*") }
+        }
+        guard let character = path.first else { return false }
+        if first == "[", let end = pattern.firstIndex(of: "]") {
+            let inside = pattern[pattern.startIndex + 1..<end]
+            let isIn = inside.first == "!" ? !inside.dropFirst().contains(character) : inside.contains(character)
+            return isIn && character != "/" && plainMatch(pattern[(end + 1)...], path.dropFirst(), after: "]")
+        }
+        guard first == "?" ? character != "/" : first == character else { return false }
+        return plainMatch(pattern.dropFirst(), path.dropFirst(), after: first)
     }
 }
