@@ -50,14 +50,16 @@ package struct ServiceManager: Sendable {
 
     /// Sends messages in one datagram. What goes wrong is ignored: the service works without being watched.
     ///
-    /// Doesn't wait: a manager whose queue is full misses this one.
+    /// Waits at most a second for a manager whose queue is full: a lost READY would be a failed start.
     package func notify(_ messages: Message...) {
         let text = messages.map(\.lines).joined(separator: "\n")
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
+        var patience = timeval(tv_sec: 1, tv_usec: 0)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         let bytes = Array(text.utf8)
-        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+        let flags = Int32(MSG_NOSIGNAL)
         _ = unsafe address.withAddress { address, length in
             unsafe sendto(descriptor, bytes, bytes.count, flags, address, length)
         }
