@@ -72,10 +72,16 @@ package struct CaptionedDataset: Sendable {
     }
 
     /// A digest of the items' ids in order, that names a split on record: FNV-1a, 64 bits, in hex.
-    package var identifierDigest: String {
+    package var identifierDigest: String { Self.digest(items.map(\.id)) }
+
+    /// A digest of where the items' pixels come from.
+    package var sourceDigest: String { Self.digest(items.map { "\($0.source)" }) }
+
+    private static func digest(_ strings: [String]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        for item in items {
-            for byte in item.id.utf8 + [10] { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for string in strings {
+            for byte in string.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+            hash = (hash ^ 10) &* 0x100_0000_01b3
         }
         let digits = String(hash, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits

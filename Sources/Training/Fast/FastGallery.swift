@@ -7,10 +7,16 @@ package struct FastGallery {
     package let owners: [Int]
     /// [captions, items].
     package let similarities: Tensor<Float>
+    /// Wall time of a caption from its words to its similarities with the gallery, in batches.
+    package let secondsPerSentence: Double
+    /// Wall time of an item from its feature maps to its similarities, in batches.
+    package let secondsPerClip: Double
 
     package init(
         model: FastModel<Float>, features: FeatureSet, framesInUse: Int, encode: (String) -> [Int32]
     ) {
+        let clock = ContinuousClock()
+        let begin = clock.now
         let items = Array(0..<features.count)
         var clips: [Tensor<Float>] = []
         var off = Dropout.off
@@ -25,6 +31,7 @@ package struct FastGallery {
                     frameCounts: batch.frameCounts, dropout: &off
                 ).value)
         }
+        let clipsDone = clock.now
         let captions = items.flatMap { item in features.dataset.items[item].captions.map { (item, encode($0)) } }
         // Sentences of like length side by side need little padding.
         let order = captions.indices.sorted { (captions[$0].1.count, $0) < (captions[$1].1.count, $1) }
@@ -39,6 +46,8 @@ package struct FastGallery {
         let queries = concatenated(sentences.map { Variable(constant: $0) }, axis: 0).gatherRows(rows)
         owners = captions.map(\.0)
         similarities = queries.matmul(gallery, transposeB: true).value
+        secondsPerSentence = (clock.now - clipsDone) / .seconds(1) / Double(max(1, captions.count))
+        secondsPerClip = (clipsDone - begin) / .seconds(1) / Double(max(1, items.count))
     }
 
     /// The metrics of every caption as a query for its item.

@@ -165,7 +165,7 @@ package final class FeatureStore: @unchecked Sendable {
             var rows = [UInt16](repeating: 0, count: layout.rowCount * frames)
             rows.withUnsafeMutableBufferPointer { target in
                 for part in FeatureLayout.Part.allCases {
-                    guard let tensor = maps[part], let first = target.baseAddress else { continue }
+                    guard let tensor = maps[part], let first = target.baseAddress, tensor.count > 0 else { continue }
                     let size = layout[part].count
                     precondition(
                         tensor.count == frames * size, "a map of \(tensor.shape) doesn't hold \(frames) frames")
