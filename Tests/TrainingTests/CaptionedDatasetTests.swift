@@ -72,9 +72,11 @@ import Training
     }
 
     @Test(arguments: [
-        ("", "has no items"), ("{\"id\": \"a\"}", ":1: isn't"), ("{\"id\": \"a\", \"captions\": []}", ":1: an item wants"),
+        ("", "has no items"), ("{\"id\": \"a\"}", ":1: isn't"),
+        ("{\"id\": \"a\", \"captions\": []}", ":1: an item wants"),
         ("{\"id\": \"a\", \"frames\": [], \"captions\": []}", "wants either"),
-        ("{\"id\": 1, \"file\": \"a\", \"captions\": []}", "\"id\" has the wrong type"), ("[1]", "isn't an array"), ("{", ":1: isn't"),
+        ("{\"id\": 1, \"file\": \"a\", \"captions\": []}", "\"id\" has the wrong type"), ("[1]", "isn't an array"),
+        ("{", ":1: isn't"),
     ])
     func `A file of the wrong shape is refused with its place`(text: String, message: String) throws {
         let folder = try TemporaryDirectory()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Catalog
 import Foundation
 import Models
+import Service
 import SystemPackage
 import Tensors
 import Training

@@ -1,0 +1,171 @@
+import Models
+import Tensors
+import Testing
+
+@Suite struct SlowModelTests {
+    private static let configuration = SlowConfiguration(
+        width: 8, heads: 2, feedForward: 12, layers: [.c5, .c4, .c3],
+        maps: [
+            .c5: .init(side: 2, channels: 3), .c4: .init(side: 4, channels: 2), .c3: .init(side: 8, channels: 2),
+        ],
+        vocabularySize: 9, maximumTokens: 6, frames: 4)
+
+    private static let sentences: [[Int32]] = [[3, 4, 5], [6], [7, 8, 3, 4]]
+    /// A picture, a clip of two frames and one of three.
+    private static let frameCounts = [1, 2, 3]
+
+    private func model<Scalar: TensorScalar>(
+        _ directions: SlowConfiguration.Directions = .both, of type: Scalar.Type = Scalar.self
+    ) throws -> SlowModel<Scalar> {
+        var configuration = Self.configuration
+        configuration.directions = directions
+        return try SlowModel(configuration, ParameterSource(random: SplitMix64(seed: 4)))
+    }
+
+    private func maps<Scalar: TensorScalar>(frames: Int, seed: UInt64 = 8) -> [SlowConfiguration.Level: Variable<
+        Scalar
+    >] {
+        var random = SplitMix64(seed: seed)
+        var maps: [SlowConfiguration.Level: Variable<Scalar>] = [:]
+        for level in Self.configuration.levels {
+            let map = Self.configuration.maps[level]!
+            let shape = [frames, map.side * map.side, map.channels]
+            maps[level] = Variable(constant: Tensor(normal: shape, deviation: 1, using: &random))
+        }
+        return maps
+    }
+
+    private func cost(_ model: SlowModel<Double>) -> Variable<Double> {
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off)
+        return costs.reduce(Variable(constant: Tensor([0], shape: []))) { $0 + $1.sum() }
+    }
+
+    @Test func `The gradient of every parameter agrees with finite differences`() throws {
+        let model: SlowModel<Double> = try model()
+        let found = gradients(of: cost(model), withRespectTo: model.parameters.map(\.variable))
+        var random = SplitMix64(seed: 5)
+        let step = 1e-5
+        for (parameter, gradient) in zip(model.parameters, found) {
+            for _ in 0..<3 {
+                let element = Int.random(in: 0..<gradient.count, using: &random)
+                func moved(by distance: Double) -> Double {
+                    parameter.variable.update { $0.withUnsafeMutableBufferPointer { $0[element] += distance } }
+                    defer {
+                        parameter.variable.update { $0.withUnsafeMutableBufferPointer { $0[element] -= distance } }
+                    }
+                    return cost(model).value.scalar
+                }
+                let difference = (moved(by: step) - moved(by: -step)) / (2 * step)
+                #expect(
+                    abs(gradient.scalars[element] - difference) <= 1e-6 * max(1, abs(difference)),
+                    "\(parameter.name)[\(element)]: \(gradient.scalars[element]), difference \(difference)")
+            }
+        }
+    }
+
+    @Test func `A score is the mean log-likelihood of a word, and neighbours in the batch don't change it`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        let together = model.scores(of: Self.sentences, memory: memory)
+        for (index, sentence) in Self.sentences.enumerated() {
+            let alone = model.scores(of: [sentence], memory: memory, memoryIndices: [index])
+            #expect(abs(alone[0] - together[index]) < 1e-12)
+        }
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off)
+        let first = costs.map { $0.value.scalars[..<4].reduce(0, +) }.reduce(0, +)
+        #expect(abs(together[0] + first / 8) < 1e-12)
+    }
+
+    @Test func `Every direction is a distribution over words`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 1), frameCounts: [1])
+        let next = model.nextWords(after: [[3, 4]], memory: memory, memoryIndices: [0])
+        #expect(next.shape == [1, 9])
+        #expect(abs(next.scalars.map { Double.exponential($0) }.reduce(0, +) - 1) < 1e-12)
+        var off = Dropout.off
+        // The chain of next words is the forward direction's likelihood.
+        let forward = model.wordCosts(of: [[3, 4]], memory: memory, dropout: &off)[0].value.scalars
+        #expect(abs(forward[2] + next.scalars[Int(SlowVocabulary.end)]) < 1e-12)
+    }
+
+    @Test func `A word's cost doesn't depend on the words that its direction hasn't read`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 2), frameCounts: [2])
+        var off = Dropout.off
+        let one = model.wordCosts(of: [[3, 4, 5, 6]], memory: memory, dropout: &off).map(\.value.scalars)
+        let other = model.wordCosts(of: [[3, 4, 7, 8]], memory: memory, dropout: &off).map(\.value.scalars)
+        #expect(one[0][0] == other[0][0] && one[0][1] == other[0][1] && one[0][2] != other[0][2])
+        let third = model.wordCosts(of: [[7, 8, 5, 6]], memory: memory, dropout: &off).map(\.value.scalars)
+        #expect(one[1][4] == third[1][4] && one[1][3] == third[1][3] && one[1][2] != third[1][2])
+    }
+
+    @Test func `One reader alone is half of the model`() throws {
+        let model: SlowModel<Float> = try model(.forward)
+        #expect(!model.parameters.contains { $0.name.hasPrefix("backward") })
+        var off = Dropout.off
+        let memory = model.memory(maps: maps(frames: 1), frameCounts: [1])
+        #expect(model.wordCosts(of: [[3]], memory: memory, dropout: &off).count == 1)
+    }
+
+    @Test func `Memories that are joined score as they do apart`() throws {
+        let model: SlowModel<Float> = try model()
+        let apart = Self.frameCounts.enumerated().map { index, count in
+            model.memory(maps: maps(frames: count, seed: UInt64(20 + index)), frameCounts: [count]).detached
+        }
+        let joined = VisualMemory(joining: apart)
+        let together = model.scores(of: Self.sentences, memory: joined)
+        for (index, memory) in apart.enumerated() {
+            let alone = model.scores(of: [Self.sentences[index]], memory: memory)[0]
+            #expect(abs(alone - together[index]) < 1e-5)
+        }
+    }
+
+    @Test func `Parameters that are written are found again under their names`() throws {
+        let model: SlowModel<Float> = try model()
+        let weights = WeightSet(
+            Dictionary(uniqueKeysWithValues: model.parameters.map { ($0.name, $0.variable.value) }), source: "memory")
+        let copy = try SlowModel<Float>(Self.configuration, ParameterSource(weights, trainable: false))
+        #expect(copy.parameters.map(\.name) == model.parameters.map(\.name))
+        #expect(copy.parameters.allSatisfy { !$0.variable.requiresGradient })
+        let own = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        let others = copy.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        #expect(model.scores(of: Self.sentences, memory: own) == copy.scores(of: Self.sentences, memory: others))
+    }
+
+    @Test func `A configuration that can't be is refused with its key`() {
+        var configuration = Self.configuration
+        configuration.heads = 3
+        #expect(throws: ModelError.self) { try configuration.validate() }
+        configuration = Self.configuration
+        configuration.maps[.c4] = .init(side: 6, channels: 2)
+        #expect(throws: ModelError.self) { try configuration.validate() }
+        configuration = Self.configuration
+        configuration.maps[.c3] = nil
+        #expect(throws: ModelError.self) { try configuration.validate() }
+    }
+}
+
+@Suite struct SlowVocabularyTests {
+    private let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "dog", "##s", "runs"]
+
+    @Test func `Pieces that occur often enough are kept, the special ones always`() throws {
+        let collected = SlowVocabulary.collected(
+            from: [[2, 4, 5, 6, 3], [2, 4, 5, 7, 3]], minimum: 2, tokenizerVocabulary: pieces)
+        #expect(collected == ["[CLS]", "[SEP]", "[UNK]", "a", "dog"])
+    }
+
+    @Test func `A sentence loses its ends, and what isn't kept is unknown`() throws {
+        let vocabulary = try SlowVocabulary(
+            pieces: ["[CLS]", "[SEP]", "[UNK]", "a", "dog"], tokenizerVocabulary: pieces)
+        #expect(vocabulary.encode([2, 4, 5, 6, 7, 3]) == [3, 4, SlowVocabulary.unknown, SlowVocabulary.unknown])
+    }
+
+    @Test func `A list that doesn't fit the tokenizer is refused`() {
+        for bad in [["a"], ["[CLS]", "[SEP]", "[UNK]", "cat"], ["[CLS]", "[SEP]", "[UNK]", "a", "a"]] {
+            #expect(throws: ModelError.self) { try SlowVocabulary(pieces: bad, tokenizerVocabulary: pieces) }
+        }
+    }
+}
