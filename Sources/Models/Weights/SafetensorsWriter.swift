@@ -137,9 +137,14 @@ package struct SafetensorsWriter: Sendable {
             let descriptor = try FileDescriptor.open(
                 partial, .writeOnly, options: [.create, .truncate, .closeOnExec],
                 permissions: [.ownerReadWrite, .groupRead, .otherRead])
-            try descriptor.closeAfter { _ = try descriptor.writeAll(content) }
+            try descriptor.closeAfter {
+                try descriptor.writeAll(content)
+                // Else a power cut could leave the new name on an empty file.
+                guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+            }
             try Self.move(partial, to: path)
         } catch let error as Errno {
+            _ = partial.withPlatformString { unlink($0) }
             throw WeightsError.inaccessible(path: path.string, reason: error)
         }
     }

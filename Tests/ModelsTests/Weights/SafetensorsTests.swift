@@ -167,6 +167,19 @@ import Testing
         }
     }
 
+    @Test func `a file that can't be written leaves nothing behind`() throws {
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        // The target is a folder: the new file is written, but can't take its place.
+        try FileManager.default.createDirectory(
+            at: directory.appendingPathComponent("target"), withIntermediateDirectories: true)
+        let target = FilePath(directory.path).appending("target")
+        #expect(throws: WeightsError.inaccessible(path: target.string, reason: .isDirectory)) {
+            try SafetensorsWriter().write(to: target)
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["target"])
+    }
+
     @Test func `a file that isn't there is named with the system's reason`() {
         #expect(throws: WeightsError.inaccessible(path: "/nowhere/x", reason: .noSuchFileOrDirectory)) {
             try SafetensorsFile("/nowhere/x")
