@@ -56,6 +56,8 @@ final class FaultyFileSystem: FileSystem {
         var unreadable: Set<FilePath> = []
         var unlistable: Set<FilePath> = []
         var missing: Set<FilePath> = []
+        /// Can't be looked at, though they are listed.
+        var concealed: Set<FilePath> = []
         var open: Set<FilePath> = []
         /// Device of everything below a directory.
         var devices: [FilePath: UInt64] = [:]
@@ -69,6 +71,7 @@ final class FaultyFileSystem: FileSystem {
     func attributes(of path: FilePath, followsLinks: Bool) throws(Errno) -> FileAttributes {
         let faults = faults.withLock { $0 }
         guard !faults.missing.contains(where: { path.starts(with: $0) }) else { throw .noSuchFileOrDirectory }
+        guard !faults.concealed.contains(path) else { throw .permissionDenied }
         var attributes = try real.attributes(of: path, followsLinks: followsLinks)
         for (directory, device) in faults.devices where path.starts(with: directory) {
             attributes.stamp.device = device
@@ -216,9 +219,14 @@ final class FakeEncoder: ClipEncoder {
     let generation: String
     private let batches = Mutex<[Int]>([])
     private let beforeBatch: @Sendable () -> Void
+    /// What becomes of a clip of so many frames, instead of its embedding.
+    private let spoiled: [Int: [Float]]
 
-    init(generation: String = "a", beforeBatch: @escaping @Sendable () -> Void = {}) {
+    init(
+        generation: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
+    ) {
         self.generation = generation
+        self.spoiled = spoiled
         self.beforeBatch = beforeBatch
     }
 
@@ -229,6 +237,7 @@ final class FakeEncoder: ClipEncoder {
         beforeBatch()
         batches.withLock { $0.append(clips.count) }
         return clips.map { frames in
+            if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
             let length = Float(frames.count * frames.count + 1).squareRoot()
             return EncodedClip(embedding: [Float(frames.count) / length, 1 / length, 0, 0])
         }

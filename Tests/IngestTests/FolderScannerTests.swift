@@ -274,6 +274,16 @@ private final class ScannerFixture: Sendable {
         #expect(try fixture.present == ["d/a.mp4", "d/e/b.mp4"])
     }
 
+    @Test func `A file that can't be looked at is not taken for deleted`() throws {
+        let fixture = try ScannerFixture()
+        let path = try fixture.write("1".utf8, to: "a.mp4")
+        try fixture.write("2".utf8, to: "b.mp4")
+        try fixture.scan()
+        fixture.files.faults.withLock { $0.concealed = [path] }
+        try fixture.scan()
+        #expect(try fixture.present == ["a.mp4", "b.mp4"])
+    }
+
     @Test func `A file that can't be read is kept with its reason and tried again later`() throws {
         let fixture = try ScannerFixture()
         let path = try fixture.write("1".utf8, to: "a.mp4")

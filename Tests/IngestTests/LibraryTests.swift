@@ -68,6 +68,21 @@ import VectorIndex
         #expect(try fixture.catalog.media(media[1])?.problem?.retryAt == fixture.clock.now + 60)
     }
 
+    @Test(arguments: [[Float.nan, 0, 0, 0], [1, 0, 0], []])
+    func `A clip without a usable vector costs its own media only`(embedding: [Float]) async throws {
+        let directory = try TemporaryDirectory()
+        let fixture = try LibraryFixture(
+            in: directory, encoder: FakeEncoder(spoiled: [4: embedding]), batchFrames: 1000)
+        let files = try ["2", "3"].map { try fixture.write($0, to: "\($0).mp4") }
+        let outcomes = try await fixture.library.index(files)
+        guard case .failed(let problem) = outcomes[0].result else { return #expect(Bool(false)) }
+        #expect(problem.code == "model")
+        #expect(outcomes[1].result == .indexed(clips: 1))
+        fixture.library.close()
+        let again = try Catalog(state: fixture.catalog.state, access: .readOnly)
+        #expect(try again.embeddings(of: fixture.library.generation.id).count == 1)
+    }
+
     @Test func `Frames of several files make one batch`() async throws {
         let fixture = try LibraryFixture(batchFrames: 1000)
         let files = try (1...6).map { try fixture.write("\($0 + 1)", to: "\($0).mp4") }
