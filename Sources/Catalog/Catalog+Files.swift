@@ -133,15 +133,19 @@ extension Catalog {
         return before?["media_id"]
     }
 
-    /// Keeps a file's stamp when it has changed but its content has not.
-    package func restamp(_ file: FileID, _ stamp: FileStamp) throws(CatalogError) {
+    /// Keeps a file's stamp and root when they have changed but its content has not.
+    package func restamp(
+        _ file: MediaFile, _ stamp: FileStamp, root: RootID
+    ) throws(CatalogError) -> [MediaChange] {
         try write { db in
             try db.execute(
-                sql: "UPDATE files SET size = ?, modified = ?, device = ?, inode = ? WHERE id = ?",
+                sql: "UPDATE files SET size = ?, modified = ?, device = ?, inode = ?, root_id = ? WHERE id = ?",
                 arguments: [
-                    stamp.size, stamp.modified, Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), file,
+                    stamp.size, stamp.modified, Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), root,
+                    file.id,
                 ])
         }
+        return file.root == root ? [] : file.media.map { [.attributes($0)] } ?? []
     }
 
     /// Keeps that a file has another path now. One row changes; a tombstone comes back to life.

@@ -39,10 +39,7 @@ package final class Catalog: Sendable {
 
     /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that a crash
     /// left unfinished goes back to pending.
-    ///
-    /// - Parameter maximumPages: a limit on the size of `catalog.sqlite` in its pages of 4096 bytes; for tests of full
-    ///   disks.
-    package init(state: FilePath, access: Access, maximumPages: Int? = nil) throws(CatalogError) {
+    package init(state: FilePath, access: Access) throws(CatalogError) {
         self.state = state
         self.access = access
         let catalogFile = Self.catalogFile(in: state)
@@ -63,7 +60,7 @@ package final class Catalog: Sendable {
                 try Schema.catalog.checkHeader(of: catalogFile)
                 let pool = try DatabasePool(
                     path: catalogFile.string,
-                    configuration: Self.configuration(access, synchronous: "NORMAL", maximumPages: maximumPages))
+                    configuration: Self.configuration(access, synchronous: "NORMAL"))
                 try Schema.catalog.migrate(pool, file: catalogFile)
                 return pool
             }
@@ -95,7 +92,7 @@ package final class Catalog: Sendable {
     }
 
     private static func configuration(
-        _ access: Access, synchronous: String, maximumPages: Int? = nil
+        _ access: Access, synchronous: String
     ) -> Configuration {
         var configuration = Configuration()
         configuration.readonly = access == .readOnly
@@ -104,7 +101,6 @@ package final class Catalog: Sendable {
         configuration.prepareDatabase { db in
             try db.execute(sql: "PRAGMA synchronous = \(synchronous)")
             try db.execute(sql: "PRAGMA cache_size = -4096")
-            if let maximumPages { try db.execute(sql: "PRAGMA max_page_count = \(maximumPages)") }
         }
         return configuration
     }
@@ -200,6 +196,18 @@ package final class Catalog: Sendable {
             }
         }
         return findings
+    }
+
+    /// Makes the disk full for `catalog.sqlite` when it would grow by more than so many pages of 4096 bytes; nil lifts
+    /// the limit. For tests.
+    package func limitGrowth(pages: Int?) throws(CatalogError) {
+        try translatingErrors(on: catalogFile) {
+            try pool.writeWithoutTransaction { db in
+                let count = try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+                // SQLite's own greatest number of pages.
+                try db.execute(sql: "PRAGMA max_page_count = \(pages.map { count + $0 } ?? 4_294_967_294)")
+            }
+        }
     }
 
     /// Writes what the write-ahead logs hold into the database files.

@@ -43,6 +43,9 @@ extension Library {
         wakeup.fire()
     }
 
+    /// Seconds after which a root that is offline, or a catalog that couldn't be written, is looked at again.
+    private static let patience = 30.0
+
     var isStopped: Bool { state.withLock { $0.isStopped } }
 
     /// Scans at the start and on a timer, and looks where the watcher says.
@@ -57,9 +60,12 @@ extension Library {
             }
             await scanning.run { self.pass() }
             state.withLock { $0.feed }?.poke()
-            let retry = try? await BlockingExecutor.shared.run { [catalog] in try catalog.nextRetry() }
+            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog] in
+                (try? catalog.nextRetry(), (try? catalog.roots())?.contains { $0.state == .offline } ?? false)
+            }
             let now = clock.now
-            let wait = [nextRescan, scanner.nextLook, retry ?? nil, trouble == nil ? nil : now + 30]
+            let isWaiting = trouble != nil || isAnyOffline
+            let wait = [nextRescan, scanner.nextLook, retry, isWaiting ? now + Self.patience : nil]
                 .compactMap { $0 }.min().map { max(0.05, $0 - now) }
             await wakeup.wait(since: ticket, seconds: wait, clock: clock)
         }
@@ -79,8 +85,9 @@ extension Library {
     /// One pass over the folders. Blocking.
     func pass() {
         let hints = watcher.takeHints()
+        let offline = ((try? catalog.roots()) ?? []).filter { $0.state == .offline }.map(\.path)
         requestScan(
-            ScanScope(trees: hints.trees, directories: hints.directories.union(suspects.take())),
+            ScanScope(trees: hints.trees, directories: hints.directories.union(suspects.take()).union(offline)),
             everything: hints.overflowed)
         let scope = state.withLock { state in
             defer { state.scope = ScanScope() }

@@ -7,9 +7,9 @@ struct CatalogFixture {
     let directory: TemporaryDirectory
     var catalog: Catalog
 
-    init(maximumPages: Int? = nil) throws {
+    init() throws {
         directory = try TemporaryDirectory()
-        catalog = try Catalog(state: directory.path, access: .readWrite, maximumPages: maximumPages)
+        catalog = try Catalog(state: directory.path, access: .readWrite)
     }
 
     /// Closes the catalog without a word about work that was begun, as a crash would, and opens it again.

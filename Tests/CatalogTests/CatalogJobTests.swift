@@ -65,7 +65,8 @@ import Testing
     }
 
     @Test func `A full disk is a typed error that changes nothing, and work goes on when there is room`() throws {
-        let fixture = try CatalogFixture(maximumPages: 60)
+        let fixture = try CatalogFixture()
+        try fixture.catalog.limitGrowth(pages: 10)
         let generation = try fixture.generation()
         let media = try fixture.file("/a.mp4", content: 1)
         var committed = 0

@@ -200,6 +200,69 @@ import VectorIndex
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3])
     }
 
+    @Test func `On a full disk ingest says so and waits, and goes on when there is room`() async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("10000", to: "a.mp4")
+        let events = fixture.library.events()
+        try fixture.catalog.limitGrowth(pages: 12)
+        async let outcomes = fixture.library.index([file])
+        let paused = try await events.first { if case .paused = $0 { true } else { false } }
+        guard case .paused(let reason?) = paused else { return #expect(Bool(false)) }
+        #expect(reason.contains("No space"))
+        #expect(try await fixture.library.status().paused == reason)
+        try fixture.catalog.limitGrowth(pages: nil)
+        let ticking = Task {
+            while !Task.isCancelled {
+                fixture.clock.advance(10)
+                await Task.yield()
+            }
+        }
+        #expect(try await outcomes.map(\.result) == [.indexed(clips: 1000)])
+        ticking.cancel()
+        #expect(try await fixture.library.status().paused == nil)
+        #expect(try fixture.catalog.quickCheck() == [])
+    }
+
+    @Test func `A root that comes back is scanned without being told`() async throws {
+        let fixture = try LibraryFixture()
+        try fixture.write("3", to: "a.mp4")
+        let events = fixture.library.events()
+        try await fixture.running {
+            let root = try await fixture.library.addRoot(fixture.folder)
+            _ = try await events.indexed()
+            fixture.files.faults.withLock { $0.missing = [fixture.folder] }
+            _ = try await fixture.library.rescan()
+            _ = try await events.first { if case .rootOffline = $0 { true } else { false } }
+            #expect(fixture.library.live?.vectors.count == 1)
+            fixture.files.faults.withLock { $0.missing = [] }
+            try fixture.write("5", to: "b.mp4")
+            async let back = events.first { if case .mediaIndexed = $0 { true } else { false } }
+            let ticking = Task {
+                while !Task.isCancelled {
+                    fixture.clock.advance(1)
+                    await Task.yield()
+                }
+            }
+            _ = try await back
+            ticking.cancel()
+            #expect(try fixture.catalog.root(root.id)?.state == .online)
+        }
+    }
+
+    @Test func `Files that were indexed by name belong to a root that is added later`() async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("3", to: "a.mp4")
+        _ = try await fixture.library.index([file])
+        #expect(try fixture.catalog.file(at: file)?.root == nil)
+        let next = fixture.library.events()
+        try await fixture.running {
+            let root = try await fixture.library.addRoot(fixture.folder)
+            _ = try await next.first(\.isScanFinished)
+            #expect(try fixture.catalog.file(at: file)?.root == root.id)
+        }
+        #expect(fixture.source.decodings.count == 1)
+    }
+
     @Test func `Another model is built beside the live one, which answers until it is complete`() async throws {
         let directory = try TemporaryDirectory()
         do {

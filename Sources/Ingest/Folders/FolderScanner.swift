@@ -169,7 +169,9 @@ package final class FolderScanner: Sendable {
         }
         let now = clock.now
         if let known, known.stamp.isSameContent(as: attributes.stamp) {
-            if known.stamp != attributes.stamp { try catalog.restamp(known.id, attributes.stamp) }
+            if known.stamp != attributes.stamp || known.root != root.id {
+                try apply(try catalog.restamp(known, attributes.stamp, root: root.id))
+            }
             let retries = known.problem?.retryAt.map { $0 <= now } ?? false
             guard retries else {
                 settling.withLock { $0.forget(path) }

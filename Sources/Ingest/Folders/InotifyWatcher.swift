@@ -108,8 +108,10 @@ package final class InotifyWatcher: DirectoryWatcher {
             return
         }
         if event.has(IN_IGNORED) {
-            if let path = state.paths.removeValue(forKey: event.watch), state.descriptors[path] == event.watch {
-                state.descriptors[path] = nil
+            // Deleted, or its file system was unmounted: unless it was our wish, the path is still known.
+            if let path = state.paths.removeValue(forKey: event.watch) {
+                if state.descriptors[path] == event.watch { state.descriptors[path] = nil }
+                hint(path, &state)
             }
             return
         }
