@@ -110,6 +110,7 @@ let package = Package(
             name: "saccade-benchmarks",
             dependencies: [
                 "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training", "VectorIndex",
+                "saccade-decode", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Benchmarks/saccade-benchmarks"
         ),

@@ -6,17 +6,24 @@
 ///
 /// It knows packets by what `add` is told, and works in the order of decoding. A stream whose packets don't tell their times
 /// is decoded whole.
-struct DecodePlan<Packet> {
-    struct Description {
+package struct DecodePlan<Packet> {
+    package struct Description {
         /// Seconds at which the picture is displayed; nil if it isn't displayed.
-        var time: Double?
+        package var time: Double?
         /// Seconds below which no later packet is displayed; nil if unknown.
-        var decodeTime: Double?
-        var facts: PacketFacts
-        var bytes: Int
+        package var decodeTime: Double?
+        package var facts: PacketFacts
+        package var bytes: Int
+
+        package init(time: Double?, decodeTime: Double?, facts: PacketFacts, bytes: Int) {
+            self.time = time
+            self.decodeTime = decodeTime
+            self.facts = facts
+            self.bytes = bytes
+        }
     }
 
-    enum Step {
+    package enum Step {
         /// `add` or `end` is to be called.
         case needsPacket
         case decode(Packet, isWanted: Bool)
@@ -24,15 +31,26 @@ struct DecodePlan<Packet> {
         case finished
     }
 
-    struct Policy {
+    package struct Policy {
         /// The first wanted time (s), the time that none may reach, and wanted times a second.
-        var start = 0.0
-        var end = Double.infinity
-        var rate = 2.0
+        package var start = 0.0
+        package var end = Double.infinity
+        package var rate = 2.0
         /// Only entries are decoded, the nearest one to each wanted time.
-        var usesEntriesOnly = false
+        package var usesEntriesOnly = false
         /// All pictures are needed apart from disposable ones, and of those too as many that no gap is longer (s).
-        var longestGap: Double?
+        package var longestGap: Double?
+
+        package init(
+            start: Double = 0, end: Double = .infinity, rate: Double = 2, usesEntriesOnly: Bool = false,
+            longestGap: Double? = nil
+        ) {
+            self.start = start
+            self.end = end
+            self.rate = rate
+            self.usesEntriesOnly = usesEntriesOnly
+            self.longestGap = longestGap
+        }
     }
 
     private struct Entry {
@@ -57,32 +75,29 @@ struct DecodePlan<Packet> {
     private var bytes = 0
     private var isAtEnd = false
     /// Whether everything is decoded because the times can't be trusted.
-    private(set) var isBlind: Bool
+    package private(set) var isBlind: Bool
     private var wanted = 0
-    /// No later time can be met: the media has ended.
-    private var isSettled = false
     private var lastDecodeTime = -Double.infinity
-    /// The latest displayed picture that has left the queue, and the latest one of them that was decoded.
-    private var lastShown: (time: Double, isKept: Bool)?
-    private var lastKept = -Double.infinity
+    /// The displayed pictures that left the queue last, and whether they were decoded.
+    private var past: [(time: Double, isKept: Bool)] = []
+    private var mediaEnd = Double.infinity
 
     /// - Parameter isBlind: decode everything.
-    init(policy: Policy, isBlind: Bool = false) {
+    package init(policy: Policy, isBlind: Bool = false) {
         self.policy = policy
         self.isBlind = isBlind
     }
 
     /// The first wanted time that no picture was settled on for; nil when all are settled.
-    var nextWanted: Double? {
-        guard !isSettled else { return nil }
+    package var nextWanted: Double? {
         let time = policy.start + Double(wanted) / policy.rate
-        return time < policy.end ? time : nil
+        return time < min(policy.end, mediaEnd - Self.sameTime) ? time : nil
     }
 
     /// The time (s) below which all packets have been added.
-    var horizon: Double { isAtEnd ? .infinity : lastDecodeTime }
+    package var horizon: Double { isAtEnd ? .infinity : lastDecodeTime }
 
-    mutating func add(_ packet: Packet, _ description: Description) {
+    package mutating func add(_ packet: Packet, _ description: Description) {
         if policy.usesEntriesOnly, !description.facts.isEntry, !isBlind { return }
         if let decodeTime = description.decodeTime {
             if decodeTime < lastDecodeTime - 1 { isBlind = true }
@@ -94,21 +109,24 @@ struct DecodePlan<Packet> {
         queue.append(Entry(packet: packet, description: description))
     }
 
-    mutating func end() {
+    /// There are no more packets.
+    /// - Parameter time: the end (s) of the last picture; later times are not wanted.
+    package mutating func end(at time: Double) {
         isAtEnd = true
+        mediaEnd = time
     }
 
     /// Decodes everything from now on: the times turned out not to be trusted.
-    mutating func goBlind() {
+    package mutating func goBlind() {
         isBlind = true
     }
 
     /// Whether nothing that could still be added is wanted.
-    var isComplete: Bool {
+    package var isComplete: Bool {
         !isBlind && policy.longestGap == nil && nextWanted == nil && !queue.contains(where: \.isWanted)
     }
 
-    mutating func next() -> Step {
+    package mutating func next() -> Step {
         guard !queue.isEmpty else { return isAtEnd ? .finished : .needsPacket }
         if isBlind { return pop(isKept: true) }
         while true {
@@ -151,8 +169,8 @@ struct DecodePlan<Packet> {
     /// For a disposable packet: whether its neighbours that stay are close enough.
     private func fateByGap(_ head: Entry, _ gap: Double) -> Fate {
         guard let time = head.time else { return .skip }
-        let kept = queue.lazy.filter { !$0.description.facts.isDisposable || $0.isWanted }.compactMap(\.time)
-        let before = kept.filter { $0 < time }.max().map { max($0, lastKept) } ?? lastKept
+        let kept = candidates.filter(\.isKept).map(\.time)
+        let before = kept.filter { $0 < time }.max() ?? -.infinity
         guard let after = kept.filter({ $0 > time }).min() else { return horizon > time + gap ? .keep : .open }
         if after - before > gap { return .keep }
         return isSettled(before: successor(of: time) ?? .infinity) ? .skip : .open
@@ -160,7 +178,7 @@ struct DecodePlan<Packet> {
 
     /// The time of the first known picture displayed after `time`.
     private func successor(of time: Double) -> Double? {
-        queue.lazy.compactMap(\.time).filter { $0 > time }.min()
+        candidates.lazy.map(\.time).filter { $0 > time }.min()
     }
 
     private func isSettled(before time: Double) -> Bool {
@@ -184,53 +202,54 @@ struct DecodePlan<Packet> {
             queue[chosen].isWanted = true
         }
         wanted += 1
-        if isAtEnd, successor(of: time) == nil { isSettled = true }
-        // Times that a picture which stands for long would be chosen for again and again are passed over at once.
-        if let after = successor(of: time), after - time > 2 / policy.rate,
-            (queue.compactMap(\.time).min() ?? after) >= after
-        {
+        // Times at which a picture stands for long would choose it again and again: they are passed over.
+        if let after = successor(of: time), after - time > 2 / policy.rate {
             wanted = max(wanted, Int(((after - Self.reach - policy.start) * policy.rate).rounded(.down)))
         }
         return true
     }
 
-    private func nearestEntry(to time: Double) -> Int? {
-        let nearest = queue.indices.filter { queue[$0].time != nil }.min { distance($0, time) < distance($1, time) }
-        guard let nearest else { return nil }
-        if let last = lastShown, last.isKept, abs(last.time - time) <= distance(nearest, time) { return nil }
-        return nearest
+    /// A displayed picture, in the queue or before it.
+    private struct Candidate {
+        var time: Double
+        /// Whether it was or will be decoded in any case.
+        var isKept: Bool
+        /// Its place in the queue; nil if it has left.
+        var index: Int?
     }
 
-    /// The queue's picture for a wanted time; nil when one that has left is the right one.
-    private func choice(for time: Double) -> Int? {
-        let limit = time + Self.sameTime
-        let displayed = queue.indices.filter { queue[$0].time.map { $0 <= limit } ?? false }
-            .max { queue[$0].time ?? 0 < queue[$1].time ?? 0 }
-        let displayedTime = displayed.flatMap { queue[$0].time } ?? -.infinity
-        if let last = lastShown, last.isKept, last.time > displayedTime, time - last.time <= Self.reach { return nil }
-        let near = queue.indices.filter { distance($0, time) <= Self.reach }
-        let kept = near.filter { queue[$0].isWanted || !queue[$0].description.facts.isDisposable }
-        if let displayed, distance(displayed, time) <= Self.reach {
-            if kept.contains(displayed) { return displayed }
-            if time - lastKept <= Self.reach { return nil }
+    private var candidates: [Candidate] {
+        let waiting = queue.indices.compactMap { index -> Candidate? in
+            let entry = queue[index]
+            guard let time = entry.time else { return nil }
+            return Candidate(time: time, isKept: entry.isWanted || !entry.description.facts.isDisposable, index: index)
         }
-        if let nearest = kept.min(by: { distance($0, time) < distance($1, time) }) { return nearest }
-        if let displayed, distance(displayed, time) <= Self.reach { return displayed }
-        if let nearest = near.min(by: { distance($0, time) < distance($1, time) }) { return nearest }
-        if let last = lastShown, last.isKept, last.time > displayedTime { return nil }
-        return displayed
+        return past.map { Candidate(time: $0.time, isKept: $0.isKept, index: nil) } + waiting
     }
 
-    private func distance(_ index: Int, _ time: Double) -> Double {
-        queue[index].time.map { abs($0 - time) } ?? .infinity
+    private func nearestEntry(to time: Double) -> Int? {
+        candidates.filter { $0.isKept || $0.index != nil }.min { abs($0.time - time) < abs($1.time - time) }?.index
+    }
+
+    /// The queue's picture for a wanted time; nil when one that has left is the right one, or there is none.
+    private func choice(for time: Double) -> Int? {
+        let all = candidates
+        let displayed = all.filter { $0.time <= time + Self.sameTime }.max { $0.time < $1.time }
+        let near = all.filter { abs($0.time - time) <= Self.reach }
+        func nearest(_ some: [Candidate]) -> Candidate? { some.min { abs($0.time - time) < abs($1.time - time) } }
+        let isDisplayedNear = displayed.map { abs($0.time - time) <= Self.reach } ?? false
+        if isDisplayedNear, let displayed, displayed.isKept { return displayed.index }
+        if let kept = nearest(near.filter(\.isKept)) { return kept.index }
+        if isDisplayedNear, let displayed, displayed.index != nil { return displayed.index }
+        return (nearest(near.filter { $0.index != nil }) ?? displayed)?.index
     }
 
     private mutating func pop(isKept: Bool) -> Step {
         let entry = queue.removeFirst()
         bytes -= entry.description.bytes
         if let time = entry.time {
-            if time > lastShown?.time ?? -.infinity { lastShown = (time, isKept) }
-            if isKept { lastKept = max(lastKept, time) }
+            past.append((time, isKept))
+            if past.count > Self.longestReordering { past.removeFirst() }
         }
         return isKept
             ? .decode(entry.packet, isWanted: entry.isWanted || isBlind) : .skip(entry.packet, time: entry.time)

@@ -43,6 +43,20 @@ final class FFmpegLog: Sendable {
         }
     }
 
+    /// The size (pixels) of a picture that FFmpeg refused for its size.
+    var refusedSize: (width: Int, height: Int)? {
+        lines.withLock { lines in
+            for line in lines.reversed() {
+                if let match = line.firstMatch(of: /Picture size (\d+)x(\d+) (?:is invalid|exceeds)/),
+                    let width = Int(match.1), let height = Int(match.2)
+                {
+                    return (width, height)
+                }
+            }
+            return nil
+        }
+    }
+
     private func add(_ line: String) {
         // A line begins with the address of its source, "[h264 @ 0x55d0c8a3f2c0]", which means nothing to anyone.
         var text = line.split(whereSeparator: \.isNewline).joined(separator: " ")

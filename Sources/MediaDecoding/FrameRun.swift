@@ -66,7 +66,6 @@ final class FrameRun {
         if unsafe parameters.width > 0, unsafe parameters.height > 0 {
             unsafe describe(Int(parameters.width), Int(parameters.height))
         }
-        if usesKeyFrames { unsafe file.stream.pointee.discard = AVDISCARD_NONKEY }
         if sampling.start > Self.seekGain {
             unsafe av_seek_frame(
                 file.format, file.stream.pointee.index, file.timestamp(sampling.start), AVSEEK_FLAG_BACKWARD)
@@ -87,9 +86,9 @@ final class FrameRun {
             switch plan.next() {
             case .needsPacket:
                 if plan.isComplete {
-                    plan.end()
+                    plan.end(at: end)
                 } else if try !readPacket() {
-                    plan.end()
+                    plan.end(at: end)
                 }
             case .decode(let packet, let isWanted):
                 // Where nothing refers to the picture and nobody looks at it closely, its blocks' edges can't be seen.

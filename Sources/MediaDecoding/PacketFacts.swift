@@ -1,13 +1,18 @@
 /// What a packet's bytes tell before it is decoded: whether anything depends on it, and whether decoding can begin at it.
-struct PacketFacts: Equatable {
+package struct PacketFacts: Equatable {
     /// No other picture refers to it.
-    var isDisposable = false
+    package var isDisposable: Bool
     /// Nothing that follows it in decoding order and is displayed after it refers to anything before it.
-    var isEntry = false
+    package var isEntry: Bool
+
+    package init(isDisposable: Bool = false, isEntry: Bool = false) {
+        self.isDisposable = isDisposable
+        self.isEntry = isEntry
+    }
 }
 
 /// How the coded pictures of a stream are taken apart.
-enum PacketInspector: Equatable {
+package enum PacketInspector: Equatable {
     /// H.264, with NAL units after lengths of so many bytes, or after start codes for 0.
     case h264(lengthSize: Int)
     /// H.265, likewise. `highestLayer` is the highest temporal layer that was seen.
@@ -18,7 +23,7 @@ enum PacketInspector: Equatable {
     case keyFlag
 
     /// - Parameter isKey: the container's mark of a key frame.
-    mutating func inspect(_ bytes: Span<UInt8>, isKey: Bool) -> PacketFacts {
+    package mutating func inspect(_ bytes: Span<UInt8>, isKey: Bool) -> PacketFacts {
         switch self {
         case .h264(let lengthSize): return Self.inspectH264(bytes, lengthSize, isKey)
         case .hevc(let lengthSize, var highest):

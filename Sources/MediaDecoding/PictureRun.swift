@@ -139,10 +139,9 @@ extension MediaFile {
 
     /// Why a media gave no frame at all.
     func nothingDecoded(by decoder: VideoDecoder, limits: WorkerLimits) -> DecodeFailure {
-        let (width, height) = unsafe (
-            Int(decoder.context.pointee.coded_width), Int(decoder.context.pointee.coded_height)
-        )
-        do throws(DecodeFailure) { try VideoDecoder.check(width, height, limits) } catch { return error }
+        if let size = FFmpegLog.shared.refusedSize {
+            return .tooLarge(width: size.width, height: size.height, limit: limits.pixels)
+        }
         if decoder.damaged == 0 {
             return DecodeFailure(
                 code: .damaged, isRetryable: false, message: "The video has no frames: it may have been cut off.")

@@ -11,8 +11,8 @@ struct ShotBoundaryDetector {
     static let window = 0.6
     /// Seconds.
     static let longestFlash = 0.4
-    /// The difference below which two pictures are of the same shot, for flashes.
-    static let sameShot = 1.5
+    /// The part of a flash's difference that the pictures before and after it may differ by.
+    static let flashChange = 0.3
     /// How many of the largest differences around count.
     private static let compared = 4
 
@@ -70,7 +70,7 @@ struct ShotBoundaryDetector {
         for later in (index + 1)..<max(index + 1, pictures.count) {
             guard pictures[later].time - picture.time <= Self.longestFlash else { break }
             if pictures[later].difference >= Self.threshold / 2,
-                before.difference(to: pictures[later].signature) < Self.sameShot
+                before.difference(to: pictures[later].signature) < Self.flashChange * picture.difference
             {
                 for flashed in index...later { pictures[flashed].isFlash = true }
                 return false

@@ -83,9 +83,7 @@ final class VideoDecoder {
         guard width > 0, height > 0, width.multipliedReportingOverflow(by: height).partialValue > limits.pixels else {
             return
         }
-        throw DecodeFailure(
-            code: .tooLarge, isRetryable: false,
-            message: "The picture of \(width)x\(height) px is over the limit of \(limits.pixels >> 20) megapixels.")
+        throw .tooLarge(width: width, height: height, limit: limits.pixels)
     }
 
     /// Gives the decoder a packet, or nil for "no more". A broken packet is counted and left out.
@@ -128,5 +126,15 @@ final class VideoDecoder {
         if status == saccade_error_no_memory { throw .memory }
         damaged += 1
         lastError = status
+    }
+}
+
+extension DecodeFailure {
+    static func tooLarge(width: Int, height: Int, limit: Int) -> DecodeFailure {
+        let millions = (Double(limit) / 1e5).rounded() / 10
+        return DecodeFailure(
+            code: .tooLarge, isRetryable: false,
+            message:
+                "The picture of \(width)x\(height) px is over the limit of \(millions) million pixels: scale it down.")
     }
 }

@@ -14,6 +14,7 @@ actor DecodeRun {
     private let file: FilePath
     private let request: DecodeRequest
     private var state = State.waiting
+    private var isDescribed = false
 
     init(pool: DecodeWorkerPool, file: FilePath, request: DecodeRequest) {
         self.pool = pool
@@ -32,12 +33,16 @@ actor DecodeRun {
     func next() async throws(DecodeError) -> DecodeEvent? {
         while let message = try await nextMessage() {
             switch message {
-            case .mediaInfo(let information): return .mediaInfo(information)
+            case .mediaInfo(let information):
+                isDescribed = true
+                return .mediaInfo(information)
             case .frame(let time, let size, let pixels):
                 return .frame(
                     SampledFrame(time: time, image: RGBImage(width: size, height: size, pixels: pixels)))
             case .cut(let time): return .cut(time: time)
-            case .progress(let time): return .progress(time: time)
+            case .progress(let time):
+                // The worker's signs of life while it opens a large file.
+                if isDescribed { return .progress(time: time) }
             case .end(let summary): return .end(summary)
             case .thumbnail, .failure: continue
             }

@@ -1,0 +1,127 @@
+import DecodeProtocol
+import Foundation
+import Ingest
+import Models
+import SystemPackage
+
+/// Sampled frames of a long 1080p H.264 file, one a second as 256-pixel RGB: exact times and key frames, beside the ffmpeg
+/// program with `fps=1,scale` and PyAV decoding every frame.
+///
+/// Arguments: a folder of videos, of which a file of three minutes with a key frame every 250 is made; or such a file; then
+/// optionally the number of rounds.
+func decoding(_ arguments: [String]) throws {
+    guard let source = arguments.first else {
+        print("usage: saccade-benchmarks decode FOLDER_OR_FILE [ROUNDS]")
+        return
+    }
+    let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
+    let bench = try MediaBench()
+    var isFolder: ObjCBool = false
+    _ = FileManager.default.fileExists(atPath: source, isDirectory: &isFolder)
+    let file = isFolder.boolValue ? try longFile(of: source, in: bench) : source
+    let pool = try MediaBench.pool()
+    let path = FilePath(file)
+    guard let duration = try MediaBench.wait({ try await pool.probe(path).duration }) else {
+        throw MediaBench.Failed(description: "\(file) has no duration")
+    }
+    let peer = Peer(script: "decode.py", arguments: [file])
+    var times: [String: [Double]] = [:]
+    var exact: [SampledFrame] = []
+    var keys: [SampledFrame] = []
+    for _ in 0..<rounds {
+        times["ours, exact", default: []].append(try seconds { exact = try frames(pool, path, .exact) })
+        times["ffmpeg", default: []].append(
+            try seconds {
+                try MediaBench.ffmpeg(
+                    ["-i", file, "-vf", "fps=1,scale=256:256", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"])
+            })
+        if let taken = peer?.ask("round")?.split(separator: " ").first, let taken = Double(taken) {
+            times["PyAV", default: []].append(taken)
+        }
+        times["ours, key frames", default: []].append(try seconds { keys = try frames(pool, path, .keyFrames) })
+    }
+    print("\(Int(duration)) s of video, medians of \(rounds) rounds")
+    let ours = median(times["ours, exact"] ?? [])
+    for name in ["ours, exact", "ours, key frames", "ffmpeg", "PyAV"] {
+        guard let taken = times[name].map(median) else { continue }
+        let speed = String(format: "%8.2f s  %6.1f x real time", taken, duration / taken)
+        print("  \(name.padding(toLength: 18, withPad: " ", startingAt: 0)) \(speed)")
+    }
+    for name in ["ffmpeg", "PyAV"] {
+        guard let taken = times[name].map(median) else { continue }
+        let keyed = median(times["ours, key frames"] ?? [])
+        print(String(format: "  against \(name): exact %.2f x, key frames %.1f x", taken / ours, taken / keyed))
+    }
+    print("  frames: \(exact.count) exact, \(keys.count) key frames")
+    try compare(exact, with: file)
+}
+
+private func frames(
+    _ pool: DecodeWorkerPool, _ path: FilePath, _ accuracy: FrameSampling.Accuracy
+) throws -> [SampledFrame] {
+    let sampling = FrameSampling(framesPerSecond: 1, accuracy: accuracy, detectsCuts: false)
+    return try MediaBench.wait {
+        var frames: [SampledFrame] = []
+        for try await event in pool.frames(of: path, sampling: sampling) {
+            if case .frame(let frame) = event { frames.append(frame) }
+        }
+        return frames
+    }
+}
+
+/// How far the frames are from their wanted times, and their pixels from those that ffmpeg decodes at the same times.
+private func compare(_ frames: [SampledFrame], with file: String) throws {
+    let late = frames.enumerated().map { abs($0.element.time - Double($0.offset)) }.max() ?? 0
+    // Half a frame of the rate that the file is made with is more than any rounding of times.
+    let terms = frames.map { String(format: "lt(abs(t-%.6f)\\,0.015)", $0.time) }
+    let data = try MediaBench.ffmpeg([
+        "-i", file, "-vf", "select=\(terms.joined(separator: "+")),scale=256:256", "-fps_mode", "passthrough",
+        "-pix_fmt",
+        "rgb24", "-f", "rawvideo", "-",
+    ])
+    let size = 256 * 256 * 3
+    guard data.count == frames.count * size else {
+        print("  pixels: ffmpeg has \(data.count / size) frames at these times, not \(frames.count)")
+        return
+    }
+    var mean = 0.0
+    var largestMean = 0.0
+    var largest = 0
+    for (index, frame) in frames.enumerated() {
+        var sum = 0
+        data.withUnsafeBytes { theirs in
+            for place in 0..<size {
+                let difference = abs(Int(theirs[index * size + place]) - Int(frame.image.pixels[place]))
+                sum += difference
+                largest = max(largest, difference)
+            }
+        }
+        largestMean = max(largestMean, Double(sum) / Double(size))
+        mean += Double(sum) / Double(size) / Double(frames.count)
+    }
+    print(String(format: "  times: at most %.3f s from the wanted ones", late))
+    print(
+        String(
+            format: "  pixels against ffmpeg's: mean difference %.4f levels, of the worst frame %.4f, largest %d", mean,
+            largestMean, largest))
+}
+
+/// Makes a file of three minutes of the folder's videos, scaled up to 1080p.
+private func longFile(of folder: String, in bench: MediaBench) throws -> String {
+    var parts: [URL] = []
+    for (index, video) in try MediaBench.videos(in: folder).prefix(30).enumerated() {
+        let part = bench.folder.appending(path: "part\(index).mkv")
+        try MediaBench.ffmpeg([
+            "-i", video, "-an", "-t", "10", "-vf", "fps=25,scale=1920:1080,setsar=1", "-c:v", "libx264", "-preset",
+            "ultrafast", "-crf", "14", "-pix_fmt", "yuv420p", part.path,
+        ])
+        parts.append(part)
+    }
+    let joined = try bench.join(parts, as: "joined.mkv")
+    let long = bench.folder.appending(path: "long.mp4").path
+    try MediaBench.ffmpeg([
+        "-stream_loop", "-1", "-i", joined.path, "-t", "185", "-c:v", "libx264", "-preset", "medium", "-g", "250",
+        "-keyint_min", "250", "-sc_threshold", "0", "-pix_fmt", "yuv420p", long,
+    ])
+    return long
+}
