@@ -2,6 +2,7 @@ import ArgumentParser
 import Catalog
 import Foundation
 import Models
+import Search
 import Service
 
 /// Why a command gave up: one line on standard error that says what to do, and an exit status for scripts.
@@ -46,11 +47,26 @@ struct Failure: Error {
             self.init(error.code == .unreadable ? .noInput : .data, error.message)
         case let error as CatalogError:
             self.init(Self.status(of: error), error.message)
+        case let error as SearchError:
+            self.init(Self.status(of: error), error.message)
+        case let error as SocketError:
+            self.init(.unavailable, error.message)
+        case let error as WeightsError:
+            self.init(.data, error.description)
         case is ExitCode, is CleanExit, is ValidationError:
             return nil
         default:
             guard Saccade.exitCode(for: error) == .failure else { return nil }
             self.init(.software, String(describing: error))
+        }
+    }
+
+    private static func status(of error: SearchError) -> Status {
+        if error.isRequestError { return .data }
+        switch error.code {
+        case .noIndex: return .noInput
+        case .otherModel: return .configuration
+        default: return .software
         }
     }
 

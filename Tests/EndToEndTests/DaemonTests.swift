@@ -125,7 +125,7 @@ struct DaemonTests {
         #expect(status.text.contains("1 indexed"))
         let second = try await saccade(["serve"] + places, home: home.path)
         #expect(second.status != 0)
-        #expect(second.errors.contains("process \(daemon.identifier)"))
+        #expect(second.errors.split(separator: "\n").last?.hasPrefix("saccade: ") == true)
 
         let removed = try await saccade(["watch", "remove", "more"] + places, home: home.path)
         #expect(removed.status == 0, "\(removed.errors)")

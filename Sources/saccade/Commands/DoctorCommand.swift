@@ -35,7 +35,7 @@ struct DoctorCommand: AsyncParsableCommand {
             let file = configuration.file.map(\.string) ?? "no file, the defaults"
             findings.append(.good("configuration", file))
             findings += await BlockingExecutor.shared.run { InstallationChecks.all(configuration) }
-            findings += await PlaceChecks.all(configuration)
+            findings += await PlaceChecks.all(configuration, socket: places.socketToAsk(configuration))
         } catch {
             findings.append(
                 .wrong("configuration", error.description, do: "Correct it; docs/CONFIGURATION.md has every key."))

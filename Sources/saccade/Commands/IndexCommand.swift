@@ -1,11 +1,104 @@
 import ArgumentParser
+import Catalog
+import Foundation
+import Ingest
+import Logging
+import Service
+import SystemPackage
 
+/// Indexes files once.
 struct IndexCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "index", abstract: "Index files once, with no daemon.")
+    static let configuration = CommandConfiguration(
+        commandName: "index",
+        abstract: "Index files, or the videos in folders, once and without a daemon.",
+        discussion: """
+            What is indexed already is not decoded again, and a run that was broken off goes on where it was. While a daemon \
+            works on the same state, add the folder to it with `saccade watch add` instead.
+            """
+    )
 
+    @Argument(help: ArgumentHelp("A file of any name, or a folder.", valueName: "file"), completion: .file())
+    var files: [String]
+
+    @OptionGroup(title: "Parts") var parts: PartOptions
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func run() async throws {
-        throw Failure(.software, "not yet")
+        let configuration = try places.load(parts.arguments)
+        let paths = files.map { FilePath.absolute($0) }
+        for path in paths where !FileManager.default.fileExists(atPath: path.string) {
+            throw Failure(.noInput, "There is no file \(path).")
+        }
+        let library = try await BlockingExecutor.shared.run { try Self.open(configuration) }
+        let events = library.events()
+        let progress = Task { await IndexProgress.show(events) }
+        let outcomes: [FileOutcome]
+        do {
+            outcomes = try await library.index(paths)
+        } catch {
+            await BlockingExecutor.shared.run { library.close() }
+            throw error
+        }
+        await BlockingExecutor.shared.run { library.close() }
+        await progress.value
+        try report(outcomes)
+    }
+
+    /// The state folder with this process as its writer.
+    private static func open(_ configuration: Service.Configuration) throws -> Library {
+        guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
+            throw Failure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
+        }
+        let model = try InstalledModel.load(configuration.model)
+        var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
+        if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
+        let pool = DecodeWorkerPool(
+            configuration: .init(
+                executable: decoder, workers: settings.decodeWorkers,
+                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)
+            )
+        )
+        do {
+            return try Library(
+                state: configuration.state, encoder: model.clips, hasMemories: model.hasMemories,
+                model: model.directory,
+                source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
+            )
+        } catch let error as CatalogError where error.code == .locked {
+            throw Failure(.inUse, "\(error.message) While a daemon runs, give it the folder: saccade watch add DIR.")
+        }
+    }
+
+    private func report(_ outcomes: [FileOutcome]) throws {
+        var failures = 0
+        var clips = 0
+        for outcome in outcomes {
+            let path = Terminal.printable(String(decoding: outcome.path.bytes, as: UTF8.self))
+            switch outcome.result {
+            case .indexed(let count):
+                clips += count
+                Terminal.output.line("\(path): \(Quantities.count(count, "clip"))")
+            case .known(let count):
+                clips += count
+                Terminal.output.line("\(path): \(Quantities.count(count, "clip")), indexed before")
+            case .failed(let problem):
+                failures += 1
+                Terminal.error.line("saccade: \(path): \(Terminal.printable(problem.message))")
+            case .stopped:
+                failures += 1
+                Terminal.error.line("saccade: \(path): stopped before its turn; run the command again.")
+            }
+        }
+        guard !outcomes.isEmpty else {
+            throw Failure(.noInput, "There is no video in what was named.")
+        }
+        if failures > 0 {
+            let files = Quantities.count(failures, "file")
+            throw Failure(.partial, "\(files) of \(Quantities.count(outcomes.count)) could not be indexed.")
+        }
+        Terminal.error.line(
+            "Indexed \(Quantities.count(outcomes.count, "file")), \(Quantities.count(clips, "clip")). "
+                + "Next: saccade search \"…\"" + (places.state.map { " --state \($0)" } ?? "")
+        )
     }
 }

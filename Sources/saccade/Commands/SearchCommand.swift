@@ -65,7 +65,7 @@ struct SearchCommand: AsyncParsableCommand {
     /// The answer's JSON.
     private func ask(_ request: API.SearchRequest) async throws -> [UInt8] {
         let configuration = try places.load()
-        let client = ServiceClient(socket: configuration.socket)
+        let client = ServiceClient(socket: places.socketToAsk(configuration))
         do {
             return try await client.send(.post, "/v1/search", body: request)
         } catch  where error.code == .unavailable {

@@ -1,12 +1,53 @@
 import ArgumentParser
+import Foundation
+import Service
 
+/// The daemon.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Run the daemon: watch folders, index, answer.")
+        commandName: "serve",
+        abstract: "Run the daemon: watch folders, index what is in them, answer questions.",
+        discussion: """
+            Runs in the foreground and logs to standard error. SIGTERM and SIGINT end it after the clip in flight; SIGHUP \
+            reads the configuration again. Under systemd it takes the socket that it is handed, and tells when it is ready.
+            """
+    )
 
+    @Option(
+        name: .customLong("root"),
+        help: ArgumentHelp(
+            "A folder to watch, besides those added with `saccade watch add`; may be given several times.",
+            valueName: "dir"
+        ),
+        completion: .directory
+    )
+    var roots: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The least severe message to log: trace, debug, info, notice, warning, error.", valueName: "level")
+    )
+    var logLevel: String?
+
+    @OptionGroup(title: "Parts") var parts: PartOptions
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func run() async throws {
-        throw Failure(.software, "not yet")
+        let places = places
+        let arguments = arguments
+        let program = SaccadeDaemon.Program(
+            version: ProgramVersion.text,
+            environment: ProcessInfo.processInfo.environment,
+            reload: { try places.load(arguments) },
+            loadModel: { try InstalledModel.load($0) }
+        )
+        try await SaccadeDaemon(configuration: try places.load(arguments), program: program).run()
+    }
+
+    private var arguments: [ConfigurationArgument] {
+        var arguments = parts.arguments
+        if !roots.isEmpty { arguments.append(ConfigurationArgument("roots", values: roots)) }
+        if let logLevel { arguments.append(ConfigurationArgument("log_level", logLevel)) }
+        return arguments
     }
 }

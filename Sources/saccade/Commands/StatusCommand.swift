@@ -57,6 +57,6 @@ struct StatusCommand: AsyncParsableCommand {
         Terminal.error.line("Indexed: \(StatusReport(status).summary)")
     }
 
-    /// Three seconds: a file counts only when it has settled, so idle must last longer than settling takes.
-    private static let idleLooksNeeded = 12
+    /// One second: between a file's arrival and its place in the queue there are moments when nothing seems to be left.
+    private static let idleLooksNeeded = 4
 }

@@ -5,8 +5,8 @@ import SystemPackage
 
 /// The folders and the socket of this configuration.
 enum PlaceChecks {
-    static func all(_ configuration: Configuration) async -> [Finding] {
-        [state(configuration.state), space(configuration.state), await socket(configuration.socket)]
+    static func all(_ configuration: Configuration, socket: FilePath) async -> [Finding] {
+        [state(configuration.state), space(configuration.state), await self.socket(socket)]
     }
 
     private static func state(_ path: FilePath) -> Finding {

@@ -41,8 +41,21 @@ struct PlaceOptions: ParsableArguments {
     }
 
     func client() throws(ConfigurationError) -> ServiceClient {
-        ServiceClient(socket: try load().socket)
+        ServiceClient(socket: socketToAsk(try load()))
     }
+
+    /// The configuration's socket; the system's service where this user has none and named no place.
+    func socketToAsk(_ configuration: Configuration) -> FilePath {
+        let isNamed = state != nil || socket != nil || configuration.file != nil
+        let files = FileManager.default
+        guard !isNamed, !files.fileExists(atPath: configuration.socket.string),
+            files.fileExists(atPath: Self.systemSocket.string)
+        else { return configuration.socket }
+        return Self.systemSocket
+    }
+
+    /// Where `packaging/systemd/saccade.socket` listens.
+    private static let systemSocket: FilePath = "/run/saccade/saccade.sock"
 }
 
 extension FilePath {

@@ -12,8 +12,9 @@ struct StatusReport {
     var isIdle: Bool {
         let settled = status.watcher.state == .watching || status.watcher.state == .limited
         let scanned = status.roots.allSatisfy { $0.state != .scanning }
-        return settled && scanned && status.media.pending == 0 && status.media.indexing == 0
-            && status.queue.current.isEmpty
+        let unfinished =
+            status.media.pending + status.media.indexing + status.queue.waiting + status.queue.current.count
+        return settled && scanned && unfinished == 0
     }
 
     /// The share of media that is done, with what is in work counted by its time; nil when there are none.

@@ -1,0 +1,13 @@
+import Models
+import Service
+import SystemPackage
+
+/// Loads the model that this installation uses.
+enum InstalledModel {
+    /// The named folder's, or the shipped one's. Blocking: reads and checks all weights.
+    static func load(_ named: FilePath?) throws -> ServedModel {
+        let directory = try named ?? ModelFolder.shipped()
+        let model = try RetrievalModel(directory: directory)
+        return ServedModel(name: model.name, directory: directory, clips: model, queries: model)
+    }
+}

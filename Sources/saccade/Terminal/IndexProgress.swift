@@ -1,0 +1,42 @@
+import Catalog
+import Foundation
+import Ingest
+import SystemPackage
+
+/// Turns a library's events into a progress bar.
+enum IndexProgress {
+    /// Returns when the events end.
+    static func show(_ events: AsyncStream<IngestEvent>) async {
+        var bar = ProgressBar("Indexing")
+        var found: Set<MediaID> = []
+        var done: Set<MediaID> = []
+        var shares: [MediaID: Double] = [:]
+        var seconds: [MediaID: Double] = [:]
+        let begin = ContinuousClock.now
+        for await event in events {
+            var name = ""
+            switch event.kind {
+            case .mediaFound(let media, let path), .mediaStarted(let media, let path):
+                found.insert(media)
+                name = path.lastComponent.map { Terminal.printable($0.string) } ?? ""
+            case .mediaProgress(let media, let position, let duration, _):
+                found.insert(media)
+                seconds[media] = position
+                if let duration, duration > 0 { shares[media] = min(1, position / duration) }
+            case .mediaIndexed(let media, _), .mediaFailed(let media, _, _):
+                found.insert(media)
+                done.insert(media)
+                shares[media] = nil
+            default:
+                continue
+            }
+            let elapsed = (ContinuousClock.now - begin) / .seconds(1)
+            let speed = seconds.values.reduce(0, +) / max(elapsed, 0.001)
+            let fraction = (Double(done.count) + shares.values.reduce(0, +)) / Double(max(1, found.count))
+            let detail =
+                "\(done.count)/\(Quantities.count(found.count, "file"))  \(Quantities.fixed(speed, 1))× real time  \(name)"
+            bar.update(fraction, detail)
+        }
+        bar.finish()
+    }
+}
