@@ -32,7 +32,7 @@ final class RunningDaemon {
         process.environment = cleanEnvironment(home: home).merging([
             "SACCADE_ROOTS": self.footage.string,
             "SACCADE_INGEST_SETTLE_SECONDS": "0.3",
-            "SACCADE_LOG_LEVEL": "debug",
+            "SACCADE_LOG_LEVEL": "notice",
         ]) { $1 }
         let output = try FileHandle(forWritingTo: URL(filePath: log.string))
         try output.seekToEnd()
@@ -83,10 +83,10 @@ final class RunningDaemon {
 
     /// Asks for the status until it is as wanted.
     ///
-    /// - Parameter what: for the error after a minute without it.
+    /// - Parameter what: for the error after two minutes without it: a failed file is tried again after half a minute.
     @discardableResult
     func wait(_ what: String, until isAsWanted: (API.Status) -> Bool) async throws -> API.Status {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(120)
         var last: API.Status?
         while ContinuousClock.now < deadline {
             guard process.isRunning else { break }
