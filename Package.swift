@@ -98,7 +98,8 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training", "VectorIndex",
+                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training",
+                "VectorIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -109,7 +110,8 @@ let package = Package(
         .executableTarget(
             name: "saccade-benchmarks",
             dependencies: [
-                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training", "VectorIndex",
+                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training",
+                "VectorIndex",
                 "saccade-decode", .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Benchmarks/saccade-benchmarks"
@@ -122,7 +124,9 @@ let package = Package(
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
-        .testTarget(name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"], resources: [.copy("Fixtures")]),
+        .testTarget(
+            name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"],
+            resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
@@ -156,7 +160,9 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Catalog", "DecodeProtocol", "Ingest", "Search", "Service", "TestSupport", "saccade", "saccade-decode"]
+            dependencies: [
+                "Catalog", "DecodeProtocol", "Ingest", "Search", "Service", "TestSupport", "saccade", "saccade-decode",
+            ]
         ),
     ],
     swiftLanguageModes: [.v6]
