@@ -152,7 +152,7 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport",
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport", "VectorIndex",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

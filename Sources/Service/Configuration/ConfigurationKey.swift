@@ -97,7 +97,8 @@ extension ConfigurationKey {
             reloadable: true, in: 1...65_536
         ) { $0.http.maxConnections = $1 },
         integer(
-            "http.max_requests", "Requests in work at once; more are answered 503.", default: "64", reloadable: true,
+            "http.max_requests", "Requests in work at once, and a quarter as many thumbnails; more are answered 503.",
+            default: "64", reloadable: true,
             in: 1...4096
         ) { $0.http.maxRequests = $1 },
         integer(

@@ -1,11 +1,11 @@
 import Catalog
-import Ingest
-import Logging
+package import Ingest
+package import Logging
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 /// Watches the folders that the configuration names. One that isn't there yet is tried again until it is.
-final class ConfiguredRoots: Sendable {
+package final class ConfiguredRoots: Sendable {
     private struct State {
         var wanted: [FilePath] = []
         var missing: Set<FilePath> = []
@@ -17,13 +17,13 @@ final class ConfiguredRoots: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(library: Library, logger: Logger) {
+    package init(library: Library, logger: Logger) {
         self.library = library
         self.logger = logger
     }
 
     /// Watches what is named now, and no longer what was named by the last call and isn't any more.
-    func apply(_ paths: [FilePath]) async {
+    package func apply(_ paths: [FilePath]) async {
         let dropped = state.withLock { state in
             defer {
                 state.wanted = paths
@@ -45,7 +45,7 @@ final class ConfiguredRoots: Sendable {
     }
 
     /// Tries again what could not be watched.
-    func retry() async {
+    package func retry() async {
         await addMissing(isFirst: false)
     }
 

@@ -12,6 +12,8 @@ struct RequestHandler: Sendable {
     let events: EventHub
     let logger: Logger
     private let requests = Gate()
+    /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
+    private let thumbnails = Gate()
 
     init(backend: any Backend, limits: LiveLimits, events: EventHub, logger: Logger) {
         self.backend = backend
@@ -53,10 +55,14 @@ struct RequestHandler: Sendable {
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
-        guard requests.enter(limit: limits.maxRequests) else {
-            throw APIError(.overloaded, "\(limits.maxRequests) requests are in work; try again in a second")
+        let (gate, limit) =
+            if case .thumbnail = endpoint { (thumbnails, max(1, limits.maxRequests / 4)) } else {
+                (requests, limits.maxRequests)
+            }
+        guard gate.enter(limit: limit) else {
+            throw APIError(.overloaded, "\(limit) requests of this kind are in work; try again in a second")
         }
-        defer { requests.leave() }
+        defer { gate.leave() }
         switch endpoint {
         case .search:
             let body = try await body(of: request, limits: limits)

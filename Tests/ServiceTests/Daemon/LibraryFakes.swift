@@ -63,16 +63,17 @@ struct IndexedLibrary {
     let pictures: GreyFrames
     let video: FilePath
 
-    init(pictures: GreyFrames = GreyFrames()) async throws {
-        directory = try TemporaryDirectory()
+    init(pictures: GreyFrames = GreyFrames(), in directory: TemporaryDirectory? = nil) async throws {
+        self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
-        video = try directory.write(Data("not really a video".utf8), to: "grey.mp4")
+        video = try self.directory.write(Data("not really a video".utf8), to: "grey.mp4")
         let model = ConstantModel()
-        let state = directory.path.appending("state")
+        let state = self.directory.path.appending("state")
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
-            try Library(state: state, encoder: model, source: GreyFrames(), logger: logger)
+            try Library(
+                state: state, encoder: model, model: "/models/constant", source: GreyFrames(), logger: logger)
         }
         _ = try await library.index([video])
         let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { _ in model }

@@ -181,6 +181,14 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Waits until the server has closed the connection, without reading what it sent.
+    func waitForHangUp() async throws {
+        try await block { [descriptor] in
+            var watched = pollfd(fd: descriptor, events: 0, revents: 0)
+            guard poll(&watched, 1, 60_000) == 1 else { throw Failure(what: "the server didn't hang up") }
+        }
+    }
+
     func closeSending() {
         shutdown(descriptor, Int32(SHUT_WR))
     }
