@@ -224,4 +224,33 @@ import Testing
         let information = try await pool().probe(path)
         #expect(information.width == 160 && information.height == 90 && information.isStill)
     }
+
+    @Test func `The worker has given up privileges, core files, writing and memory without bounds`() async throws {
+        let file = try await video("a.mp4", seconds: 1)
+        let pool = try pool()
+        _ = try await pool.probe(file)
+        let identifier = try #require(pool.idleIdentifiers.first)
+        let status = try String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)
+        #expect(status.contains("NoNewPrivs:\t1"))
+        let limits = try String(contentsOfFile: "/proc/\(identifier)/limits", encoding: .utf8)
+        func limit(_ name: String) -> [Substring] {
+            let line = limits.split(separator: "\n").first { $0.hasPrefix(name) }
+            return line?.dropFirst(name.count).split(separator: " ").prefix(2).map { $0 } ?? []
+        }
+        #expect(limit("Max address space") == ["\(2 << 30)", "\(2 << 30)"])
+        #expect(limit("Max core file size") == ["0", "0"] && limit("Max file size") == ["0", "0"])
+        #expect(limit("Max open files") == ["64", "64"])
+        let seconds = try #require(limit("Max cpu time").first.flatMap { Int($0) })
+        #expect((120...240).contains(seconds))
+    }
+
+    @Test func `Too little memory is an error, not an end of this program`() async throws {
+        let file = try await video("a.mp4", seconds: 1)
+        let executable = try #require(DecodeWorkerPool.installedExecutable())
+        let limits = WorkerLimits(addressSpace: 64 << 20)
+        let pool = DecodeWorkerPool(
+            configuration: DecodeWorkerPool.Configuration(
+                executable: executable, deadline: .seconds(20), limits: limits))
+        await #expect(throws: DecodeError.self) { try await pool.probe(file) }
+    }
 }

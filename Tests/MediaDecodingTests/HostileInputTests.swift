@@ -132,4 +132,18 @@ import Testing
         let answer = Answer(.frames(path))
         #expect(answer.failure == nil && (2..<8).contains(answer.frames.count))
     }
+
+    @Test func `A wrong duration in the container doesn't matter`() async throws {
+        let path = directory.path.appending("a.mkv")
+        try await TestVideo(seconds: 2).write(to: path)
+        var data = try Data(contentsOf: URL(filePath: path.string))
+        // Matroska's Duration, a number of 8 bytes: https://www.rfc-editor.org/rfc/rfc9559#name-duration-element
+        let place = try #require(data.firstRange(of: Data([0x44, 0x89, 0x88])))
+        data.replaceSubrange(place.upperBound..<place.upperBound + 8, with: [0x41, 0x7D, 0, 0, 0, 0, 0, 0])
+        let answer = Answer(.frames(try directory.write(data, to: "wrong.mkv"), cuts: true))
+        #expect((answer.information?.duration ?? 0) > 10_000)
+        #expect(answer.frames.count == 4)
+        let duration = answer.summary?.duration ?? 0
+        #expect(abs(duration - 2) < 0.1)
+    }
 }
