@@ -112,7 +112,8 @@ let package = Package(
             dependencies: [
                 "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training",
                 "VectorIndex",
-                "saccade-decode", .product(name: "SystemPackage", package: "swift-system"),
+                "saccade-decode", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Benchmarks/saccade-benchmarks"
         ),
