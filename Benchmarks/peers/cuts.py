@@ -12,4 +12,4 @@ for line in sys.stdin:
     begin = time.perf_counter()
     scenes = detect(path, detectors[line.strip()]())
     taken = time.perf_counter() - begin
-    print(taken, *[f"{scene[0].get_seconds():.3f}" for scene in scenes[1:]], flush=True)
+    print(taken, *[f"{scene[0].seconds:.3f}" for scene in scenes[1:]], flush=True)
