@@ -68,8 +68,8 @@ ask() {
 if [[ -n ${QUERY:-} ]]; then
     ask "$QUERY"
 elif [[ -z $own_folder ]]; then
-    ask "a cat looking into the camera"
-    ask "an astronaut in an orange suit"
+    ask "a man with a camera on a tripod"
+    ask "a cup of coffee on a table"
 fi
 
 # As a person would type it: the socket follows from the state except where its path was too long.
