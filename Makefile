@@ -34,7 +34,7 @@ build: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-decode
 
 run: build
-	@SACCADE_BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"
+	@BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"
 
 # Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made.
 test: packages
