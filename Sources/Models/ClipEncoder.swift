@@ -48,3 +48,8 @@ package protocol QueryEncoder: Sendable {
     /// - Throws: ``ModelError`` when the model's output isn't finite.
     func embed(query: String) throws -> [Float]
 }
+
+/// The middles of `limit` equal parts of `count` places; all of them when there are no more than that.
+package func evenlySpread(_ limit: Int, of count: Int) -> [Int] {
+    count <= limit ? Array(0..<count) : (0..<limit).map { (2 * $0 + 1) * count / (2 * limit) }
+}

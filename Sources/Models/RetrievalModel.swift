@@ -1,3 +1,4 @@
+import Foundation
 package import SystemPackage
 package import Tensors
 
@@ -9,7 +10,12 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
     package let backboneDigest: String
     package let backbone: any Backbone
     package let fast: FastModel<Float>
+    /// Nil for a model that can't re-rank.
+    package let slow: SlowCaptioner?
     package let tokenizer: WordPieceTokenizer
+    /// How the two scores are put together; nil for a model that can't re-rank, or that says nothing about it.
+    package let reranking: Reranking?
+    private let memoryPrecision: ClipMemory.Precision
 
     package var name: String { configuration.name }
     package var frameSize: Int { configuration.backbone.frameSize }
@@ -21,15 +27,20 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
 
     /// - Parameters:
     ///   - directory: with `config.json`, `backbone.safetensors`, `fast.safetensors` and `vocab.txt`.
+    ///   - memoryPrecision: how the clips' memories are stored.
     ///   - learning: which parameters of the Fast model are to be trained; none in use.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, the key or the tensor.
-    package init(directory: FilePath, learning: (String) -> Bool = { _ in false }) throws {
+    package init(
+        directory: FilePath, memoryPrecision: ClipMemory.Precision = .full,
+        learning: (String) -> Bool = { _ in false }
+    ) throws {
         let folder = ModelFolder(directory)
         let configuration = try ModelConfiguration(contentsOf: folder.configuration)
         self.configuration = configuration
         generation = try folder.digest()
         backboneDigest = try ModelFolder.digest(of: [folder.backbone])
-        tokenizer = try WordPieceTokenizer(vocabularyFile: folder.vocabulary)
+        let tokenizer = try WordPieceTokenizer(vocabularyFile: folder.vocabulary)
+        self.tokenizer = tokenizer
         guard tokenizer.vocabularySize <= configuration.text.vocabularySize else {
             throw ModelError(
                 .malformed, "\(folder.vocabulary): has more pieces than config.json says; it is another model's")
@@ -51,6 +62,17 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
             configuration.fast, text: text, ParameterSource(weights, trainable: learning("text_projection.weight")))
         try weights.requireOnly(
             Set(fast.headParameters.map(\.name) + text.parameters.map { prefix + $0.name }))
+        self.memoryPrecision = memoryPrecision
+        reranking =
+            configuration.slow != nil && FileManager.default.fileExists(atPath: folder.reranking.string)
+            ? try Reranking(contentsOf: folder.reranking) : nil
+        slow = try configuration.slow.map { slow in
+            for level in slow.levels
+            where slow.maps[level] != backbone.map(level, frameSize: configuration.backbone.frameSize) {
+                throw ModelError(.malformed, "\(folder.configuration): slow.maps doesn't fit the backbone's \(level)")
+            }
+            return try SlowCaptioner(folder: folder, configuration: slow, tokenizer: tokenizer)
+        }
     }
 
     /// What the frozen backbone sees in pictures: the maps that the heads are fed with.
@@ -86,8 +108,13 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
         guard values.allSatisfy(\.isFinite) else {
             throw ModelError(.input, "the model's output for a clip isn't a number; the model is damaged")
         }
+        let memories = try slow.map { slow in
+            let memory = try slow.memories(of: features, frameCounts: clips.map(\.count))
+            return clips.indices.map { ClipMemory.encode(memory, clip: $0, precision: memoryPrecision) }
+        }
         return clips.indices.map { index in
-            EncodedClip(embedding: Array(values[(index * dimensions)..<((index + 1) * dimensions)]))
+            EncodedClip(
+                embedding: Array(values[(index * dimensions)..<((index + 1) * dimensions)]), memory: memories?[index])
         }
     }
 
@@ -98,6 +125,22 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
             throw ModelError(.input, "the model's output for the query isn't a number; the model is damaged")
         }
         return embedding
+    }
+
+    /// What the Slow model keeps of one clip.
+    ///
+    /// - Precondition: the model has a Slow part.
+    package func memory(of clip: [RGBImage]) throws -> VisualMemory<Float> {
+        guard let slow else { preconditionFailure("the model has no Slow part") }
+        return try slow.memories(of: features(of: clip), frameCounts: [clip.count])
+    }
+
+    /// A sentence's words as the Slow model takes them.
+    ///
+    /// - Precondition: the model has a Slow part.
+    package func slowTokens(of sentence: String) -> [Int32] {
+        guard let slow else { preconditionFailure("the model has no Slow part") }
+        return slow.vocabulary.encode(tokenizer.encode(sentence, maxLength: slow.model.configuration.maximumTokens + 2))
     }
 
     /// A sentence's tokens as the Fast model takes them.

@@ -1,4 +1,5 @@
 package import Catalog
+package import Models
 
 /// How a search's best clips are scored again.
 package struct RerankOptions: Sendable, Equatable {
@@ -55,10 +56,12 @@ package protocol Reranker: Sendable {
     var defaultDepth: Int { get }
     /// Weight of the Fast score when the request doesn't say.
     var defaultBeta: Double { get }
+    /// From scores to probabilities; nil when nobody has compared them with the truth.
+    var calibration: Calibration? { get }
     /// The generation whose memories it reads.
     var generation: String { get }
 
-    /// Sets `slow` and `combined` of as many candidates as the budget allows, the first ones first. Blocks the calling thread.
+    /// Sets `slow`, `combined` and, where it is calibrated, `probability` of as many candidates as the budget allows, the first ones first. Blocks the calling thread.
     ///
     /// - Parameters:
     ///   - query: the query's text.

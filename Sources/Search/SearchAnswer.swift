@@ -54,11 +54,14 @@ package struct SearchScores: Sendable, Equatable {
     package var slow: Double?
     /// What the order is by: ``fast``, or the re-ranker's combination of both.
     package var combined: Double
+    /// That the clip shows what the query says; nil for a model that isn't calibrated.
+    package var probability: Double?
 
-    package init(fast: Double, slow: Double? = nil, combined: Double) {
+    package init(fast: Double, slow: Double? = nil, combined: Double, probability: Double? = nil) {
         self.fast = fast
         self.slow = slow
         self.combined = combined
+        self.probability = probability
     }
 }
 

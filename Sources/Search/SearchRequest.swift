@@ -20,10 +20,12 @@ package struct SearchRequest: Sendable, Equatable {
     package var grouping: Grouping
     /// nil leaves the order to the Fast model.
     package var rerank: RerankOptions?
+    /// Leaves out clips that are less likely than this to show what the query says, so that an answer may be empty; 0 to 1.
+    package var minProbability: Double?
 
     package init(
         query: String, limit: Int = 10, offset: Int = 0, filters: SearchFilters = SearchFilters(),
-        grouping: Grouping = .clips, rerank: RerankOptions? = nil
+        grouping: Grouping = .clips, rerank: RerankOptions? = nil, minProbability: Double? = nil
     ) {
         self.query = query
         self.limit = limit
@@ -31,6 +33,7 @@ package struct SearchRequest: Sendable, Equatable {
         self.filters = filters
         self.grouping = grouping
         self.rerank = rerank
+        self.minProbability = minProbability
     }
 }
 

@@ -60,6 +60,7 @@ struct SearchRun {
     private func scan(
         _ snapshot: VectorIndexSnapshot, vector: [Float], wanted: Int, selection: MediaSelection?
     ) throws -> [Candidate] {
+        let calibration = generation.reranker?.calibration
         var depth = wanted
         while true {
             let matches: [VectorMatch]
@@ -72,9 +73,12 @@ struct SearchRun {
             let kept = matches.filter { request.grouping == .clips || seen.insert($0.media).inserted }
             guard kept.count < wanted, matches.count == depth else {
                 return kept.prefix(wanted).map {
-                    Candidate(
+                    let cosine = Double($0.score)
+                    return Candidate(
                         clip: $0.clip, media: $0.media,
-                        scores: SearchScores(fast: Double($0.score), combined: Double($0.score)))
+                        scores: SearchScores(
+                            fast: cosine, combined: cosine,
+                            probability: calibration?.probability(fast: cosine, evidence: nil)))
                 }
             }
             depth *= 4
@@ -95,7 +99,9 @@ struct SearchRun {
     private mutating func finished(
         _ answer: inout SearchAnswer, _ candidates: [Candidate], since started: ContinuousClock.Instant
     ) throws -> SearchAnswer {
-        let wanted = candidates.dropFirst(request.offset)
+        let least = request.minProbability ?? 0
+        let likely = least > 0 ? candidates.filter { $0.scores.probability ?? 0 >= least } : candidates
+        let wanted = likely.dropFirst(request.offset)
         let scores = Dictionary(wanted.lazy.map { ($0.clip, $0.scores) }) { first, _ in first }
         let findings = try measured(\.lookup) { run in
             try run.catalog.findings(

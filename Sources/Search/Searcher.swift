@@ -38,6 +38,13 @@ package final class Searcher: Sendable {
     ) throws -> SearchAnswer {
         let query = try Self.checked(request)
         let filter = try MediaFilter(request.filters)
+        let generation = generation
+        guard request.minProbability == nil || generation.reranker?.calibration != nil else {
+            throw SearchError(
+                .invalidRerank,
+                "This model's scores aren't calibrated, so there are no probabilities: leave out the least probability, "
+                    + "or calibrate the model with `saccade calibrate`.")
+        }
         var run = SearchRun(request: request, filter: filter, generation: generation, catalog: catalog)
         return try run.run(query: query, spare: Self.spare, progress: progress)
     }
@@ -66,6 +73,9 @@ package final class Searcher: Sendable {
         }
         guard (0...SearchLimits.offset).contains(request.offset) else {
             throw SearchError(.invalidOffset, "The offset must be 0 to \(SearchLimits.offset), not \(request.offset).")
+        }
+        if let least = request.minProbability, !(0...1).contains(least) {
+            throw SearchError(.invalidRerank, "The least probability must be 0 to 1.")
         }
         if let rerank = request.rerank {
             guard rerank.depth.map({ (1...SearchLimits.rerank).contains($0) }) ?? true else {

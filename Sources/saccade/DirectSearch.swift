@@ -17,7 +17,9 @@ enum DirectSearch {
             defer { catalog.close() }
             let model = try InstalledModel.load(configuration.model)
             let searcher = Searcher(
-                catalog: catalog, generation: try SearchGeneration(loading: catalog, encoder: model.queries)
+                catalog: catalog,
+                generation: try SearchGeneration(
+                    loading: catalog, encoder: model.queries, reranker: model.reranker(catalog))
             )
             var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)

@@ -1,4 +1,5 @@
 import Models
+import Search
 import Service
 import SystemPackage
 
@@ -8,6 +9,8 @@ enum InstalledModel {
     static func load(_ named: FilePath?) throws -> ServedModel {
         let directory = try named ?? ModelFolder.shipped()
         let model = try RetrievalModel(directory: directory)
-        return ServedModel(name: model.name, directory: directory, clips: model, queries: model)
+        return ServedModel(
+            name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil
+        ) { catalog in SlowReranker(model: model, catalog: catalog) }
     }
 }

@@ -26,6 +26,7 @@ struct TableReranker: Reranker {
     var defaultDepth = 4
     var defaultBeta = 0.0
     var generation = "axes"
+    var calibration: Calibration?
     var scores: [ClipID: Double]
     var reach = Int.max
 

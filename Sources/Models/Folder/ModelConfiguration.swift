@@ -38,6 +38,8 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
     package var backbone: BackboneConfiguration
     package var text: BERTConfiguration
     package var fast: FastConfiguration
+    /// Nil for a model that can't re-rank.
+    package var slow: SlowConfiguration?
     /// At most this many frames of a clip are used.
     package var framesPerClip: Int
 
@@ -45,18 +47,19 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
 
     package init(
         name: String, backbone: BackboneConfiguration, text: BERTConfiguration, fast: FastConfiguration,
-        framesPerClip: Int = 8
+        slow: SlowConfiguration? = nil, framesPerClip: Int = 8
     ) {
         format = Self.currentFormat
         self.name = name
         self.backbone = backbone
         self.text = text
         self.fast = fast
+        self.slow = slow
         self.framesPerClip = framesPerClip
     }
 
     enum CodingKeys: String, CodingKey {
-        case format, name, backbone, text, fast
+        case format, name, backbone, text, fast, slow
         case framesPerClip = "frames_per_clip"
     }
 
@@ -103,6 +106,9 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
         try require(
             (4...text.maximumLength).contains(fast.maximumTokens),
             "fast.maximum_tokens must lie in 4...\(text.maximumLength)")
+        guard let slow else { return }
+        try slow.validate()
+        try require(slow.frames <= framesPerClip, "slow.frames must be at most frames_per_clip")
     }
 
     /// As it stands in `config.json`.

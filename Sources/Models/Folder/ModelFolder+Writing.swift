@@ -9,15 +9,24 @@ extension RetrievalModel {
             + fast.text.parameters.map { (FastModel<Float>.textPrefix + $0.name, $0.variable.value) }
     }
 
+    /// The Slow model's parameters as its file has them.
+    package var slowParameters: [(name: String, tensor: Tensor<Float>)] { slow?.namedTensors ?? [] }
+
     /// Writes the model as a folder, its backbone as it is.
     ///
+    /// - Parameters:
+    ///   - slow: takes the place of this model's own Slow part.
+    ///   - reranking: how the scores are combined; nil leaves out the file, and then nothing is re-ranked unless it is asked for.
     /// - Throws: ``WeightsError`` when a parameter isn't finite or a file can't be written; `config.json` is written last, so
     ///   that half a folder isn't taken for a model.
     package func write(
-        to directory: FilePath, name: String, precision: WeightPrecision, copyingBackboneFrom source: FilePath
+        to directory: FilePath, name: String, precision: WeightPrecision, copyingBackboneFrom source: FilePath,
+        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil
     ) throws {
+        let slow = replacement ?? slow
         var configuration = configuration
         configuration.name = name
+        configuration.slow = slow?.model.configuration
         let (from, to) = (ModelFolder(source), ModelFolder(directory))
         try to.begin()
         if from.path != to.path {
@@ -26,6 +35,16 @@ extension RetrievalModel {
                 try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
             }
         }
+        for old in [to.slow, to.slowVocabulary, to.reranking] {
+            try? FileManager.default.removeItem(atPath: old.string)
+        }
+        if let slow {
+            var writer = SafetensorsWriter()
+            try writer.add(slow.namedTensors, precision: precision)
+            try writer.write(to: to.slow)
+            try slow.vocabulary.text.write(to: URL(filePath: to.slowVocabulary.string), options: .atomic)
+        }
+        try reranking?.write(to: to.reranking)
         try to.finish(configuration, fast: fastParameters, precision: precision)
     }
 }

@@ -12,9 +12,17 @@ package struct ModelFolder: Sendable {
     package var backbone: FilePath { path.appending("backbone.safetensors") }
     package var fast: FilePath { path.appending("fast.safetensors") }
     package var vocabulary: FilePath { path.appending("vocab.txt") }
+    /// The Slow model's; neither is there in a model that can't re-rank.
+    package var slow: FilePath { path.appending("slow.safetensors") }
+    package var slowVocabulary: FilePath { path.appending("slow-vocab.txt") }
+    /// How scores are combined; no part of the digest, since another weight needs no new index.
+    package var reranking: FilePath { path.appending("reranking.json") }
 
     /// The files that make the model what it is, in a fixed order.
-    private var parts: [FilePath] { [configuration, backbone, fast, vocabulary] }
+    private var parts: [FilePath] {
+        [configuration, backbone, fast, vocabulary]
+            + [slow, slowVocabulary].filter { FileManager.default.fileExists(atPath: $0.string) }
+    }
 
     /// A digest of the model's parts, 32 hex digits: two models with the same one give the same embeddings.
     ///

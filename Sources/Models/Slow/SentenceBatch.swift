@@ -41,4 +41,18 @@ struct SentenceBatch {
     var realRows: [Int32] {
         lengths.enumerated().flatMap { index, length in (0..<length).map { Int32(index * longest + $0) } }
     }
+
+    /// Where each sentence begins among the real rows.
+    var firstRows: [Int32] {
+        var rows: [Int32] = []
+        var next = 0
+        for length in lengths {
+            rows.append(Int32(next))
+            next += length
+        }
+        return rows
+    }
+
+    /// Where each sentence ends among the real rows.
+    var lastRows: [Int32] { zip(firstRows, lengths).map { $0 + Int32($1) - 1 } }
 }

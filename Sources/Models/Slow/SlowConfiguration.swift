@@ -18,6 +18,14 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
 
     package enum Directions: String, Sendable, Codable { case both, forward }
 
+    /// What a pair's score is.
+    package enum Objective: String, Sendable, Codable, CaseIterable {
+        /// How likely the sentence is: h(x, y).
+        case captioning
+        /// The logit of a binary head: whether sentence and clip belong together.
+        case matching
+    }
+
     /// Width of words, layers and visual tokens.
     package var width: Int
     package var heads: Int
@@ -25,6 +33,7 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     /// The level that each decoder layer's cross-attention reads: coarse first, finer later.
     package var layers: [Level]
     package var directions: Directions
+    package var objective: Objective
     /// The maps of the levels; those finer than any of `layers` aren't needed.
     package var maps: [Level: Map]
     /// Word pieces that are read and written.
@@ -36,14 +45,15 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
 
     package init(
         width: Int = 256, heads: Int = 8, feedForward: Int = 1024, layers: [Level] = [.c5, .c5, .c4],
-        directions: Directions = .both, maps: [Level: Map], vocabularySize: Int, maximumTokens: Int = 40,
-        frames: Int = 4
+        directions: Directions = .both, objective: Objective = .captioning, maps: [Level: Map], vocabularySize: Int,
+        maximumTokens: Int = 40, frames: Int = 4
     ) {
         self.width = width
         self.heads = heads
         self.feedForward = feedForward
         self.layers = layers
         self.directions = directions
+        self.objective = objective
         self.maps = maps
         self.vocabularySize = vocabularySize
         self.maximumTokens = maximumTokens
@@ -51,7 +61,7 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case width, heads, layers, directions, maps, frames
+        case width, heads, layers, directions, objective, maps, frames
         case feedForward = "feed_forward"
         case vocabularySize = "vocabulary_size"
         case maximumTokens = "maximum_tokens"

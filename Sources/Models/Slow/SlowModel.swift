@@ -32,6 +32,8 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     private let outputBias: Variable<Scalar>
     private let forward: Reader
     private let backward: Reader?
+    /// [1, width] and [1]: the binary head of the matching objective; nil for a captioner.
+    private let match: (weight: Variable<Scalar>, bias: Variable<Scalar>)?
 
     /// Every parameter under its name in the model's file.
     package let parameters: [(name: String, variable: Variable<Scalar>)]
@@ -52,6 +54,12 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
         backward =
             configuration.directions == .both
             ? try parameter.scoped("backward") { try Reader(configuration, parameter) } : nil
+        match =
+            configuration.objective == .matching
+            ? (
+                try parameter("match.weight", [1, configuration.width], .fan(configuration.width)),
+                try parameter("match.bias", [1], .zeros)
+            ) : nil
         parameters = parameter.parameters
     }
 
@@ -73,7 +81,7 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     ) -> [Variable<Scalar>] {
         let batch = SentenceBatch(sentences, limit: configuration.maximumTokens)
         var costs: [Variable<Scalar>] = []
-        for (reader, isForward) in [(forward, true)] + (backward.map { [($0, false)] } ?? []) {
+        for (reader, isForward) in readers {
             let states = states(
                 of: batch, reader: reader, isForward: isForward, memory: memory, memoryIndices: memoryIndices,
                 dropout: &dropout)
@@ -81,6 +89,31 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
             costs.append(logits.crossEntropy(targets: isForward ? batch.endings : batch.beginnings))
         }
         return costs
+    }
+
+    private var readers: [(reader: Reader, isForward: Bool)] {
+        [(forward, true)] + (backward.map { [($0, false)] } ?? [])
+    }
+
+    /// The matching objective's logit of each pair: the mean of the readers' at the place where each has read the whole sentence.
+    ///
+    /// - Parameters: as in ``wordCosts(of:memory:memoryIndices:dropout:)``.
+    /// - Precondition: the configuration's objective is matching.
+    package func matchLogits(
+        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, dropout: inout Dropout
+    ) -> Variable<Scalar> {
+        guard let match else { preconditionFailure("a captioner has no matching head") }
+        let batch = SentenceBatch(sentences, limit: configuration.maximumTokens)
+        var logits: [Variable<Scalar>] = []
+        for (reader, isForward) in readers {
+            let states = states(
+                of: batch, reader: reader, isForward: isForward, memory: memory, memoryIndices: memoryIndices,
+                dropout: &dropout)
+            logits.append(
+                states.gatherRows(isForward ? batch.lastRows : batch.firstRows)
+                    .linear(weight: match.weight, bias: match.bias).reshaped([sentences.count]))
+        }
+        return logits.dropFirst().reduce(logits[0]) { $0 + $1 }.scaled(by: 1 / Scalar(logits.count))
     }
 
     /// The last layer's states of the real words of all sentences, one after another: [Σ (L + 1), width].
@@ -102,13 +135,17 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
             .layerNorm(gamma: reader.normGain, beta: reader.normBias, epsilon: 1e-5)
     }
 
-    /// h(x, y) / 2(L + 1) of each sentence: the mean log-likelihood of a word; nearer 0 is likelier.
+    /// h(x, y) / 2(L + 1) of each sentence: the mean log-likelihood of a word; nearer 0 is likelier. Of a model that was trained to
+    /// match, the logit.
     ///
     /// - Parameters: as in ``wordCosts(of:memory:memoryIndices:dropout:)``.
     package func scores(
         of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil
     ) -> [Scalar] {
         var off = Dropout.off
+        if match != nil {
+            return matchLogits(of: sentences, memory: memory, memoryIndices: memoryIndices, dropout: &off).value.scalars
+        }
         let costs = wordCosts(of: sentences, memory: memory, memoryIndices: memoryIndices, dropout: &off)
         var totals = [Scalar](repeating: 0, count: sentences.count)
         let lengths = SentenceBatch(sentences, limit: configuration.maximumTokens).lengths
@@ -138,12 +175,6 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
         let batch = SentenceBatch(beginnings, limit: configuration.maximumTokens)
         let states = states(
             of: batch, reader: forward, isForward: true, memory: memory, memoryIndices: memoryIndices, dropout: &off)
-        var last: [Int32] = []
-        var row = 0
-        for length in batch.lengths {
-            row += length
-            last.append(Int32(row - 1))
-        }
-        return states.gatherRows(last).linear(weight: wordVectors, bias: outputBias).logSoftmax().value
+        return states.gatherRows(batch.lastRows).linear(weight: wordVectors, bias: outputBias).logSoftmax().value
     }
 }

@@ -1,3 +1,7 @@
+package import Foundation
+package import SystemPackage
+package import Tensors
+
 /// The word pieces that the Slow model reads and writes: those of the text tokenizer that its training sentences use.
 package struct SlowVocabulary: Sendable, Equatable {
     package static let start: Int32 = 0
@@ -46,11 +50,56 @@ package struct SlowVocabulary: Sendable, Equatable {
 
     package var count: Int { pieces.count }
 
+    /// One piece a line, as it is kept beside the model.
+    package var text: Data { Data((pieces.joined(separator: "\n") + "\n").utf8) }
+
+    /// Reads what ``text`` gives.
+    ///
+    /// - Throws: ``ModelError``, ``WeightsError`` when the file can't be read.
+    package init(contentsOf path: FilePath, tokenizerVocabulary: [String]) throws {
+        let source = try ByteSource(opening: path)
+        guard source.count <= 16 << 20 else { throw ModelError(.malformed, "\(path): too large for a vocabulary") }
+        let text = String(decoding: try source.read(0..<source.count), as: UTF8.self)
+        try self.init(
+            pieces: text.split(separator: "\n").map(String.init), tokenizerVocabulary: tokenizerVocabulary)
+    }
+
+    /// The words of a sentence of this vocabulary's ids, with the pieces joined.
+    package func words(of sentence: [Int32]) -> String {
+        var text = ""
+        for piece in sentence.lazy.map({ pieces[Int($0)] }) {
+            if piece.hasPrefix("##") {
+                text += piece.dropFirst(2)
+            } else {
+                text += text.isEmpty ? piece : " " + piece
+            }
+        }
+        return text
+    }
+
     /// A sentence of the tokenizer in this vocabulary's ids, without the special tokens at its ends.
     package func encode(_ tokens: [Int32]) -> [Int32] {
         tokens.compactMap { token in
             guard let id = ids[token] else { return Self.unknown }
             return id == Self.start || id == Self.end ? nil : id
         }
+    }
+}
+
+extension SlowVocabulary {
+    /// What the word vectors of a new model may start from: a text encoder's, projected at random to another width, which keeps their
+    /// angles (Johnson and Lindenstrauss, 1984).
+    ///
+    /// - Parameters:
+    ///   - pieces: the text encoder's, in the order of its ids.
+    /// - Returns: [count, width], each row with the length of about √width / 20.
+    package func startingVectors(from text: BERTEncoder<Float>, pieces known: [String], width: Int) -> Tensor<Float> {
+        let places = Dictionary(known.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+        var random = SplitMix64(seed: 1)
+        let source = text.wordVectors.gatherRows(pieces.map { places[$0] ?? 0 })
+        let projection = Variable<Float>(
+            constant: Tensor(normal: [width, source.shape[1]], deviation: 1, using: &random))
+        let deviation = 0.05 * Float(width).squareRoot()
+        return source.detached.linear(weight: projection).l2Normalized().scaled(by: deviation).value
     }
 }

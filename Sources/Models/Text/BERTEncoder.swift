@@ -71,6 +71,9 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
         parameters = taken
     }
 
+    /// [vocabulary, width]: a vector a word piece.
+    package var wordVectors: Variable<Scalar> { words }
+
     /// The last hidden state.
     ///
     /// - Parameters:

@@ -25,6 +25,8 @@ package struct WordPieceTokenizer: Sendable {
     package let padding: Int32
     /// The number of pieces in the vocabulary: ids are below it.
     package var vocabularySize: Int { vocabulary.count }
+    /// The pieces in the order of their ids, those that go on a word with `##` before them.
+    package var pieces: [String] { vocabulary.pieces }
 
     /// Makes a tokenizer of the pieces in the order of their ids.
     ///

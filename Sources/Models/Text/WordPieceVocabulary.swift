@@ -44,6 +44,11 @@ struct WordPieceVocabulary: Sendable {
         self.longestPiece = longest
     }
 
+    /// The pieces as in the file, in the order of their ids.
+    var pieces: [String] {
+        (0..<count).map { String(decoding: text[Int(starts[$0])..<Int(starts[$0 + 1])], as: UTF8.self) }
+    }
+
     /// The id of a piece written as in the file, `##` included.
     func id(of piece: String) -> Int32? {
         let bytes = Array(piece.utf8)

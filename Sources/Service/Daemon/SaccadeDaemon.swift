@@ -92,8 +92,8 @@ package struct SaccadeDaemon: Sendable {
             )
         }
         defer { library.close() }
-        let searchSwitch = SearchSwitch(library: library, current: model.queries, logger: logger) { [program] folder in
-            try program.loadModel(folder).queries
+        let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { [program] folder in
+            try program.loadModel(folder)
         }
         let searcher = Searcher(
             catalog: library.catalog,

@@ -1,7 +1,7 @@
 import Catalog
 package import Ingest
 package import Logging
-package import Models
+import Models
 package import Search
 package import SystemPackage
 
@@ -11,18 +11,18 @@ package import SystemPackage
 /// takes over at once, as far as it is.
 package struct SearchSwitch: Sendable {
     private let library: Library
-    private let current: any QueryEncoder
-    private let loadOld: @Sendable (FilePath) throws -> any QueryEncoder
+    private let current: ServedModel
+    private let loadOld: @Sendable (FilePath) throws -> ServedModel
     private let logger: Logger
 
     /// - Parameters:
-    ///   - current: The configured model's.
-    ///   - loadOld: Loads the query encoder of a model's folder. Blocking.
+    ///   - current: The configured model.
+    ///   - loadOld: Loads a model's folder. Blocking.
     package init(
         library: Library,
-        current: any QueryEncoder,
+        current: ServedModel,
         logger: Logger,
-        loadOld: @escaping @Sendable (FilePath) throws -> any QueryEncoder
+        loadOld: @escaping @Sendable (FilePath) throws -> ServedModel
     ) {
         self.library = library
         self.current = current
@@ -34,15 +34,15 @@ package struct SearchSwitch: Sendable {
     ///
     /// - Throws: `SearchError`, `CatalogError`.
     package func generation() throws -> SearchGeneration {
-        if let live = library.live, live.generation.digest != current.generation {
-            if let encoder = oldEncoder(of: live) {
+        if let live = library.live, live.generation.digest != current.queries.generation {
+            if let old = oldModel(of: live) {
                 logger.info(
                     """
                     the index of model \(live.generation.digest.prefix(12)) answers until that of \
-                    \(current.generation.prefix(12)) is built
+                    \(current.queries.generation.prefix(12)) is built
                     """
                 )
-                return try SearchGeneration(index: live.vectors, encoder: encoder)
+                return try generation(of: old, live)
             }
             logger.warning(
                 "the model of the old index is gone: answers come from the new one, which is not complete yet")
@@ -51,13 +51,18 @@ package struct SearchSwitch: Sendable {
         guard let live = library.live else {
             throw SearchError(.noIndex, "there is no index yet: add a folder with `saccade watch add`")
         }
-        return try SearchGeneration(index: live.vectors, encoder: current)
+        return try generation(of: current, live)
     }
 
-    private func oldEncoder(of live: LiveIndex) -> (any QueryEncoder)? {
-        guard let folder = live.generation.model, let encoder = try? loadOld(folder),
-            encoder.generation == live.generation.digest
+    private func generation(of model: ServedModel, _ live: LiveIndex) throws -> SearchGeneration {
+        try SearchGeneration(
+            index: live.vectors, encoder: model.queries, reranker: model.reranker(library.catalog))
+    }
+
+    private func oldModel(of live: LiveIndex) -> ServedModel? {
+        guard let folder = live.generation.model, let model = try? loadOld(folder),
+            model.queries.generation == live.generation.digest
         else { return nil }
-        return encoder
+        return model
     }
 }

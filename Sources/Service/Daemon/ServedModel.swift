@@ -1,4 +1,6 @@
+package import Catalog
 package import Models
+package import Search
 package import SystemPackage
 
 /// A model as the daemon needs it.
@@ -10,18 +12,22 @@ package struct ServedModel: Sendable {
     package var queries: any QueryEncoder
     /// Whether clips get a memory for re-ranking.
     package var hasMemories: Bool
+    /// What re-ranks from a catalog's memories; nil where nothing does.
+    package var reranker: @Sendable (Catalog) -> (any Reranker)?
 
     package init(
         name: String,
         directory: FilePath,
         clips: any ClipEncoder,
         queries: any QueryEncoder,
-        hasMemories: Bool = false
+        hasMemories: Bool = false,
+        reranker: @escaping @Sendable (Catalog) -> (any Reranker)? = { _ in nil }
     ) {
         self.name = name
         self.directory = directory
         self.clips = clips
         self.queries = queries
         self.hasMemories = hasMemories
+        self.reranker = reranker
     }
 }

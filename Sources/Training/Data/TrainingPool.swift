@@ -55,6 +55,13 @@ package struct TrainingPool: Sendable {
 
     package func caption(_ draw: Draw) -> [Int32] { captions[draw.source][draw.item][draw.caption] }
 
+    /// A draw's caption and others of the same item, none twice: at most `count`.
+    package func captions(_ draw: Draw, count: Int, random: inout SplitMix64) -> [[Int32]] {
+        let all = captions[draw.source][draw.item]
+        let others = all.indices.filter { $0 != draw.caption }.shuffled(using: &random).prefix(count - 1)
+        return ([draw.caption] + others).map { all[$0] }
+    }
+
     /// The draws' frames, in a view drawn at random.
     package func frames(_ draws: [Draw], limit: Int, random: inout SplitMix64) -> FrameBatch {
         FrameBatch(

@@ -17,7 +17,7 @@ package final class FastTrainingTask: TrainingTask {
 
     package let model: FastModel<Float>
     private let pool: TrainingPool
-    private let validation: [(name: String, features: FeatureSet)]
+    private let validation: [FeatureSet]
     private let encode: (String) -> [Int32]
     private let framesInUse: Int
     private let settings: Settings
@@ -27,7 +27,7 @@ package final class FastTrainingTask: TrainingTask {
     ///   - pool: with captions in the text tokenizer's ids.
     ///   - validation: sets that nothing is learned from; the best checkpoint is the one with the best mean of R@1 and R@10.
     package init(
-        model: FastModel<Float>, pool: TrainingPool, validation: [(name: String, features: FeatureSet)],
+        model: FastModel<Float>, pool: TrainingPool, validation: [FeatureSet],
         framesInUse: Int, settings: Settings, encode: @escaping (String) -> [Int32]
     ) {
         self.model = model
@@ -67,9 +67,11 @@ package final class FastTrainingTask: TrainingTask {
     package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {
         var figures: [(name: String, value: Double)] = []
         var score = 0.0
-        for (name, features) in validation {
-            let gallery = FastGallery(model: model, features: features, framesInUse: framesInUse, encode: encode)
-            let metrics = gallery.textToVideo
+        for features in validation {
+            let name = features.dataset.name
+            let metrics = FastEmbeddings(
+                model: model, features: features, framesInUse: framesInUse, encode: encode
+            ).table.textToVideo
             figures += [
                 (name + "_R@1", metrics.recallAt1), (name + "_R@5", metrics.recallAt5),
                 (name + "_R@10", metrics.recallAt10),

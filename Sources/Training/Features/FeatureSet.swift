@@ -1,3 +1,4 @@
+import Models
 package import Tensors
 
 /// A data set with the frozen backbone's features of its frames, in one or more views of every picture.
@@ -25,7 +26,7 @@ package struct FeatureSet: Sendable {
 
     /// The frames of an item that are used: at most `limit`, spread evenly.
     package func evenFrames(item: Int, limit: Int) -> [Int] {
-        Self.evenPositions(count: views[0].frameCounts[item], limit: limit).map { firstFrames[item] + $0 }
+        evenlySpread(limit, of: views[0].frameCounts[item]).map { firstFrames[item] + $0 }
     }
 
     /// `limit` frames drawn at random, in time order.
@@ -33,11 +34,6 @@ package struct FeatureSet: Sendable {
         let count = views[0].frameCounts[item]
         if count <= limit { return evenFrames(item: item, limit: limit) }
         return (0..<count).shuffled(using: &random).prefix(limit).sorted().map { firstFrames[item] + $0 }
-    }
-
-    /// The middles of `limit` equal parts of `count` positions; all of them when there are no more than that.
-    package static func evenPositions(count: Int, limit: Int) -> [Int] {
-        count <= limit ? Array(0..<count) : (0..<limit).map { (2 * $0 + 1) * count / (2 * limit) }
     }
 }
 

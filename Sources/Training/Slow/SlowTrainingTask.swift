@@ -1,21 +1,28 @@
+import Glibc
 package import Models
 package import Tensors
 
-/// Training of the Slow model by captioning: L_CAP = −Σ h(x, y), as a mean over words (Miech et al., CVPR 2021, eq. 4).
+/// Training of the Slow model: by captioning, L_CAP = −Σ h(x, y) as a mean over words (Miech et al., CVPR 2021, eq. 4), or by matching,
+/// a binary cross-entropy over pairs with hard negatives (as in ALBEF: Li et al., NeurIPS 2021, §3.2).
 package final class SlowTrainingTask: TrainingTask {
     package struct Settings: Sendable, Equatable, Codable {
         package var dropout = 0.1
         /// Part of the words that the model is given as unknown, so that it knows what to do with them.
         package var unknownWords = 0.02
+        /// Part of the items that the model doesn't see, so that it knows what a sentence costs by itself.
+        package var unseen = 0.05
         package var weightDecay = 0.05
+        /// Captions of an item in a step: they share the clip's memory, which costs more than they do.
+        package var captions = 3
         /// Items of the validation gallery that every sentence of it is scored against.
-        package var validationItems = 128
+        package var validationItems = 256
 
         package init() {}
     }
 
     package let model: SlowModel<Float>
     private let pool: TrainingPool
+    private let hardness: FastHardness?
     private let validation: FeatureSet
     private let validationCaptions: [[[Int32]]]
     private let settings: Settings
@@ -23,18 +30,21 @@ package final class SlowTrainingTask: TrainingTask {
 
     /// - Parameters:
     ///   - pool: with captions in the Slow vocabulary.
+    ///   - hardness: says which wrong pairs are hard; only matching needs it.
     ///   - validation: a set that nothing is learned from.
     ///   - encode: a caption in the Slow vocabulary.
     package init(
-        model: SlowModel<Float>, pool: TrainingPool, validation: FeatureSet, settings: Settings,
-        encode: (String) -> [Int32]
+        model: SlowModel<Float>, pool: TrainingPool, hardness: FastHardness? = nil, validation: FeatureSet,
+        settings: Settings, encode: (String) -> [Int32]
     ) {
+        precondition(model.configuration.objective == .captioning || hardness != nil)
         self.model = model
         self.pool = pool
+        self.hardness = hardness
         self.validation = validation
         self.settings = settings
         let items = min(settings.validationItems, validation.count)
-        validationCaptions = validation.dataset.items.prefix(items).map { $0.captions.map(encode) }
+        validationCaptions = validation.dataset.items.prefix(items).map { $0.captions.prefix(5).map(encode) }
         parameters = model.parameters.map { parameter in
             TrainableParameter(
                 name: parameter.name, variable: parameter.variable,
@@ -48,46 +58,93 @@ package final class SlowTrainingTask: TrainingTask {
         let draws = pool.draws(step: step, random: &random)
         let frames = pool.frames(draws, limit: model.configuration.frames, random: &random)
         var dropout = Dropout(rate: settings.dropout, random: random.split())
-        let sentences = draws.map { draw in
-            pool.caption(draw).map { word in
-                random.nextUniform() < settings.unknownWords ? SlowVocabulary.unknown : word
-            }
+        switch model.configuration.objective {
+        case .captioning:
+            let captions = draws.map { pool.captions($0, count: settings.captions, random: &random) }
+            let sentences = captions.joined().map { corrupted($0, &random) }
+            let owners = captions.enumerated().flatMap { [Int](repeating: $0, count: $1.count) }
+            let unseen = draws.indices.filter { _ in random.nextUniform() < settings.unseen }
+            let memory = model.memory(maps: model.maps(of: frames, unseen: unseen), frameCounts: frames.frameCounts)
+            let costs = model.wordCosts(
+                of: sentences, memory: memory, memoryIndices: owners, dropout: &dropout)
+            return costs.dropFirst().reduce(costs[0]) { $0 + $1 }.scaled(by: 1 / Float(costs.count)).mean()
+        case .matching:
+            let sentences = draws.map { corrupted(pool.caption($0), &random) }
+            let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts)
+            return matchingLoss(draws, sentences, memory, &dropout, &random)
         }
-        let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts)
-        let costs = model.wordCosts(of: sentences, memory: memory, dropout: &dropout)
-        return costs.dropFirst().reduce(costs[0]) { $0 + $1 }.scaled(by: 1 / Float(costs.count)).mean()
     }
 
-    /// The cost of a word of the validation sentences, and the retrieval of the first of each item in a small gallery.
+    /// Some words made unknown.
+    private func corrupted(_ sentence: [Int32], _ random: inout SplitMix64) -> [Int32] {
+        sentence.map { random.nextUniform() < settings.unknownWords ? SlowVocabulary.unknown : $0 }
+    }
+
+    /// Each pair, its sentence with a hard wrong clip of the batch, and its clip with a hard wrong sentence.
+    private func matchingLoss(
+        _ draws: [TrainingPool.Draw], _ sentences: [[Int32]], _ memory: VisualMemory<Float>, _ dropout: inout Dropout,
+        _ random: inout SplitMix64
+    ) -> Variable<Float> {
+        guard let hardness else { preconditionFailure("matching needs hard negatives") }
+        let items = Array(draws.indices)
+        let similarities = hardness.similarities(draws)
+        let count = items.count
+        let wrongClips = items.map { row in
+            Self.drawn(items.map { $0 == row ? nil : similarities[row * count + $0] }, &random)
+        }
+        let wrongSentences = items.map { column in
+            Self.drawn(items.map { $0 == column ? nil : similarities[$0 * count + column] }, &random)
+        }
+        let logits = model.matchLogits(
+            of: sentences + sentences + wrongSentences.map { sentences[$0] }, memory: memory,
+            memoryIndices: items + wrongClips + items, dropout: &dropout)
+        // −log σ(z) for a pair and −log(1 − σ(z)) for a wrong one, as the two classes (z, 0).
+        let zeros = Variable<Float>(constant: Tensor(zeros: [3 * count, 1]))
+        let targets = (0..<3 * count).map { Int32($0 < count ? 0 : 1) }
+        return concatenated([logits.reshaped([3 * count, 1]), zeros], axis: 1).crossEntropy(targets: targets).mean()
+    }
+
+    /// A place drawn with probability softmax(20 · similarity) among those that aren't nil.
+    private static func drawn(_ similarities: [Float?], _ random: inout SplitMix64) -> Int {
+        let weights = similarities.map { $0.map { exp(20 * Double($0)) } ?? 0 }
+        var left = random.nextUniform() * weights.reduce(0, +)
+        for (place, weight) in weights.enumerated() {
+            left -= weight
+            if left < 0, weight > 0 { return place }
+        }
+        return weights.lastIndex { $0 > 0 } ?? 0
+    }
+
+    /// Retrieval by the first caption of each item in a small gallery, and what a word of the validation captions costs.
     package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {
-        let memories = SlowMemories(
-            model: model, features: validation, items: Array(validationCaptions.indices))
-        var total: Float = 0
-        var words = 0
+        let everything = Array(validationCaptions.indices)
+        let memories = SlowMemories(model: model, features: validation, items: everything)
+        let table = memories.scores(of: validationCaptions.map { $0[0] }, against: everything)
+        let metrics = RetrievalMetrics(
+            ranks: table.enumerated().map { query, scores in RetrievalMetrics.rank(scores: scores) { $0 == query } })
+        var figures = [
+            ("gallery_R@1", metrics.recallAt1), ("gallery_R@5", metrics.recallAt5),
+            ("gallery_R@10", metrics.recallAt10),
+        ]
+        let score = (metrics.recallAt1 + metrics.recallAt10) / 2
+        guard model.configuration.objective == .captioning else { return (score, figures) }
+        var (total, words) = (0.0, 0)
         for (item, captions) in validationCaptions.enumerated() {
-            let scores = memories.scores(of: captions, against: [item])
-            for (score, caption) in zip(scores, captions) {
-                total -= score[0] * Float(caption.count + 1)
+            for (score, caption) in zip(memories.scores(of: captions, against: [item]), captions) {
+                total -= Double(score[0]) * Double(caption.count + 1)
                 words += caption.count + 1
             }
         }
-        let cost = Double(total) / Double(words)
-        let everything = Array(validationCaptions.indices)
-        let table = memories.scores(of: validationCaptions.map { $0[0] }, against: everything)
-        let ranks = table.enumerated().map { query, scores in
-            RetrievalMetrics.rank(scores: scores) { $0 == query }
-        }
-        let metrics = RetrievalMetrics(ranks: ranks)
-        return (
-            metrics.recallAt1 / 100 - cost,
-            [("word_cost", cost), ("gallery_R@1", metrics.recallAt1), ("gallery_R@5", metrics.recallAt5)]
-        )
+        figures.insert(("word_cost", total / Double(words)), at: 0)
+        return (score, figures)
     }
 }
 
 extension SlowModel<Float> {
     /// The maps that the memory is made of.
-    package func maps(of frames: FrameBatch) -> [SlowConfiguration.Level: Variable<Float>] {
+    ///
+    /// - Parameter unseen: clips whose maps are all zeros.
+    package func maps(of frames: FrameBatch, unseen: [Int] = []) -> [SlowConfiguration.Level: Variable<Float>] {
         var maps: [SlowConfiguration.Level: Variable<Float>] = [:]
         for level in configuration.levels {
             let part: FeatureLayout.Part =
@@ -96,7 +153,15 @@ extension SlowModel<Float> {
                 case .c4: .c4
                 case .c3: .c3
                 }
-            maps[level] = Variable(constant: frames.map(part))
+            var map = frames.map(part)
+            let size = map.count / max(1, map.shape[0])
+            map.withUnsafeMutableBufferPointer { values in
+                for clip in unseen {
+                    let first = frames.frameCounts.prefix(clip).reduce(0, +)
+                    values[(first * size)..<((first + frames.frameCounts[clip]) * size)].update(repeating: 0)
+                }
+            }
+            maps[level] = Variable(constant: map)
         }
         return maps
     }

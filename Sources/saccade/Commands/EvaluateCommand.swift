@@ -45,7 +45,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             let model = try RetrievalModel(directory: command.modelOptions.folder())
             let dataset = try command.dataOptions.dataset(command.data)
             let features = try command.dataOptions.features(
-                of: dataset, model: model, decoder: decoder, parts: [.pooled, .c5])
+                of: dataset, model: model, decoder: decoder)
             return EvaluationReport(model: model, features: features)
         }
         if json {

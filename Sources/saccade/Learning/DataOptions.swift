@@ -30,6 +30,11 @@ struct DataOptions: ParsableArguments {
         completion: .directory)
     var cache: String?
 
+    /// The maps that are kept: one store serves both models, and only a Slow model with a third level needs the finest.
+    var parts: Set<FeatureLayout.Part> = [.pooled, .c5, .c4]
+
+    private enum CodingKeys: CodingKey { case format, media, split, ids, cache }
+
     func dataset(_ path: String) throws -> CaptionedDataset {
         var known: CaptionedDataset.Format?
         if let format {
@@ -54,8 +59,7 @@ struct DataOptions: ParsableArguments {
 
     /// Features of a data set, with a progress bar while they are computed.
     func features(
-        of dataset: CaptionedDataset, model: RetrievalModel, decoder: FilePath?, parts: Set<FeatureLayout.Part>,
-        mirrored: Bool = false
+        of dataset: CaptionedDataset, model: RetrievalModel, decoder: FilePath?, mirrored: Bool = false
     ) throws -> FeatureSet {
         var bar = ProgressBar("Features of \(dataset.name)")
         defer { bar.finish() }

@@ -46,8 +46,9 @@ struct EvaluationReport: Encodable, Sendable {
     }
 
     init(model: RetrievalModel, features: FeatureSet) {
-        let gallery = FastGallery(
+        let fast = FastEmbeddings(
             model: model.fast, features: features, framesInUse: model.framesPerClip, encode: model.tokens(of:))
+        let gallery = fast.table
         self.model = model.name
         generation = model.generation
         data = features.dataset.name
@@ -55,9 +56,9 @@ struct EvaluationReport: Encodable, Sendable {
         queries = gallery.owners.count
         self.gallery = features.count
         textToVideo = [
-            "fast": Metrics(metrics: gallery.textToVideo, secondsPerQuery: gallery.secondsPerSentence)
+            "fast": Metrics(metrics: gallery.textToVideo, secondsPerQuery: fast.secondsPerSentence)
         ]
-        videoToText = ["fast": Metrics(metrics: gallery.videoToText, secondsPerQuery: gallery.secondsPerClip)]
+        videoToText = ["fast": Metrics(metrics: gallery.videoToText, secondsPerQuery: fast.secondsPerClip)]
     }
 
     var table: String {

@@ -10,6 +10,10 @@ import TestSupport
 import Testing
 import VectorIndex
 
+private func served(_ model: ConstantModel) -> ServedModel {
+    ServedModel(name: "constant", directory: "/nowhere", clips: model, queries: model)
+}
+
 /// What queries are asked of after the model was exchanged.
 struct SearchSwitchTests {
     private let logger: Logger = {
@@ -32,7 +36,9 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(generation: "decade")
         let library = try await reopened(in: directory, with: new)
-        let searchSwitch = SearchSwitch(library: library, current: new, logger: logger) { _ in ConstantModel() }
+        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
+            served(ConstantModel())
+        }
         let generation = try searchSwitch.generation()
         #expect(generation.encoder.generation == "c0ffee")
         #expect(generation.index.count == 1)
@@ -43,7 +49,7 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(generation: "decade")
         let library = try await reopened(in: directory, with: new)
-        let searchSwitch = SearchSwitch(library: library, current: new, logger: logger) { _ in
+        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             throw ModelError(.unreadable, "gone")
         }
         let generation = try searchSwitch.generation()

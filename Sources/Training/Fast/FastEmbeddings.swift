@@ -1,0 +1,80 @@
+package import Models
+package import Tensors
+
+/// A data set as the Fast model sees it: its clips and its captions as unit vectors.
+package struct FastEmbeddings: Sendable {
+    /// [items, dimensions].
+    package let clips: Tensor<Float>
+    /// [captions, dimensions], item after item.
+    package let sentences: Tensor<Float>
+    /// Where each item's captions begin.
+    package let firstSentences: [Int]
+    /// The item that each caption is of.
+    package let owners: [Int]
+    /// Wall time of a caption from its words to its vector, in batches.
+    package let secondsPerSentence: Double
+    /// Wall time of an item from its feature maps to its vector, in batches.
+    package let secondsPerClip: Double
+
+    /// - Parameter captions: at most this many of each item's; nil takes all.
+    package init(
+        model: FastModel<Float>, features: FeatureSet, framesInUse: Int, captions limit: Int? = nil,
+        encode: (String) -> [Int32]
+    ) {
+        let clock = ContinuousClock()
+        let begin = clock.now
+        let items = Array(0..<features.count)
+        var clips: [Tensor<Float>] = []
+        var off = Dropout.off
+        for start in stride(from: 0, to: items.count, by: 64) {
+            let batch = FrameBatch(
+                clips: items[start..<min(start + 64, items.count)].map { item in
+                    (features.views[0], features.evenFrames(item: item, limit: framesInUse))
+                })
+            clips.append(
+                model.visual(
+                    pooled: Variable(constant: batch.map(.pooled)), map: Variable(constant: batch.map(.c5)),
+                    frameCounts: batch.frameCounts, dropout: &off
+                ).value)
+        }
+        let clipsDone = clock.now
+        let captions = items.flatMap { item in
+            features.dataset.items[item].captions.prefix(limit ?? .max).map { (item, encode($0)) }
+        }
+        // Sentences of like length side by side need little padding.
+        let order = captions.indices.sorted { (captions[$0].1.count, $0) < (captions[$1].1.count, $1) }
+        var rows = [Int32](repeating: 0, count: captions.count)
+        var sentences: [Tensor<Float>] = []
+        for start in stride(from: 0, to: order.count, by: 128) {
+            let batch = order[start..<min(start + 128, order.count)]
+            for (offset, caption) in batch.enumerated() { rows[caption] = Int32(start + offset) }
+            sentences.append(model.embed(TokenBatch(batch.map { captions[$0].1 }), dropout: &off).value)
+        }
+        self.clips = concatenated(clips.map { Variable(constant: $0) }, axis: 0).value
+        self.sentences = concatenated(sentences.map { Variable(constant: $0) }, axis: 0).gatherRows(rows).value
+        owners = captions.map(\.0)
+        var first = 0
+        firstSentences = items.map { item in
+            defer { first += min(features.dataset.items[item].captions.count, limit ?? .max) }
+            return first
+        }
+        secondsPerSentence = (clock.now - clipsDone) / .seconds(1) / Double(max(1, captions.count))
+        secondsPerClip = (clipsDone - begin) / .seconds(1) / Double(max(1, items.count))
+    }
+
+    /// f(x)ᵀg(y) of every caption with every clip.
+    package var table: SimilarityTable {
+        SimilarityTable(
+            owners: owners,
+            scores: Variable(constant: sentences).matmul(Variable(constant: clips), transposeB: true).value)
+    }
+
+    package func clip(_ item: Int) -> [Float] { Self.row(item, of: clips) }
+
+    package func sentence(_ index: Int) -> [Float] { Self.row(index, of: sentences) }
+
+    private static func row(_ index: Int, of tensor: Tensor<Float>) -> [Float] {
+        let width = tensor.shape[1]
+        return tensor.withUnsafeBufferPointer { Array($0[(index * width)..<((index + 1) * width)]) }
+    }
+}
