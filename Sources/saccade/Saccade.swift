@@ -17,8 +17,8 @@ struct Saccade: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, SearchCommand.self, StatusCommand.self, WatchCommand.self, IndexCommand.self,
-            TrainCommand.self, EvaluateCommand.self, ModelCommand.self, DoctorCommand.self,
-            ManualCommand.self,
+            DescribeCommand.self, TrainCommand.self, CalibrateCommand.self, EvaluateCommand.self, ModelCommand.self,
+            DoctorCommand.self, ManualCommand.self,
         ]
     )
 

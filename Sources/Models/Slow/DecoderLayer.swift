@@ -63,24 +63,23 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
     }
 
     /// - Parameters:
-    ///   - words: [sentences, length, width].
-    ///   - lengths: words of each sentence; the rest is padding.
+    ///   - words: [Σ lengths, width]: the words of all sentences, one after another. Nothing is computed for padding but attention.
     ///   - memoryIndices: the clip that each sentence looks at; nil when sentence i looks at clip i.
     func callAsFunction(
-        _ words: Variable<Scalar>, lengths: [Int], memory: VisualMemory<Scalar>, memoryIndices: [Int]?,
+        _ words: Variable<Scalar>, of batch: SentenceBatch, memory: VisualMemory<Scalar>, memoryIndices: [Int]?,
         mask: AttentionMask, dropout: inout Dropout
     ) -> Variable<Scalar> {
         guard let tokens = memory.levels[level] else { preconditionFailure("the memory has no level \(level)") }
         let normal = selfNorm(words)
         let read = attention(
-            query: selfQuery(normal), key: selfKey(normal), value: selfValue(normal), heads: heads,
-            keyLengths: lengths, mask: mask)
-        var x = words + dropout(selfOutput(read))
+            query: batch.padded(selfQuery(normal)), key: batch.padded(selfKey(normal)),
+            value: batch.padded(selfValue(normal)), heads: heads, keyLengths: batch.lengths, mask: mask)
+        var x = words + dropout(selfOutput(batch.packed(read)))
 
         let looked = attention(
-            query: crossQuery(crossNorm(x)), key: crossKey(tokens.values), value: crossValue(tokens.values),
-            heads: heads, keyLengths: tokens.lengths, memoryIndices: memoryIndices)
-        x = x + dropout(crossOutput(looked))
+            query: batch.padded(crossQuery(crossNorm(x))), key: crossKey(tokens.values),
+            value: crossValue(tokens.values), heads: heads, keyLengths: tokens.lengths, memoryIndices: memoryIndices)
+        x = x + dropout(crossOutput(batch.packed(looked)))
         return x + dropout(feedOut(feedIn(feedNorm(x)).gelu()))
     }
 }

@@ -121,18 +121,15 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
         of batch: SentenceBatch, reader: Reader, isForward: Bool, memory: VisualMemory<Scalar>, memoryIndices: [Int]?,
         dropout: inout Dropout
     ) -> Variable<Scalar> {
-        let shape = [batch.lengths.count, batch.longest]
-        let words = wordVectors.gatherRows(
-            batch.padded(isForward ? batch.beginnings : batch.endings), shape: shape)
-        let places = reader.positions.gatherRows(batch.positions(fromStart: isForward), shape: shape)
+        let words = wordVectors.gatherRows(isForward ? batch.beginnings : batch.endings)
+        let places = reader.positions.gatherRows(batch.positions(fromStart: isForward))
         var x = dropout(words + places)
         for layer in reader.layers {
             x = layer(
-                x, lengths: batch.lengths, memory: memory, memoryIndices: memoryIndices,
-                mask: isForward ? .causal : .anticausal, dropout: &dropout)
+                x, of: batch, memory: memory, memoryIndices: memoryIndices, mask: isForward ? .causal : .anticausal,
+                dropout: &dropout)
         }
-        return x.reshaped([-1, configuration.width]).gatherRows(batch.realRows)
-            .layerNorm(gamma: reader.normGain, beta: reader.normBias, epsilon: 1e-5)
+        return x.layerNorm(gamma: reader.normGain, beta: reader.normBias, epsilon: 1e-5)
     }
 
     /// h(x, y) / 2(L + 1) of each sentence: the mean log-likelihood of a word; nearer 0 is likelier. Of a model that was trained to

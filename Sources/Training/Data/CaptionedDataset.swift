@@ -77,6 +77,9 @@ package struct CaptionedDataset: Sendable {
     /// A digest of where the items' pixels come from.
     package var sourceDigest: String { Self.digest(items.map { "\($0.source)" }) }
 
+    /// A digest of the captions, item by item.
+    package var captionDigest: String { Self.digest(items.flatMap { [$0.id] + $0.captions }) }
+
     private static func digest(_ strings: [String]) -> String {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for string in strings {

@@ -46,9 +46,17 @@ package struct SimilarityTable: Sendable {
 
     /// The best items of each caption, best first; ties in the order of the items.
     package func best(_ count: Int) -> [[Int]] {
-        (0..<captions).map { caption in
-            let row = row(caption)
-            return row.indices.sorted { (row[$1], $0) < (row[$0], $1) }.prefix(count).map { $0 }
+        (0..<captions).map { caption in Self.best(count, of: row(caption)) }
+    }
+
+    /// The best captions of each item, best first; ties in the order of the captions.
+    package func transposedBest(_ count: Int) -> [[Int]] {
+        scores.withUnsafeBufferPointer { table in
+            (0..<items).map { item in Self.best(count, of: (0..<captions).map { table[$0 * items + item] }) }
         }
+    }
+
+    private static func best(_ count: Int, of scores: [Float]) -> [Int] {
+        scores.indices.sorted { (scores[$1], $0) < (scores[$0], $1) }.prefix(count).map { $0 }
     }
 }

@@ -11,12 +11,17 @@ package final class FastTrainingTask: TrainingTask {
         package var textLearningRate = 0.05
         /// Frames of a clip that a step sees.
         package var frames = 4
+        /// Temperature of the teacher's scores.
+        package var temperature = 0.1
+        /// α of H(p, q) + α·L_NCE, where there is a teacher.
+        package var contrast = 1.0
 
         package init() {}
     }
 
     package let model: FastModel<Float>
     private let pool: TrainingPool
+    private let teacher: TeacherScores?
     private let validation: [FeatureSet]
     private let encode: (String) -> [Int32]
     private let framesInUse: Int
@@ -25,13 +30,15 @@ package final class FastTrainingTask: TrainingTask {
 
     /// - Parameters:
     ///   - pool: with captions in the text tokenizer's ids.
+    ///   - teacher: of the same pool; nil trains by contrast alone.
     ///   - validation: sets that nothing is learned from; the best checkpoint is the one with the best mean of R@1 and R@10.
     package init(
-        model: FastModel<Float>, pool: TrainingPool, validation: [FeatureSet],
+        model: FastModel<Float>, pool: TrainingPool, teacher: TeacherScores? = nil, validation: [FeatureSet],
         framesInUse: Int, settings: Settings, encode: @escaping (String) -> [Int32]
     ) {
         self.model = model
         self.pool = pool
+        self.teacher = teacher
         self.validation = validation
         self.encode = encode
         self.framesInUse = framesInUse
@@ -53,15 +60,37 @@ package final class FastTrainingTask: TrainingTask {
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
-        let draws = pool.draws(step: step, random: &random)
-        let frames = pool.frames(draws, limit: settings.frames, random: &random)
+        var draws = pool.draws(step: step, random: &random)
+        if let teacher {
+            for place in draws.indices { draws[place].caption %= teacher.captionsPerItem }
+        }
         var dropout = Dropout(rate: settings.dropout, random: random.split())
         var textDropout = Dropout(rate: settings.textDropout, random: random.split())
-        let clips = model.visual(
+        let clips = embed(draws, &dropout, &random)
+        let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
+        let contrast = contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
+        guard let teacher else { return contrast }
+        let candidates = draws.map { teacher.candidates(source: $0.source, item: $0.item, caption: $0.caption) }
+        let others = candidates.flatMap { candidate in
+            candidate.clips.dropFirst().map { TrainingPool.Draw(source: $0.source, item: $0.item, caption: 0) }
+        }
+        let wrong = embed(others, &dropout, &random)
+        let (count, dimensions) = (draws.count, clips.shape[1])
+        let all = concatenated(
+            [clips.reshaped([count, 1, dimensions]), wrong.reshaped([count, -1, dimensions])], axis: 1)
+        let student = model.logits(sentences: sentences, candidates: all)
+        return distillationLoss(
+            student: student, teacher: candidates.map(\.scores), temperature: settings.temperature)
+            + contrast.scaled(by: Float(settings.contrast))
+    }
+
+    private func embed(
+        _ draws: [TrainingPool.Draw], _ dropout: inout Dropout, _ random: inout SplitMix64
+    ) -> Variable<Float> {
+        let frames = pool.frames(draws, limit: settings.frames, random: &random)
+        return model.visual(
             pooled: Variable(constant: frames.map(.pooled)), map: Variable(constant: frames.map(.c5)),
             frameCounts: frames.frameCounts, dropout: &dropout)
-        let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
-        return contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
     }
 
     package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {

@@ -2,20 +2,32 @@ package import Models
 import Tensors
 
 /// The visual memories of a gallery, and sentences scored against them.
-package struct SlowMemories {
+package struct SlowMemories: Sendable {
     private let model: SlowModel<Float>
     /// One clip each, in the order of the gallery.
     private let memories: [VisualMemory<Float>]
 
-    /// - Parameter items: of `features`: the gallery.
-    package init(model: SlowModel<Float>, features: FeatureSet, items: [Int]) {
+    /// Sentences, or clips, that are scored in one batch.
+    private static let batch = 64
+
+    /// - Parameters:
+    ///   - items: of `features`: the gallery.
+    ///   - precision: as the index would store them; nil keeps what the model made.
+    package init(
+        model: SlowModel<Float>, features: FeatureSet, items: [Int], precision: ClipMemory.Precision? = nil
+    ) {
         self.model = model
         // Constants: nothing is recorded while scoring.
         memories = items.map { item in
             let frames = FrameBatch(
                 clips: [(features.views[0], features.evenFrames(item: item, limit: model.configuration.frames))])
-            let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts)
-            return memory.detached
+            let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts).detached
+            guard let precision else { return memory }
+            let stored = ClipMemory.encode(memory, clip: 0, precision: precision)
+            guard let kept = try? ClipMemory.decode([stored], as: model.configuration) else {
+                preconditionFailure("a memory that was just encoded can't be decoded")
+            }
+            return kept
         }
     }
 
@@ -25,8 +37,8 @@ package struct SlowMemories {
     package func scores(of sentences: [[Int32]], against clips: [Int]) -> [[Float]] {
         var table = [[Float]](repeating: [Float](repeating: 0, count: clips.count), count: sentences.count)
         for (column, clip) in clips.enumerated() {
-            for start in stride(from: 0, to: sentences.count, by: 64) {
-                let part = Array(sentences[start..<min(start + 64, sentences.count)])
+            for start in stride(from: 0, to: sentences.count, by: Self.batch) {
+                let part = Array(sentences[start..<min(start + Self.batch, sentences.count)])
                 let scores = model.scores(
                     of: part, memory: memories[clip], memoryIndices: [Int](repeating: 0, count: part.count))
                 for (index, score) in scores.enumerated() { table[start + index][column] = score }
@@ -35,9 +47,12 @@ package struct SlowMemories {
         return table
     }
 
-    /// h / 2(L + 1) of one sentence with some clips, in one batch.
+    /// h / 2(L + 1) of one sentence with some clips, as a search does it.
     package func scores(of sentence: [Int32], against clips: [Int]) -> [Float] {
-        let memory = VisualMemory(joining: clips.map { memories[$0] })
-        return model.scores(of: [[Int32]](repeating: sentence, count: clips.count), memory: memory)
+        stride(from: 0, to: clips.count, by: Self.batch).flatMap { start in
+            let part = clips[start..<min(start + Self.batch, clips.count)]
+            let memory = VisualMemory(joining: part.map { memories[$0] })
+            return model.scores(of: [[Int32]](repeating: sentence, count: part.count), memory: memory)
+        }
     }
 }

@@ -3,6 +3,7 @@ import Catalog
 import Foundation
 import Models
 import Service
+import SystemPackage
 import Training
 
 /// Measures retrieval.
@@ -12,7 +13,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         abstract: "Measure how well a model finds captioned items: recall at 1, 5 and 10, median and mean rank.",
         discussion: """
             Every caption is a query for its item among all items (text to video), and every item one for any of its \
-            captions (video to text). A rank is 1 + the number of strictly better items + half of the ties.
+            captions (video to text). Re-ranking puts the Fast model's K best in the order of h/2(L+1) + β·f(x)ᵀg(y); from video to \
+            text, of what the sentence gains by the clip. A rank is 1 + the number of strictly better items + half of the ties.
             """
     )
 
@@ -22,8 +24,25 @@ struct EvaluateCommand: AsyncParsableCommand {
     )
     var data: String
 
-    @Option(help: ArgumentHelp("What to measure, separated by commas: fast.", valueName: "modes"))
-    var mode = "fast"
+    @Option(
+        help: ArgumentHelp(
+            "What to measure, separated by commas: fast, slow (every pair), fast+slow@K. (default: fast, and with a Slow part "
+                + "fast+slow at 8, 16, 32, 64 and 128)", valueName: "modes"))
+    var mode: String?
+
+    @Option(help: "How many captions of each item are queries. (default: all)")
+    var captions: Int?
+
+    @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
+    var beta: Double?
+
+    @Option(help: "How memories are stored: full or compact.")
+    var memory = ClipMemory.Precision.full
+
+    @Option(
+        help: ArgumentHelp("Draw R@1 against the time of a query.", valueName: "svg"),
+        completion: .file(extensions: ["svg"]))
+    var plot: String?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -33,21 +52,20 @@ struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func validate() throws {
-        for name in mode.split(separator: ",") where name != "fast" {
-            throw ValidationError("--mode \(name) isn't known; the modes are: fast")
-        }
+        if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
+        if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
+        if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
+    }
+
+    private func modes() throws -> [EvaluationMode]? {
+        try mode.map { try $0.split(separator: ",").map { try EvaluationMode($0) } }
     }
 
     func run() async throws {
         let command = self
         let decoder = try places.load().decoder
-        let report = try await BlockingExecutor.shared.run {
-            let model = try RetrievalModel(directory: command.modelOptions.folder())
-            let dataset = try command.dataOptions.dataset(command.data)
-            let features = try command.dataOptions.features(
-                of: dataset, model: model, decoder: decoder)
-            return EvaluationReport(model: model, features: features)
-        }
+        let report = try await BlockingExecutor.shared.run { try command.report(decoder: decoder) }
+        try plot.map { try report.chart.write(to: FilePath.absolute($0).string) }
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -56,4 +74,24 @@ struct EvaluateCommand: AsyncParsableCommand {
             print(report.table)
         }
     }
+
+    private func report(decoder: FilePath?) throws -> EvaluationReport {
+        let model = try RetrievalModel(directory: modelOptions.folder())
+        let modes =
+            try modes() ?? [.fast] + (model.slow == nil ? [] : EvaluationMode.depths.map { .reranked($0) })
+        if model.slow == nil, modes.contains(where: { $0 != .fast }) {
+            throw ValidationError("the model \(model.name) has no Slow part: its only mode is fast")
+        }
+        let dataset = try dataOptions.dataset(data)
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        return EvaluationReport(
+            model: model, features: features, modes: modes, captions: captions, beta: beta, precision: memory
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+    }
 }
+
+extension ClipMemory.Precision: ExpressibleByArgument {}

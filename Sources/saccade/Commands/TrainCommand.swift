@@ -5,6 +5,6 @@ struct TrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Train a model on captioned videos and pictures.",
-        subcommands: [TrainFastCommand.self, TrainSlowCommand.self]
+        subcommands: [TrainFastCommand.self, TrainSlowCommand.self, TrainDistillCommand.self]
     )
 }

@@ -57,7 +57,8 @@ struct TrainingOptions: ParsableArguments {
     /// Trains, with a log, checkpoints and a plot below the output folder.
     func train(_ task: some TrainingTask, name: String, settings: TrainingRun.Settings) throws {
         let log = TrainingLog()
-        try TrainingRun(name: name, settings: settings, folder: folder.appending("training"), report: log.show)
-            .train(task, resume: !restart)
+        let folder = folder.appending("training")
+        try TrainingRun(name: name, settings: settings, folder: folder, report: log.show).train(task, resume: !restart)
+        try TrainingLog.plot(folder.appending("log.jsonl").string, to: folder.appending("plot.svg").string)
     }
 }

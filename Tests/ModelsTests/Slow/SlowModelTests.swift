@@ -148,6 +148,58 @@ import Testing
     }
 }
 
+/// The same model in PyTorch: `Fixtures/make_slow.py`.
+@Suite struct SlowModelReferenceTests {
+    private static let configuration = SlowConfiguration(
+        width: 16, heads: 4, feedForward: 24, layers: [.c5, .c4, .c3],
+        maps: [
+            .c5: .init(side: 2, channels: 5), .c4: .init(side: 4, channels: 3), .c3: .init(side: 8, channels: 2),
+        ],
+        vocabularySize: 13, maximumTokens: 9, frames: 4)
+    private static let sentences: [[Int32]] = [[3, 4, 5, 2], [6], [7, 8, 3, 4, 9, 12], [10, 11]]
+
+    private let file: SafetensorsFile
+    private let model: SlowModel<Float>
+    private let memory: VisualMemory<Float>
+
+    init() throws {
+        let file = try SafetensorsFile(fixture("slow-tiny.safetensors"))
+        let weights = try WeightSet(file)
+        model = try SlowModel(Self.configuration, ParameterSource(weights.scoped("parameter/"), trainable: true))
+        let maps = try SlowConfiguration.Level.allCases.map { level in
+            (level, Variable(constant: try file.tensor(named: "map/" + level.rawValue)))
+        }
+        memory = model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: [1, 2, 3, 4])
+        self.file = file
+    }
+
+    @Test func `Loss and scores are PyTorch's`() throws {
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off)
+        let loss = (costs[0] + costs[1]).scaled(by: 0.5).mean().value.scalar
+        let expected = try file.tensor(named: "loss").scalars[0]
+        #expect(abs(loss - expected) < 1e-4 * expected)
+        let scores = model.scores(of: Self.sentences, memory: memory)
+        for (score, expected) in zip(scores, try file.tensor(named: "scores").scalars) {
+            #expect(abs(score - expected) < 1e-4 * abs(expected))
+        }
+    }
+
+    /// Within 1e-3 of each gradient's largest element: single precision against double.
+    @Test func `Gradients of every parameter are PyTorch's`() throws {
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off)
+        let found = gradients(
+            of: (costs[0] + costs[1]).scaled(by: 0.5).mean(), withRespectTo: model.parameters.map(\.variable))
+        for (parameter, gradient) in zip(model.parameters, found) {
+            let expected = try file.tensor(named: "gradient/" + parameter.name, shape: gradient.shape).scalars
+            let scale = max(expected.map(abs).max() ?? 0, 1e-5)
+            let worst = zip(gradient.scalars, expected).map { abs($0 - $1) }.max() ?? 0
+            #expect(worst <= 1e-3 * scale, "\(parameter.name): \(worst) of \(scale)")
+        }
+    }
+}
+
 @Suite struct SlowVocabularyTests {
     private let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "dog", "##s", "runs"]
 

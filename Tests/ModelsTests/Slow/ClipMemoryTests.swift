@@ -1,0 +1,84 @@
+import Models
+import Tensors
+import Testing
+
+@Suite struct ClipMemoryTests {
+    private static let configuration = SlowConfiguration(
+        width: 16, heads: 2, feedForward: 24, layers: [.c5, .c4],
+        maps: [.c5: .init(side: 4, channels: 3), .c4: .init(side: 8, channels: 2)], vocabularySize: 9,
+        maximumTokens: 6, frames: 4)
+
+    /// Memories of clips of these numbers of frames.
+    private func memory(_ frameCounts: [Int]) throws -> VisualMemory<Float> {
+        let model = try SlowModel<Float>(Self.configuration, ParameterSource(random: SplitMix64(seed: 3)))
+        var random = SplitMix64(seed: 9)
+        let maps = Self.configuration.levels.map { level in
+            let map = Self.configuration.maps[level]!
+            let shape = [frameCounts.reduce(0, +), map.side * map.side, map.channels]
+            return (level, Variable<Float>(constant: Tensor(normal: shape, deviation: 1, using: &random)))
+        }
+        return model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: frameCounts).detached
+    }
+
+    /// The largest difference of 8 bits is half a step of a token's largest magnitude; 3 bits keep the shape.
+    @Test(arguments: [(ClipMemory.Precision.full, Float(0.005)), (.compact, 0.35)])
+    func `What is stored comes back nearly as it was`(precision: ClipMemory.Precision, tolerance: Float) throws {
+        let memory = try memory([1, 3, 4])
+        let stored = (0..<3).map { ClipMemory.encode(memory, clip: $0, precision: precision) }
+        let found = try ClipMemory.decode(stored, as: Self.configuration)
+        for level in [SlowConfiguration.Level.c5, .c4] {
+            let (before, after) = (memory.levels[level]!, found.levels[level]!)
+            #expect(before.lengths == after.lengths)
+            let longest = before.values.shape[1]
+            let (old, new) = (before.values.value.scalars, after.values.value.scalars)
+            for clip in 0..<3 {
+                let real = ((clip * longest) * 16)..<((clip * longest + before.lengths[clip]) * 16)
+                let error = real.reduce(Float(0)) { $0 + (old[$1] - new[$1]) * (old[$1] - new[$1]) }
+                let size = real.reduce(Float(0)) { $0 + old[$1] * old[$1] }
+                #expect((error / size).squareRoot() < tolerance)
+            }
+        }
+    }
+
+    @Test func `Sizes are those that the documentation says`() throws {
+        let memory = try memory([1])
+        #expect(ClipMemory.encode(memory, clip: 0, precision: .full).count == 15 + 80 * (2 + 16))
+        #expect(ClipMemory.encode(memory, clip: 0, precision: .compact).count == 15 + 80 * (2 + 6))
+    }
+
+    @Test(arguments: ClipMemory.Precision.allCases)
+    func `Bytes that were cut off or changed are refused or read, and never more`(
+        precision: ClipMemory.Precision
+    ) throws {
+        let stored = ClipMemory.encode(try memory([2]), clip: 0, precision: precision)
+        #expect(ClipMemory.isUsable(stored, by: Self.configuration))
+        for length in 0..<stored.count {
+            let part = Array(stored.prefix(length))
+            #expect(!ClipMemory.isUsable(part, by: Self.configuration))
+            #expect(throws: ModelError.self) { try ClipMemory.decode([part], as: Self.configuration) }
+        }
+        var random = SplitMix64(seed: 5)
+        for _ in 0..<2_000 {
+            var changed = stored
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place =
+                    Bool.random(using: &random)
+                    ? Int.random(in: 0..<15, using: &random)
+                    : changed.indices.randomElement(using: &random)!
+                changed[place] = UInt8.random(in: 0...255, using: &random)
+            }
+            guard let found = try? ClipMemory.decode([changed], as: Self.configuration) else { continue }
+            #expect(found.levels.values.allSatisfy { $0.values.value.scalars.allSatisfy(\.isFinite) })
+        }
+    }
+
+    @Test func `A memory of another model isn't usable`() throws {
+        let stored = ClipMemory.encode(try memory([1]), clip: 0, precision: .full)
+        var other = Self.configuration
+        other.layers = [.c5]
+        #expect(!ClipMemory.isUsable(stored, by: other))
+        other = Self.configuration
+        other.width = 32
+        #expect(!ClipMemory.isUsable(stored, by: other))
+    }
+}
