@@ -121,4 +121,5 @@ def main():
         print(time.perf_counter() - start, loss.item(), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

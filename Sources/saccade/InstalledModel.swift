@@ -6,9 +6,11 @@ import SystemPackage
 /// Loads the model that this installation uses.
 enum InstalledModel {
     /// The named folder's, or the shipped one's. Blocking: reads and checks all weights.
-    static func load(_ named: FilePath?) throws -> ServedModel {
+    ///
+    /// - Parameter memory: how the memories of new clips are stored.
+    static func load(_ named: FilePath?, memory: ClipMemory.Precision = .full) throws -> ServedModel {
         let directory = try named ?? ModelFolder.shipped()
-        let model = try RetrievalModel(directory: directory)
+        let model = try RetrievalModel(directory: directory, memoryPrecision: memory)
         return ServedModel(
             name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil
         ) { catalog in SlowReranker(model: model, catalog: catalog) }

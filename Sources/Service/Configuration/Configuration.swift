@@ -1,3 +1,4 @@
+package import Models
 package import SystemPackage
 
 /// Everything that can be set, after file, environment and arguments have been put together.
@@ -41,6 +42,8 @@ package struct Configuration: Sendable, Equatable {
         package var settleSeconds = 2.0
         /// A worker that makes no progress for this many seconds is killed.
         package var decodeTimeoutSeconds = 30.0
+        /// How the clips' memories are stored.
+        package var memory = ClipMemory.Precision.full
 
         package init() {}
     }

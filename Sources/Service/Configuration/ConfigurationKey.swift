@@ -1,3 +1,4 @@
+import Models
 import SystemPackage
 
 /// One key of the configuration: its names, what it means, and how its text becomes a value.
@@ -80,6 +81,11 @@ extension ConfigurationKey {
             "ingest.decode_timeout_seconds", "A decode worker without progress for so long is killed.", default: "30",
             in: 1...3600
         ) { $0.ingest.decodeTimeoutSeconds = $1 },
+        word(
+            "ingest.memory",
+            "How much is kept of a clip for re-ranking: full (81 KB) or compact (31 KB); clips that are indexed keep theirs.",
+            default: "full", reloadable: false, among: ClipMemory.Precision.allCases.map(\.rawValue)
+        ) { $0.ingest.memory = ClipMemory.Precision(rawValue: $1) ?? .full },
         integer(
             "http.max_body_bytes", "Longest body of a request.", default: "65536", reloadable: true,
             in: 1024...16_777_216
@@ -171,10 +177,12 @@ extension ConfigurationKey {
         _ name: String,
         _ summary: String,
         default defaultText: String,
+        reloadable: Bool = true,
         among words: [String],
         set: @escaping @Sendable (inout Configuration, String) -> Void
     ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: true, isList: false) {
+        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: reloadable, isList: false)
+        {
             configuration, values, _ throws(InvalidValue) in
             guard words.contains(values[0]) else {
                 throw InvalidValue(expected: "one of \(words.joined(separator: ", "))")

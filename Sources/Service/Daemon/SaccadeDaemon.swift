@@ -40,6 +40,9 @@ package struct SaccadeDaemon: Sendable {
         }
     }
 
+    /// Memory that freed tensors may keep for new ones.
+    private static let idleTensorBytes = 64 << 20
+
     private let configuration: Configuration
     private let program: Program
     private let level: SharedLogLevel
@@ -74,6 +77,8 @@ package struct SaccadeDaemon: Sendable {
             for socket in sockets { socket.file?.remove() }
         }
 
+        // Batches of queries and of clips differ in size: without a limit, blocks of every size would be kept.
+        BufferCache.limit = Self.idleTensorBytes
         manager?.notify(.status("Loading the model and the index"))
         let decoder = try decoderProgram()
         let model = try await BlockingExecutor.shared.run { [configuration, program] in

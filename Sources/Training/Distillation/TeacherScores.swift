@@ -12,6 +12,11 @@ package struct TeacherScores: Sendable {
     package struct Clip: Sendable, Equatable {
         package var source: Int
         package var item: Int
+
+        package init(source: Int, item: Int) {
+            self.source = source
+            self.item = item
+        }
     }
 
     /// Captions of each item that have scores; the first ones.

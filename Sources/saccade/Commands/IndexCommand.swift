@@ -49,7 +49,7 @@ struct IndexCommand: AsyncParsableCommand {
         guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
             throw Failure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
         }
-        let model = try InstalledModel.load(configuration.model)
+        let model = try InstalledModel.load(configuration.model, memory: configuration.ingest.memory)
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(

@@ -32,6 +32,10 @@ extension ModelCommand {
             var frames_per_clip: Int
             var dimensions: Int
             var parameters: Int
+            var slow_parameters: Int?
+            var rerank_k: Int?
+            var rerank_beta: Double?
+            var calibrated: Bool
             var bytes: Int
         }
 
@@ -47,7 +51,10 @@ extension ModelCommand {
                 name: model.name, folder: folder.string, generation: model.generation,
                 backbone: model.configuration.backbone.architecture.rawValue, frame_size: model.frameSize,
                 frames_per_clip: model.framesPerClip, dimensions: model.dimensions,
-                parameters: model.fastParameters.reduce(0) { $0 + $1.tensor.count }, bytes: bytes)
+                parameters: model.fastParameters.reduce(0) { $0 + $1.tensor.count },
+                slow_parameters: model.slow.map { $0.namedTensors.reduce(0) { $0 + $1.tensor.count } },
+                rerank_k: model.reranking?.depth, rerank_beta: model.reranking?.beta,
+                calibrated: model.reranking?.calibration != nil, bytes: bytes)
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -61,9 +68,22 @@ extension ModelCommand {
                     at most \(report.frames_per_clip) a clip
                     embedding    \(report.dimensions) numbers
                     Fast         \(report.parameters) parameters beside the backbone
+                    Slow         \(Self.slow(report, model))
                     size         \(String(format: "%.1f", Double(report.bytes) / 1e6)) MB
                     """)
             }
+        }
+
+        private static func slow(_ report: Report, _ model: RetrievalModel) -> String {
+            guard let slow = model.slow, let parameters = report.slow_parameters else {
+                return "none: nothing is re-ranked"
+            }
+            let levels = slow.model.configuration.layers.map(\.rawValue).joined(separator: ", ")
+            var line = "\(parameters) parameters, layers on \(levels), \(slow.vocabulary.count) word pieces"
+            if let k = report.rerank_k, let beta = report.rerank_beta {
+                line += "; K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
+            }
+            return line
         }
     }
 
@@ -137,7 +157,9 @@ extension ModelCommand {
             }
             try await BlockingExecutor.shared.run {
                 let model = try RetrievalModel(directory: source)
-                try model.write(to: target, name: model.name, precision: precision, copyingBackboneFrom: source)
+                try model.write(
+                    to: target, name: model.name, precision: precision, copyingBackboneFrom: source,
+                    reranking: model.reranking)
             }
             print("Wrote \(output).")
         }

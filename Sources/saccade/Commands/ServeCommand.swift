@@ -35,13 +35,14 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let places = places
         let arguments = arguments
+        let configuration = try places.load(arguments)
         let program = SaccadeDaemon.Program(
             version: ProgramVersion.text,
             environment: ProcessInfo.processInfo.environment,
             reload: { try places.load(arguments) },
-            loadModel: { try InstalledModel.load($0) }
+            loadModel: { try InstalledModel.load($0, memory: configuration.ingest.memory) }
         )
-        try await SaccadeDaemon(configuration: try places.load(arguments), program: program).run()
+        try await SaccadeDaemon(configuration: configuration, program: program).run()
     }
 
     private var arguments: [ConfigurationArgument] {

@@ -20,8 +20,8 @@ import Testing
         return model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: frameCounts).detached
     }
 
-    /// The largest difference of 8 bits is half a step of a token's largest magnitude; 3 bits keep the shape.
-    @Test(arguments: [(ClipMemory.Precision.full, Float(0.005)), (.compact, 0.35)])
+    /// Relative errors: half a step of a token's largest magnitude with 8 bits, about a fifth of a deviation with 3.
+    @Test(arguments: [(ClipMemory.Precision.full, Float(0.01)), (.compact, 0.35)])
     func `What is stored comes back nearly as it was`(precision: ClipMemory.Precision, tolerance: Float) throws {
         let memory = try memory([1, 3, 4])
         let stored = (0..<3).map { ClipMemory.encode(memory, clip: $0, precision: precision) }
@@ -68,7 +68,7 @@ import Testing
                 changed[place] = UInt8.random(in: 0...255, using: &random)
             }
             guard let found = try? ClipMemory.decode([changed], as: Self.configuration) else { continue }
-            #expect(found.levels.values.allSatisfy { $0.values.value.scalars.allSatisfy(\.isFinite) })
+            #expect(!found.levels.values.contains { level in level.values.value.scalars.contains { !$0.isFinite } })
         }
     }
 

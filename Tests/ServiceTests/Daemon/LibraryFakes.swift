@@ -76,7 +76,9 @@ struct IndexedLibrary {
                 state: state, encoder: model, model: "/models/constant", source: GreyFrames(), logger: logger)
         }
         _ = try await library.index([video])
-        let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { _ in model }
+        let searchSwitch = SearchSwitch(library: library, current: served(model), logger: logger) { _ in
+            served(model)
+        }
         let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
@@ -97,4 +99,9 @@ struct IndexedLibrary {
         }
         return first.clip
     }
+}
+
+/// The constant model as a daemon serves it.
+func served(_ model: ConstantModel) -> ServedModel {
+    ServedModel(name: "constant", directory: "/nowhere", clips: model, queries: model)
 }

@@ -10,10 +10,6 @@ import TestSupport
 import Testing
 import VectorIndex
 
-private func served(_ model: ConstantModel) -> ServedModel {
-    ServedModel(name: "constant", directory: "/nowhere", clips: model, queries: model)
-}
-
 /// What queries are asked of after the model was exchanged.
 struct SearchSwitchTests {
     private let logger: Logger = {

@@ -1,0 +1,68 @@
+import Models
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+@Suite struct SlowTrainingTests {
+    private func task(
+        _ learning: TinyLearning, _ objective: SlowConfiguration.Objective = .captioning
+    ) throws -> SlowTrainingTask {
+        let pool = TrainingPool(
+            [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let hardness = try FastHardness([
+            FastEmbeddings(
+                model: TinyLearning.fastModel(), features: learning.features, framesInUse: 2,
+                encode: TinyLearning.encode)
+        ])
+        return SlowTrainingTask(
+            model: try TinyLearning.slowModel(objective), pool: pool, hardness: hardness,
+            validation: learning.features, settings: .init(), encode: TinyLearning.encode)
+    }
+
+    private func settings(epochs: Int) -> TrainingRun.Settings {
+        TrainingRun.Settings(epochs: epochs, learningRate: 0.01, seed: 3)
+    }
+
+    @Test(arguments: SlowConfiguration.Objective.allCases)
+    func `Training finds the captions of what it was trained on`(objective: SlowConfiguration.Objective) throws {
+        let folder = try TemporaryDirectory()
+        let task = try task(try TinyLearning(in: folder.path), objective)
+        let before = task.validate().figures.first { $0.name == "gallery_R@1" }?.value ?? 0
+        let run = TrainingRun(name: "slow", settings: settings(epochs: 250), folder: folder.path) { _ in }
+        _ = try run.train(task)
+        let after = task.validate().figures.first { $0.name == "gallery_R@1" }?.value ?? 0
+        #expect(after >= 60 && after > before, "R@1 of \(before) before and \(after) after")
+    }
+
+    @Test func `A run that is broken off goes on to the same bits`() throws {
+        let (whole, broken) = (try TemporaryDirectory(), try TemporaryDirectory())
+        let reference = try task(try TinyLearning(in: whole.path))
+        try TrainingRun(name: "slow", settings: settings(epochs: 3), folder: whole.path) { _ in }.train(reference)
+        let run = TrainingRun(name: "slow", settings: settings(epochs: 3), folder: broken.path) { _ in }
+        let stopped = try run.train(try task(try TinyLearning(in: broken.path)), stopAfter: 3)
+        #expect(stopped == nil)
+        let resumed = try task(try TinyLearning(in: broken.path))
+        try run.train(resumed)
+        for (one, other) in zip(reference.parameters, resumed.parameters) {
+            #expect(one.variable.value == other.variable.value, "\(one.name)")
+        }
+    }
+
+    @Test func `A description has the words of what was learned, and no special ones`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let captioner = try TinyLearning.captioner()
+        let pool = TrainingPool([.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let task = SlowTrainingTask(
+            model: captioner.model, pool: pool, validation: learning.features, settings: .init(),
+            encode: TinyLearning.encode)
+        _ = try TrainingRun(name: "slow", settings: settings(epochs: 80), folder: folder.path) { _ in }.train(task)
+        let frames = FrameBatch(clips: [(learning.features.views[0], [0])])
+        let memory = captioner.model.memory(maps: captioner.model.maps(of: frames), frameCounts: [1]).detached
+        let found = captioner.describe(memory, beams: 3)
+        #expect(Set(found.sentence.split(separator: " ")).isSubset(of: ["w0", "w1", "w2"]))
+        #expect(found.score < 0 && found.score > -1.5)
+        #expect(found == captioner.describe(memory, beams: 3))
+    }
+}
