@@ -26,7 +26,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     @Option(help: "How many captions of each item are queries. (default: all)")
     var captions: Int?
 
-    @Option(help: "K. (default: the least of 16, 32, 64 within half a point of the best R@1)")
+    @Option(help: "K. (default: the least of 16, 32, 64 within half a point of the best mean of R@1 and R@10)")
     var depth: Int?
 
     @Option(
@@ -63,10 +63,13 @@ struct CalibrateCommand: AsyncParsableCommand {
         let depths = depth.map { [$0] } ?? Self.depths
         let tried = depths.map { depth in (depth, Self.bestBeta(evaluation, depth: depth)) }
         for (depth, best) in tried {
-            print("K \(depth): β \(Quantities.fixed(best.beta, 2)), R@1 \(Quantities.fixed(best.recall, 1))")
+            let (first, tenth) = (best.metrics.recallAt1, best.metrics.recallAt10)
+            print(
+                "K \(depth): β \(Quantities.fixed(best.beta, 2)), R@1 \(Quantities.fixed(first, 1)), "
+                    + "R@10 \(Quantities.fixed(tenth, 1))")
         }
-        let top = tried.map(\.1.recall).max() ?? 0
-        guard let (depth, best) = tried.first(where: { $0.1.recall >= top - 0.5 }) else { return }
+        let top = tried.map { Self.score($0.1.metrics) }.max() ?? 0
+        guard let (depth, best) = tried.first(where: { Self.score($0.1.metrics) >= top - 0.5 }) else { return }
         let answers = evaluation.answers(depth: depth, beta: best.beta, count: Self.answers)
         let fit = CalibrationFit(answers.flatMap { $0.with + $0.without })
         let reranking = Reranking(depth: depth, beta: best.beta, calibration: fit.calibration)
@@ -97,13 +100,20 @@ struct CalibrateCommand: AsyncParsableCommand {
         }
     }
 
-    /// The weight with the best R@1 of text to video.
-    private static func bestBeta(_ evaluation: RerankingEvaluation, depth: Int) -> (beta: Double, recall: Double) {
+    /// What K and β are chosen by.
+    private static func score(_ metrics: RetrievalMetrics) -> Double {
+        (metrics.recallAt1 + metrics.recallAt10) / 2
+    }
+
+    /// The weight that is best for text to video.
+    private static func bestBeta(
+        _ evaluation: RerankingEvaluation, depth: Int
+    ) -> (beta: Double, metrics: RetrievalMetrics) {
         let betas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 12]
-        let recalls = betas.map { beta in
-            (beta, RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta)).recallAt1)
+        let tried = betas.map { beta in
+            (beta: beta, metrics: RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta)))
         }
-        return recalls.max { $0.1 < $1.1 } ?? (1, 0)
+        return tried.max { score($0.metrics) < score($1.metrics) } ?? tried[0]
     }
 
     private func report(

@@ -22,7 +22,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
     )
 
     @Option(help: "Passes over the data.")
-    var epochs = 24
+    var epochs = 12
 
     @Option(help: "Items of a step.")
     var batch = 64
@@ -113,7 +113,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
             hardness: hardness, validation: validation[0], settings: settings, encode: encode)
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: training.seed)
         run.optimiser.beta2 = 0.98
-        run.epochsBetweenValidations = 2
+        run.epochsBetweenValidations = 3
         try training.train(task, name: "slow", settings: run)
         try model.write(
             to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source, slow: captioner,

@@ -91,6 +91,24 @@ import Testing
         #expect(abs(forward[2] + next.scalars[Int(SlowVocabulary.end)]) < 1e-12)
     }
 
+    @Test func `Next words, sentence by sentence and side by side, are the forward direction's`() throws {
+        let model: SlowModel<Float> = try model()
+        let memory = model.memory(maps: maps(frames: 2), frameCounts: [2])
+        var off = Dropout.off
+        let sentences: [[Int32]] = [[3, 4, 5, 6], [4, 4, 8, 3], [7, 3, 3, 5], [8, 7, 6, 5], [5, 5, 5, 5]]
+        let costs = model.wordCosts(
+            of: sentences, memory: memory, memoryIndices: [0, 0, 0, 0, 0], dropout: &off)[0].value.scalars
+        for length in 0..<4 {
+            let next = model.nextWords(
+                after: sentences.map { Array($0.prefix(length)) }, memory: memory, memoryIndices: [0, 0, 0, 0, 0]
+            ).scalars
+            for (row, sentence) in sentences.enumerated() {
+                let found = next[row * 9 + Int(sentence[length])]
+                #expect(abs(found + costs[row * 5 + length]) < 1e-4, "word \(length) of \(sentence)")
+            }
+        }
+    }
+
     @Test func `A word's cost doesn't depend on the words that its direction hasn't read`() throws {
         let model: SlowModel<Double> = try model()
         let memory = model.memory(maps: maps(frames: 2), frameCounts: [2])

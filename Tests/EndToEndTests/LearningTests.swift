@@ -1,0 +1,128 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The commands that make a model, on a handful of pictures.
+struct LearningTests {
+    private static let colours = ["red", "green", "blue", "yellow", "white", "black"]
+
+    private func pictures(in home: TemporaryDirectory) async throws {
+        var lines: [String] = []
+        for colour in Self.colours {
+            try await TestVideo.ffmpeg([
+                "-f", "lavfi", "-i", "color=color=\(colour):size=64x64", "-frames:v", "1",
+                home.path.appending("\(colour).png").string,
+            ])
+            lines.append(
+                "{\"id\": \"\(colour)\", \"frames\": [\"\(colour).png\"], \"captions\": [\"a \(colour) wall\", "
+                    + "\"the wall is \(colour)\", \"a \(colour) wall and a \(colour) floor\"]}")
+        }
+        try home.write(Data(lines.joined(separator: "\n").utf8), to: "walls.jsonl")
+    }
+
+    private struct Report: Decodable {
+        struct Metrics: Decodable {
+            var recallAt1: Double
+            var secondsPerQuery: Double
+
+            enum CodingKeys: String, CodingKey {
+                case recallAt1 = "R@1"
+                case secondsPerQuery = "seconds_per_query"
+            }
+        }
+
+        var textToVideo: [String: Metrics]
+        var videoToText: [String: Metrics]
+
+        enum CodingKeys: String, CodingKey {
+            case textToVideo = "text_to_video"
+            case videoToText = "video_to_text"
+        }
+    }
+
+    @Test func `a model is trained, taught, calibrated, packed, measured and asked`() async throws {
+        let home = try TemporaryDirectory()
+        try await pictures(in: home)
+        func run(_ arguments: String, fails: Bool = false) async throws -> Outcome {
+            let outcome = try await saccade(arguments.split(separator: " ").map(String.init), home: home.path)
+            #expect((outcome.status == 0) != fails, "saccade \(arguments): \(outcome.errors)")
+            return outcome
+        }
+        let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
+        _ = try await run(
+            "train slow --new --width 32 --minimum-count 1 --batch 6 --epochs 150 --learning-rate 0.005 \(data) --output slow"
+        )
+        for file in ["config.json", "slow.safetensors", "slow-vocab.txt", "reranking.json", "training/plot.svg"] {
+            #expect(FileManager.default.fileExists(atPath: home.path.appending("slow/\(file)").string), "\(file)")
+        }
+        let log = try String(contentsOfFile: home.path.appending("slow/training/log.jsonl").string, encoding: .utf8)
+        #expect(log.contains("word_cost") && log.contains("gallery_R@1"))
+
+        _ = try await run(
+            "train distill --model slow --hard 2 --captions 2 --batch 6 --epochs 1 --text-learning-rate 0 \(data) --output taught"
+        )
+        let calibrated = try await run("calibrate --model taught --data walls.jsonl --cache features --plot curve.svg")
+        #expect(calibrated.text.contains("expected calibration error"))
+        #expect(FileManager.default.fileExists(atPath: home.path.appending("curve.svg").string))
+        _ = try await run("model export --model taught --output packed")
+        let info = try await run("model info --model packed")
+        #expect(info.text.contains("calibrated"))
+
+        let measured = try await run(
+            "evaluate --model packed --data walls.jsonl --cache features --mode fast,slow,fast+slow@4 --plot cost.svg --json"
+        )
+        let report = try measured.decoded(Report.self)
+        #expect(Set(report.textToVideo.keys) == ["fast", "slow", "fast+slow@4"])
+        #expect(Set(report.videoToText.keys) == ["fast", "slow", "fast+slow@4"])
+        // Six walls that differ in nothing but their colour: a captioner that has seen them tells them apart.
+        #expect(try #require(report.textToVideo["slow"]).recallAt1 >= 50)
+        #expect(try #require(report.textToVideo["slow"]).secondsPerQuery > 0)
+        let plot = try String(contentsOfFile: home.path.appending("cost.svg").string, encoding: .utf8)
+        #expect(plot.hasPrefix("<svg") && plot.contains("fast+slow@4"))
+        for memory in ["full", "compact"] {
+            _ = try await run(
+                "evaluate --model packed --data walls.jsonl --cache features --mode fast+slow@4 --captions 1 --memory \(memory)"
+            )
+        }
+
+        let described = try await run("describe red.png --model packed")
+        let words = described.text.split(whereSeparator: \.isWhitespace).dropFirst()
+        #expect(
+            !words.isEmpty
+                && Set(words.map(String.init)).isSubset(
+                    of: Set(Self.colours + ["a", "the", "wall", "is", "and", "floor"]))
+        )
+        let refused = try await run("evaluate --model packed --data walls.jsonl --mode slower", fails: true)
+        #expect(refused.errors.contains("fast+slow@K"))
+    }
+
+    @Test func `a run that was broken off goes on from its checkpoint to the same weights`() async throws {
+        let home = try TemporaryDirectory()
+        try await pictures(in: home)
+        func train(_ output: String, epochs: Int) async throws {
+            let outcome = try await saccade(
+                [
+                    "train", "slow", "--new", "--width", "32", "--minimum-count", "1", "--batch", "3", "--epochs",
+                    "\(epochs)", "--data", "walls.jsonl", "--validation", "walls.jsonl", "--cache", "features",
+                    "--output",
+                    output,
+                ], home: home.path)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+        }
+        try await train("one", epochs: 4)
+        try await train("one", epochs: 4)
+        try await train("other", epochs: 4)
+        let weights = { (folder: String) in
+            FileManager.default.contents(atPath: home.path.appending("\(folder)/slow.safetensors").string)
+        }
+        #expect(weights("one") != nil && weights("one") == weights("other"))
+        let changed = try await saccade(
+            [
+                "train", "slow", "--new", "--width", "32", "--minimum-count", "1", "--batch", "3", "--epochs", "5",
+                "--data", "walls.jsonl", "--validation", "walls.jsonl", "--cache", "features", "--output", "one",
+            ], home: home.path)
+        #expect(changed.status != 0)
+        #expect(changed.errors.contains("--output"))
+    }
+}
