@@ -72,6 +72,22 @@ import Testing
         }
     }
 
+    @Test func `Memories of version 1 are read as they were written`() throws {
+        let configuration = SlowConfiguration(
+            width: 8, heads: 1, feedForward: 8, layers: [.c5], maps: [.c5: .init(side: 2, channels: 1)],
+            vocabularySize: 9)
+        let header: [UInt8] = [0x53, 0x4D, 1]
+        // One level, C5, of one token of eight numbers; its scale is the half 0.5.
+        let shape: [UInt8] = [1, 5, 1, 0, 8, 0, 0x00, 0x38]
+        let full = header + [8] + shape + [1, 0xFF, 2, 0xFE, 127, 0x81, 0, 3]
+        let compact = header + [3] + shape + [0b10_001_000, 0b1_100_011_0, 0b111_110_10]
+        let found = try [full, compact].map {
+            try ClipMemory.decode([$0], as: configuration).levels[.c5]?.values.value.scalars
+        }
+        #expect(found[0] == [0.5, -0.5, 1, -1, 63.5, -63.5, 0, 1.5])
+        #expect(found[1] == [-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75])
+    }
+
     @Test func `A memory of another model isn't usable`() throws {
         let stored = ClipMemory.encode(try memory([1]), clip: 0, precision: .full)
         var other = Self.configuration
