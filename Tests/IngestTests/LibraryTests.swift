@@ -68,6 +68,59 @@ import VectorIndex
         #expect(try fixture.catalog.media(media[1])?.problem?.retryAt == fixture.clock.now + 60)
     }
 
+    @Test func `A worker that dies once is replaced at once, and goes on after the last clip`() async throws {
+        let fixture = try LibraryFixture(source: Self.source(deaths: Deaths(1)), batchFrames: 1000)
+        let file = try fixture.write("25 12", to: "a.mp4")
+        let outcomes = try await fixture.library.index([file])
+        #expect(outcomes.map(\.result) == [.indexed(clips: 4)])
+        #expect(fixture.source.decodings.map(\.start) == [0, 12])
+        let media = try #require(outcomes[0].media)
+        let clips = try fixture.catalog.clips(of: media, generation: fixture.library.generation.id)
+        #expect(clips.map(\.end) == [6, 12, 18.5, 25])
+        #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
+    }
+
+    @Test func `A file on which workers keep dying waits longer each time`() async throws {
+        let deaths = Deaths(100)
+        let fixture = try LibraryFixture(source: Self.source(deaths: deaths))
+        let file = try fixture.write("25 12", to: "a.mp4")
+        let media = try #require(try await fixture.library.index([file]).first?.media)
+        #expect(deaths.left == 98)
+        let problem = try #require(try fixture.catalog.media(media)?.problem)
+        #expect(problem.code == "worker-crashed" && problem.message == "It crashed.")
+        #expect(problem.retryAt == fixture.clock.now + 30)
+        fixture.clock.advance(31)
+        _ = try await fixture.library.index([file])
+        #expect(deaths.left == 97)
+        #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 60)
+    }
+
+    /// Workers die on it at 22 s, as often as there are deaths left.
+    private static func source(deaths: Deaths) -> FakeSource {
+        FakeSource { _, event in
+            guard case .frame(let frame) = event, frame.time == 22, deaths.take() else { return }
+            throw DecodeError(.workerCrashed, isRetryable: true, message: "It crashed.")
+        }
+    }
+
+    private final class Deaths: Sendable {
+        private let count: Mutex<Int>
+
+        init(_ count: Int) {
+            self.count = Mutex(count)
+        }
+
+        var left: Int { count.withLock { $0 } }
+
+        func take() -> Bool {
+            count.withLock { count in
+                guard count > 0 else { return false }
+                count -= 1
+                return true
+            }
+        }
+    }
+
     @Test(arguments: [[Float.nan, 0, 0, 0], [1, 0, 0], []])
     func `A clip without a usable vector costs its own media only`(embedding: [Float]) async throws {
         let directory = try TemporaryDirectory()
