@@ -29,6 +29,18 @@ extension Catalog {
         }
     }
 
+    /// The next `limit` files after `after` in the order of their ids that lie in no root and are no tombstones.
+    package func filesWithoutRoot(after: FileID = 0, limit: Int = 4096) throws(CatalogError) -> [MediaFile] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM files WHERE root_id IS NULL AND deleted_at IS NULL AND id > ? ORDER BY id LIMIT ?
+                    """, arguments: [after, limit]
+            ).map(MediaFile.init)
+        }
+    }
+
     /// Files of exactly this stamp, tombstones included: where a file that appears may have been before.
     package func files(stamped stamp: FileStamp) throws(CatalogError) -> [MediaFile] {
         try read { db in
@@ -135,7 +147,7 @@ extension Catalog {
 
     /// Keeps a file's stamp and root when they have changed but its content has not.
     package func restamp(
-        _ file: MediaFile, _ stamp: FileStamp, root: RootID
+        _ file: MediaFile, _ stamp: FileStamp, root: RootID?
     ) throws(CatalogError) -> [MediaChange] {
         try write { db in
             try db.execute(

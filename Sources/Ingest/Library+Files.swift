@@ -22,11 +22,17 @@ extension Library {
     /// Indexes files, and the candidate files below directories, without watching them; ``events(buffer:)`` tells the
     /// progress. Not for a library that runs.
     ///
-    /// A file that is named is taken whatever its name, and at once, without waiting for it to settle.
+    /// A file that is named is taken whatever its name, and at once, without waiting for it to settle. Files that were named
+    /// before and are gone are found no more.
     /// - Returns: one outcome a file.
     /// - Throws: ``CatalogError``.
     package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {
-        let taken = try await scanning.run { [self] in try paths.flatMap { try takeAll($0) } }
+        let taken = try await scanning.run { [self] in
+            let taken = try paths.flatMap { try takeAll($0) }
+            // Last, so that a file that was moved is one that has another path.
+            try scanner.giveUpNamed()
+            return taken
+        }
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
         let feed = JobFeed(

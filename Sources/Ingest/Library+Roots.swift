@@ -39,14 +39,14 @@ extension Library {
         tell(.rootRemoved(id))
     }
 
-    /// Asks for a full scan of one root or of all.
+    /// Asks for a full scan of one root, or of all and of the files that lie in none.
     ///
     /// - Returns: the roots that will be scanned.
     /// - Throws: ``CatalogError`` `notFound`.
     package func rescan(_ root: RootID? = nil) async throws -> [RootID] {
         let roots = try await BlockingExecutor.shared.run { [catalog] in try catalog.roots().map(\.id) }
         guard let root else {
-            scan(Set(roots))
+            scan(Set(roots), namedFiles: true)
             return roots
         }
         guard roots.contains(root) else {
@@ -56,8 +56,11 @@ extension Library {
         return [root]
     }
 
-    private func scan(_ roots: Set<RootID>) {
-        state.withLock { $0.scope.roots.formUnion(roots) }
+    private func scan(_ roots: Set<RootID>, namedFiles: Bool = false) {
+        state.withLock { state in
+            state.scope.roots.formUnion(roots)
+            if namedFiles { state.scope.namedFiles = true }
+        }
         wakeup.fire()
     }
 }

@@ -79,6 +79,7 @@ extension Library {
             state.scope.roots.formUnion(scope.roots.union(roots))
             state.scope.trees.formUnion(scope.trees)
             state.scope.directories.formUnion(scope.directories)
+            if everything || scope.namedFiles { state.scope.namedFiles = true }
         }
     }
 
@@ -97,7 +98,7 @@ extension Library {
         if !scope.roots.isEmpty { scanner.clearWatchTrouble() }
         do {
             try scanner.scan(scope, isStopped: { isStopped })
-            if !scope.roots.isEmpty { try purge() }
+            if !scope.roots.isEmpty || scope.namedFiles { try purge() }
             state.withLock { state in
                 state.scanningRoots = []
                 state.trouble = nil

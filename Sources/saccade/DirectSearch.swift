@@ -1,5 +1,6 @@
 import Catalog
 import Foundation
+import Ingest
 import Search
 import Service
 import SystemPackage
@@ -13,6 +14,7 @@ enum DirectSearch {
         }
         let begin = ContinuousClock.now
         return try await BlockingExecutor.shared.run {
+            try forgetGoneFiles(in: configuration.state)
             let catalog = try Catalog(state: configuration.state, access: .readOnly)
             defer { catalog.close() }
             let model = try InstalledModel.load(configuration.model)
@@ -25,5 +27,17 @@ enum DirectSearch {
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
             return Array(try API.encoder().encode(response))
         }
+    }
+
+    /// Where no daemon looks for files that were indexed by name, who asks does.
+    ///
+    /// A state folder that this user can't write, or that another program works on, is searched as it is.
+    private static func forgetGoneFiles(in state: FilePath) throws {
+        let known = try Catalog(state: state, access: .readOnly)
+        let isAnyGone = try !NamedFiles(catalog: known).gone().isEmpty
+        known.close()
+        guard isAnyGone, let catalog = try? Catalog(state: state, access: .readWrite) else { return }
+        defer { catalog.close() }
+        _ = try NamedFiles(catalog: catalog).giveUpGone(at: Date().timeIntervalSince1970)
     }
 }

@@ -83,8 +83,10 @@ struct DaemonTests {
         try await daemon.wait("a worker at work") { !$0.queue.current.isEmpty && !daemon.workers.isEmpty }
         for worker in daemon.workers { kill(worker, SIGKILL) }
         // The vectors follow the transaction that makes the media indexed by a moment.
-        let status = try await daemon.wait("all of its clips") { $0.media.indexed == 1 && $0.index.clips >= 6 }
-        #expect(status.media.failed == 0)
+        try await daemon.wait("all of its clips") { status in
+            #expect(status.media.failed == 0)
+            return status.media.indexed == 1 && status.index.clips >= 6
+        }
     }
 
     @Test func `a file that is no video is kept with its reason, and the others are taken`() async throws {

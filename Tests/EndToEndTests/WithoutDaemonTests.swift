@@ -42,6 +42,28 @@ struct WithoutDaemonTests {
         #expect(again.status == 0, "\(again.errors)")
     }
 
+    @Test func `a file that was deleted is not found any more, and one whose folder is away is`() async throws {
+        let home = try TemporaryDirectory()
+        for (name, scenes) in [("kept/a.mp4", 1), ("away/b.mp4", 2), ("kept/c.mp4", 3)] {
+            let path = home.path.appending(name)
+            try FileManager.default.createDirectory(
+                atPath: path.removingLastComponent().string, withIntermediateDirectories: true)
+            try await TestVideo(width: 160, height: 120, seconds: 3, scenes: scenes).write(to: path)
+        }
+        let state = home.path.appending("state").string
+        let indexed = try await saccade(["index", "kept", "away", "--state", state], home: home.path)
+        #expect(indexed.status == 0, "\(indexed.errors)")
+
+        try FileManager.default.removeItem(atPath: home.path.appending("kept/c.mp4").string)
+        try FileManager.default.removeItem(atPath: home.path.appending("away").string)
+        let searched = try await saccade(["search", "coloured bars", "--state", state, "--json"], home: home.path)
+        #expect(searched.status == 0, "\(searched.errors)")
+        let answer = try API.decoder().decode(API.SearchResponse.self, from: searched.output)
+        #expect(
+            Set(answer.results.map(\.media.path.text))
+                == Set(["kept/a.mp4", "away/b.mp4"].map { home.path.appending($0).string }))
+    }
+
     @Test func `a file that can't be indexed is named with its reason`() async throws {
         let home = try TemporaryDirectory()
         try home.write(Data("not a film".utf8), to: "broken.mp4")

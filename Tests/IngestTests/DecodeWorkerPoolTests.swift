@@ -161,15 +161,16 @@ import Testing
         #expect(error?.code == .workerUnavailable && error?.message.contains("nothing") == true)
     }
 
-    @Test func `Content on which the worker died twice is refused until the file changes`() async throws {
+    @Test func `Content on which workers died three times is refused until the file changes`() async throws {
         let file = try directory.write(Data("x".utf8), to: "a.mp4")
         let pool = try pool(script("exit 3"))
-        for _ in 0..<2 {
+        for _ in 0..<3 {
             let error = await #expect(throws: DecodeError.self) { try await pool.probe(file) }
             #expect(error?.code == .workerCrashed)
         }
         let error = await #expect(throws: DecodeError.self) { try await pool.probe(file) }
         #expect(error?.code == .poisoned && error?.isRetryable == false)
+        #expect(error?.message.contains("exit code 3). That happened 3 times") == true)
         try Data("changed".utf8).write(to: URL(filePath: file.string))
         let changed = await #expect(throws: DecodeError.self) { try await pool.probe(file) }
         #expect(changed?.code == .workerCrashed)

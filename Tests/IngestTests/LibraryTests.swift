@@ -68,6 +68,59 @@ import VectorIndex
         #expect(try fixture.catalog.media(media[1])?.problem?.retryAt == fixture.clock.now + 60)
     }
 
+    @Test func `A worker that dies once is replaced at once, and goes on after the last clip`() async throws {
+        let fixture = try LibraryFixture(source: Self.source(deaths: Deaths(1)), batchFrames: 1000)
+        let file = try fixture.write("25 12", to: "a.mp4")
+        let outcomes = try await fixture.library.index([file])
+        #expect(outcomes.map(\.result) == [.indexed(clips: 4)])
+        #expect(fixture.source.decodings.map(\.start) == [0, 12])
+        let media = try #require(outcomes[0].media)
+        let clips = try fixture.catalog.clips(of: media, generation: fixture.library.generation.id)
+        #expect(clips.map(\.end) == [6, 12, 18.5, 25])
+        #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
+    }
+
+    @Test func `A file on which workers keep dying waits longer each time`() async throws {
+        let deaths = Deaths(100)
+        let fixture = try LibraryFixture(source: Self.source(deaths: deaths))
+        let file = try fixture.write("25 12", to: "a.mp4")
+        let media = try #require(try await fixture.library.index([file]).first?.media)
+        #expect(deaths.left == 98)
+        let problem = try #require(try fixture.catalog.media(media)?.problem)
+        #expect(problem.code == "worker-crashed" && problem.message == "It crashed.")
+        #expect(problem.retryAt == fixture.clock.now + 30)
+        fixture.clock.advance(31)
+        _ = try await fixture.library.index([file])
+        #expect(deaths.left == 97)
+        #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 60)
+    }
+
+    /// Workers die on it at 22 s, as often as there are deaths left.
+    private static func source(deaths: Deaths) -> FakeSource {
+        FakeSource { _, event in
+            guard case .frame(let frame) = event, frame.time == 22, deaths.take() else { return }
+            throw DecodeError(.workerCrashed, isRetryable: true, message: "It crashed.")
+        }
+    }
+
+    private final class Deaths: Sendable {
+        private let count: Mutex<Int>
+
+        init(_ count: Int) {
+            self.count = Mutex(count)
+        }
+
+        var left: Int { count.withLock { $0 } }
+
+        func take() -> Bool {
+            count.withLock { count in
+                guard count > 0 else { return false }
+                count -= 1
+                return true
+            }
+        }
+    }
+
     @Test(arguments: [[Float.nan, 0, 0, 0], [1, 0, 0], []])
     func `A clip without a usable vector costs its own media only`(embedding: [Float]) async throws {
         let directory = try TemporaryDirectory()
@@ -261,6 +314,78 @@ import VectorIndex
             #expect(try fixture.catalog.file(at: file)?.root == root.id)
         }
         #expect(fixture.source.decodings.count == 1)
+    }
+
+    @Test func `A file that was indexed by name is found no more when it is deleted`() async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("3", to: "a.mp4")
+        let other = try fixture.write("4", to: "b.mp4")
+        let media = try await fixture.library.index([file, other]).map { try #require($0.media) }
+        try fixture.remove("a.mp4")
+        let events = fixture.library.events()
+        try await fixture.running {
+            let gone = try await events.first { if case .mediaRemoved = $0 { true } else { false } }
+            #expect(gone == .mediaRemoved(media[0]))
+            #expect(fixture.library.live?.vectors.count == 1)
+            // Also when a rescan is asked for.
+            try fixture.remove("b.mp4")
+            _ = try await fixture.library.rescan()
+            _ = try await events.first { $0 == .mediaRemoved(media[1]) }
+            #expect(fixture.library.live?.vectors.count == 0)
+        }
+        #expect(try fixture.catalog.media(media[0])?.deletedAt != nil)
+    }
+
+    @Test func `A deleted file is noticed when another one is indexed by name`() async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("3", to: "a.mp4")
+        let other = try fixture.write("4", to: "b.mp4")
+        let moved = try fixture.write("5", to: "c.mp4")
+        let media = try await fixture.library.index([file, moved]).map { try #require($0.media) }
+        try fixture.remove("a.mp4")
+        try fixture.move("c.mp4", to: "d.mp4")
+        let outcomes = try await fixture.library.index([other, fixture.folder.appending("d.mp4")])
+        #expect(outcomes.map(\.result) == [.indexed(clips: 1), .known(clips: 1)])
+        #expect(try fixture.catalog.media(media[0])?.deletedAt != nil)
+        #expect(try fixture.catalog.paths(of: media[1]) == [fixture.folder.appending("d.mp4")])
+        #expect(fixture.library.live?.vectors.count == 2)
+    }
+
+    enum Absence: CaseIterable {
+        case folderIsMissing, otherFileSystem, folderIsUnreadable
+    }
+
+    @Test(arguments: Absence.allCases)
+    func `A file that was indexed by name is kept while its folder is offline`(absence: Absence) async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("3", to: "disk/a.mp4")
+        let media = try #require(try await fixture.library.index([file]).first?.media)
+        let folder = fixture.folder.appending("disk")
+        switch absence {
+        case .folderIsMissing: fixture.files.faults.withLock { $0.missing = [folder] }
+        case .otherFileSystem:
+            try fixture.remove("disk/a.mp4")
+            fixture.files.faults.withLock { $0.devices = [folder: 99] }
+        case .folderIsUnreadable: fixture.files.faults.withLock { $0.concealed = [file] }
+        }
+        let other = try fixture.write("4", to: "b.mp4")
+        _ = try await fixture.library.index([other])
+        #expect(try fixture.catalog.media(media)?.deletedAt == nil)
+        #expect(fixture.library.live?.vectors.count == 2)
+    }
+
+    @Test func `A file that was indexed by name is followed to a file system that has another number`() async throws {
+        let fixture = try LibraryFixture()
+        let file = try fixture.write("3", to: "disk/a.mp4")
+        let media = try #require(try await fixture.library.index([file]).first?.media)
+        // Mounted again.
+        fixture.files.faults.withLock { $0.devices = [fixture.folder: 99] }
+        let other = try fixture.write("4", to: "b.mp4")
+        _ = try await fixture.library.index([other])
+        #expect(try fixture.catalog.file(at: file)?.stamp.device == 99)
+        try fixture.remove("disk/a.mp4")
+        _ = try await fixture.library.index([other])
+        #expect(try fixture.catalog.media(media)?.deletedAt != nil)
     }
 
     @Test func `Another model is built beside the live one, which answers until it is complete`() async throws {

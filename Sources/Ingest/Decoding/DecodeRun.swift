@@ -99,7 +99,7 @@ actor DecodeRun {
         }
         state = .over
         worker.kill()
-        if let content, error.code != .cancelled { pool.noteCrash(on: content) }
+        if let content, error.code != .cancelled { pool.noteCrash(on: content, error) }
         pool.lose()
     }
 }

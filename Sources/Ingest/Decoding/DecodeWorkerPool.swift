@@ -29,7 +29,7 @@ package final class DecodeWorkerPool: FrameSource {
             deadline: Duration = .seconds(30),
             limits: WorkerLimits = WorkerLimits(),
             requestsPerWorker: Int = 2000,
-            allowedCrashes: Int = 2
+            allowedCrashes: Int = 3
         ) {
             self.executable = executable
             self.workers = max(1, workers)
@@ -45,7 +45,7 @@ package final class DecodeWorkerPool: FrameSource {
         var lent = 0
         var waiters: [(id: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
         var nextWaiter: UInt64 = 0
-        var crashes: [DecodeWorker.Content: Int] = [:]
+        var crashes: [DecodeWorker.Content: (count: Int, last: String)] = [:]
     }
 
     /// Contents whose crashes are remembered; the oldest knowledge goes when there are more.
@@ -137,17 +137,19 @@ package final class DecodeWorkerPool: FrameSource {
 
     /// Throws if workers have died on this content too often.
     func check(_ content: DecodeWorker.Content) throws(DecodeError) {
-        let crashes = state.withLock { $0.crashes[content] ?? 0 }
-        guard crashes >= configuration.allowedCrashes else { return }
+        guard let crashes = state.withLock({ $0.crashes[content] }), crashes.count >= configuration.allowedCrashes
+        else {
+            return
+        }
         throw DecodeError(
             .poisoned, isRetryable: false,
-            message: "The decoder failed \(crashes) times on this file; it is left alone until it changes.")
+            message: "\(crashes.last) That happened \(crashes.count) times; the file is left alone until it changes.")
     }
 
-    func noteCrash(on content: DecodeWorker.Content) {
+    func noteCrash(on content: DecodeWorker.Content, _ error: DecodeError) {
         state.withLock { state in
             if state.crashes.count >= Self.rememberedCrashes { state.crashes.removeAll() }
-            state.crashes[content, default: 0] += 1
+            state.crashes[content] = ((state.crashes[content]?.count ?? 0) + 1, error.message)
         }
     }
 

@@ -84,10 +84,21 @@ extension FolderScanner {
         pass.vanished = []
         for start in stride(from: 0, to: gone.count, by: 500) {
             let part = gone[start..<min(gone.count, start + 500)]
-            let changes = try catalog.removeFiles(part.map(\.id), at: clock.now)
-            try apply(changes)
-            for case .hidden(let media) in changes { tell(.mediaRemoved(media)) }
+            try applyRemoval(try catalog.removeFiles(part.map(\.id), at: clock.now))
         }
+    }
+
+    /// Makes tombstones of the files that lie in no root and are gone. Blocking.
+    ///
+    /// - Throws: ``CatalogError``.
+    package func giveUpNamed(isStopped: () -> Bool = { false }) throws {
+        let named = NamedFiles(catalog: catalog, files: files)
+        try applyRemoval(try named.giveUpGone(at: clock.now, isStopped: isStopped))
+    }
+
+    private func applyRemoval(_ changes: [MediaChange]) throws {
+        try apply(changes)
+        for case .hidden(let media) in changes { tell(.mediaRemoved(media)) }
     }
 
     /// Whether it can't be said that a file is there or not: the right to look is missing, or the disk fails.

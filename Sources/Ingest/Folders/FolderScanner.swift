@@ -10,8 +10,13 @@ package struct ScanScope: Sendable, Equatable {
     package var trees: Set<FilePath> = []
     /// Directories of which only the entries are looked at.
     package var directories: Set<FilePath> = []
+    /// Whether to look for the files that lie in no root.
+    package var namedFiles = false
 
-    package init(roots: Set<RootID> = [], trees: Set<FilePath> = [], directories: Set<FilePath> = []) {
+    package init(
+        roots: Set<RootID> = [], trees: Set<FilePath> = [], directories: Set<FilePath> = [], namedFiles: Bool = false
+    ) {
+        self.namedFiles = namedFiles
         self.roots = roots
         self.trees = trees
         self.directories = directories
@@ -98,6 +103,7 @@ package final class FolderScanner: Sendable {
             if everything { try catalog.recordScan(of: root.id, at: clock.now) }
             if whole { tell(.scanFinished(root.id)) }
         }
+        if scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
         // Paths that are due but lie in no root any more.
         for path in due where !pass.visited.contains(path.removingLastComponent()) {
             settling.withLock { $0.forget(path) }

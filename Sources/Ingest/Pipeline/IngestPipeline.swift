@@ -115,56 +115,69 @@ final class IngestPipeline: Sendable {
             retryAt: parts.clock.now + max(parts.settings.settleTime, 30))
     }
 
+    /// Reads a file into clips. Its first worker that dies is replaced at once: one that was killed for what went on beside it,
+    /// such as too little memory, costs what it had in hand and no time.
     private func read(_ file: MediaFile, _ work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue) async {
-        let encoder = parts.encoder
-        let resume = work.job.committedEnd.flatMap { $0 > 0 ? $0 : nil }
-        var ordinal = resume == nil ? 0 : work.job.committedClips
-        var assembler = ClipAssembler(
-            policy: .init(framesPerClip: encoder.framesPerClip), start: resume ?? 0,
-            shot: resume == nil ? 0 : (work.job.committedShot ?? 0) + 1)
-        let sampling = FrameSampling(
-            framesPerSecond: parts.settings.framesPerSecond, frameSize: encoder.frameSize, start: resume ?? 0)
-        var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
-        var properties = MediaProperties()
-        do {
-            while true {
-                let began = ContinuousClock.now
-                let event = try await events.next()
-                meter.addDecoding(seconds: began.age)
-                guard !feed.isStopped, !Task.isCancelled, let event else {
+        var reading = ClipReading(of: work.job, framesPerClip: parts.encoder.framesPerClip)
+        var mayReplace = work.job.attempts == 0
+        while true {
+            do {
+                try await read(file, work, &reading, feed, queue)
+                return
+            } catch {
+                guard !feed.isStopped, !Task.isCancelled else {
                     await queue.send(.init(work: work, step: .released))
                     return
                 }
-                if work.progress.withLock({ $0.isOver }) { return }
-                switch event {
-                case .mediaInfo(let info):
-                    properties = MediaProperties(info)
-                    await keep(properties, work)
-                case .progress(let time):
-                    work.progress.withLock { $0.position = max($0.position, time) }
-                case .frame(let frame):
-                    work.progress.withLock { $0.position = max($0.position, frame.time) }
-                    fallthrough
-                case .cut:
-                    for clip in assembler.consume(event) {
-                        await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
-                        ordinal += 1
-                    }
-                case .end(let summary):
-                    if properties.duration != summary.duration, summary.duration > 0 {
-                        properties.duration = summary.duration
-                        await keep(properties, work)
-                    }
-                    await end(assembler.finish(duration: summary.duration), from: ordinal, file, work, queue)
+                guard mayReplace, (error as? DecodeError)?.code == .workerCrashed else {
+                    await fail(error, reading, work, queue)
                     return
                 }
+                mayReplace = false
+                reading.goBack()
             }
-        } catch {
-            guard !feed.isStopped, !Task.isCancelled else {
+        }
+    }
+
+    /// - Throws: what the decoder throws.
+    private func read(
+        _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
+    ) async throws {
+        let sampling = FrameSampling(
+            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.frameSize, start: reading.position
+        )
+        var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
+        var properties = MediaProperties()
+        while true {
+            let began = ContinuousClock.now
+            let event = try await events.next()
+            meter.addDecoding(seconds: began.age)
+            guard !feed.isStopped, !Task.isCancelled, let event else {
                 await queue.send(.init(work: work, step: .released))
                 return
             }
-            await fail(error, flushing: assembler.finish(duration: 0), from: ordinal, work, queue)
+            if work.progress.withLock({ $0.isOver }) { return }
+            switch event {
+            case .mediaInfo(let info):
+                properties = MediaProperties(info)
+                await keep(properties, work)
+            case .progress(let time):
+                work.progress.withLock { $0.position = max($0.position, time) }
+            case .frame(let frame):
+                work.progress.withLock { $0.position = max($0.position, frame.time) }
+                fallthrough
+            case .cut:
+                for (clip, ordinal) in reading.consume(event) {
+                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
+                }
+            case .end(let summary):
+                if properties.duration != summary.duration, summary.duration > 0 {
+                    properties.duration = summary.duration
+                    await keep(properties, work)
+                }
+                await end(&reading, duration: summary.duration, file, work, queue)
+                return
+            }
         }
     }
 
@@ -176,7 +189,7 @@ final class IngestPipeline: Sendable {
 
     /// Sends the last clips of a media whose file is still the one that was asked for.
     private func end(
-        _ clips: [AssembledClip], from first: Int, _ file: MediaFile, _ work: MediaWork, _ queue: ClipQueue
+        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ queue: ClipQueue
     ) async {
         let isSame = await BlockingExecutor.shared.run { [files = parts.files] in
             let there = try? files.attributes(of: file.path, followsLinks: true)
@@ -187,20 +200,21 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .changed))
             return
         }
-        guard first + clips.count > 0 else {
+        let clips = reading.finish(duration: duration)
+        guard reading.count > 0 else {
             let problem = Problem(code: "no-frames", message: "It holds no picture that can be decoded.", retryAt: nil)
             await queue.send(.init(work: work, step: .failed(problem)))
             return
         }
-        for (offset, clip) in clips.enumerated() {
-            let isLast = offset == clips.count - 1
-            await queue.send(.init(work: work, step: .clip(clip, ordinal: first + offset, isLast: isLast)))
+        for (clip, ordinal) in clips {
+            let isLast = ordinal == reading.count - 1
+            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: isLast)))
         }
         if clips.isEmpty { await queue.send(.init(work: work, step: .finished)) }
     }
 
     private func fail(
-        _ error: any Error, flushing clips: [AssembledClip], from first: Int, _ work: MediaWork, _ queue: ClipQueue
+        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ queue: ClipQueue
     ) async {
         switch (error as? DecodeError)?.code {
         case .cancelled:
@@ -216,8 +230,9 @@ final class IngestPipeline: Sendable {
             let problem = Problem(error, after: work.job.attempts + 1, parts.settings.retry, at: parts.clock.now)
             // What could be read of a file that will not get better can be found.
             if problem.retryAt == nil {
-                for (offset, clip) in clips.enumerated() {
-                    await queue.send(.init(work: work, step: .clip(clip, ordinal: first + offset, isLast: false)))
+                var reading = reading
+                for (clip, ordinal) in reading.finish(duration: 0) {
+                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
                 }
             }
             await queue.send(.init(work: work, step: .failed(problem)))

@@ -17,6 +17,9 @@ package struct APIError: Error, Sendable, Equatable {
             self.rawValue = rawValue
         }
 
+        /// What was sent is not HTTP/1.1.
+        package static let malformedRequest = Code(rawValue: "malformed_request")
+        package static let headersTooLarge = Code(rawValue: "headers_too_large")
         /// The body is not JSON.
         package static let invalidJSON = Code(rawValue: "invalid_json")
         /// The body is JSON of another shape, or a parameter has a value that can't be.

@@ -106,20 +106,21 @@ package struct ServiceClient: Sendable {
             head.headers.add(name: "Content-Length", value: "0")
         }
 
-        let connection = try await connect()
+        var request: [HTTPClientRequestPart] = [.head(head)]
+        if let payload { request.append(.body(.byteBuffer(ByteBuffer(bytes: payload)))) }
+        request.append(.end(nil))
+
+        let begin = ContinuousClock.now
+        let connection = try await connect(sending: request)
         let deadline = timeout.map { seconds in
             connection.channel.eventLoop.scheduleTask(in: .nanoseconds(Int64(seconds * 1e9))) {
                 connection.channel.close(promise: nil)
             }
         }
         defer { deadline?.cancel() }
+        let isWhole: Bool
         do {
-            try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head))
-                if let payload { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: payload)))) }
-                try await outbound.write(.end(nil))
-                try await read(inbound, of: path, receive: receive)
-            }
+            isWhole = try await connection.executeThenClose { try await read($0, of: path, receive: receive) }
         } catch let error as ClientError {
             throw error
         } catch {
@@ -127,13 +128,20 @@ package struct ServiceClient: Sendable {
                 .interrupted, "The connection to the daemon at \(socket) broke: \(error). See `saccade status`."
             )
         }
+        guard !isWhole else { return }
+        if let timeout, begin.duration(to: .now) >= .seconds(timeout) {
+            throw ClientError(
+                .interrupted, "The daemon at \(socket) gave no whole answer within \(timeout) s. See `saccade status`.")
+        }
+        throw ClientError(.interrupted, "The daemon at \(socket) ended the connection early. See `saccade status`.")
     }
 
+    /// - Returns: false when the connection ends before the answer does.
     private func read(
         _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>,
         of path: String,
         receive: (ByteBuffer) throws(ClientError) -> Bool
-    ) async throws {
+    ) async throws -> Bool {
         var failure: (status: HTTPResponseStatus, body: [UInt8])?
         for try await part in inbound {
             switch part {
@@ -145,14 +153,14 @@ package struct ServiceClient: Sendable {
                 if failure != nil {
                     failure?.body += buffer.readableBytesView.prefix(Self.maximumErrorBytes)
                 } else if try !receive(buffer) {
-                    return
+                    return true
                 }
             case .end:
                 if let failure { throw Self.error(status: failure.status.code, body: failure.body, path: path) }
-                return
+                return true
             }
         }
-        throw ClientError(.interrupted, "The daemon at \(socket) ended the connection early. See `saccade status`.")
+        return false
     }
 
     private static let maximumErrorBytes = 64 << 10
@@ -165,32 +173,59 @@ package struct ServiceClient: Sendable {
         return ClientError(.malformed, "The daemon answered \(path) with HTTP status \(status) and no reason.")
     }
 
-    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, Never>
 
-    private func connect() async throws(ClientError) -> Connection {
-        do {
-            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-                .connectTimeout(.seconds(5))
-                .connect(unixDomainSocketPath: socket.string).get()
-            // Wrapped only now: an asynchronous channel that is made before a failing connect is never finished, and traps.
-            return try await channel.eventLoop.submit {
-                try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                return try Connection(wrappingChannelSynchronously: channel)
-            }.get()
-        } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
-            throw ClientError(
+    /// Connects and sends the request in one step of the event loop, before the first byte is read.
+    ///
+    /// So nothing is written later, to a daemon that may have answered and hung up by then: one answers as soon as it has the
+    /// head, and one with too many connections doesn't wait for that.
+    private func connect(sending request: [HTTPClientRequestPart]) async throws(ClientError) -> Connection {
+        let patience = ContinuousClock.now + .seconds(min(5, timeout))
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        while true {
+            do {
+                // All on the loop: from elsewhere, what follows the connect may come to it after the loop has read.
+                return try await loop.flatSubmit { [path = socket.string] in
+                    ClientBootstrap(group: loop).connectTimeout(.seconds(5)).connect(unixDomainSocketPath: path)
+                        // Wrapped only now: an asynchronous channel that is made before a failing connect is never
+                        // finished, and traps.
+                        .flatMapThrowing { channel in
+                            try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                            let connection = try Connection(wrappingChannelSynchronously: channel)
+                            for part in request { channel.write(part, promise: nil) }
+                            channel.flush()
+                            return connection
+                        }
+                }.get()
+            } catch let error as IOError where error.errnoCode == EAGAIN && ContinuousClock.now < patience {
+                // The daemon is there, and more clients wait for it than its queue holds.
+                try? await Task.sleep(for: .milliseconds(20))
+                if Task.isCancelled { throw ClientError(.interrupted, "Waiting for the daemon was cancelled.") }
+            } catch {
+                throw Self.error(connecting: error, to: socket)
+            }
+        }
+    }
+
+    private static func error(connecting error: any Error, to socket: FilePath) -> ClientError {
+        switch error {
+        case let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM:
+            ClientError(
                 .notPermitted,
                 "You may not open the daemon's socket \(socket): join the group that owns it, "
                     + "or name another with --socket."
             )
-        } catch SocketAddressError.unixDomainSocketPathTooLong {
-            throw ClientError(
+        case let error as IOError where error.errnoCode == EAGAIN:
+            ClientError(
+                .interrupted, "The daemon at \(socket) takes no more connections now. Try again in a moment.")
+        case SocketAddressError.unixDomainSocketPathTooLong:
+            ClientError(
                 .unavailable,
                 "The socket's path is longer than Linux allows (107 bytes): \(socket). "
                     + "Name a shorter one with --socket."
             )
-        } catch {
-            throw ClientError(
+        default:
+            ClientError(
                 .unavailable,
                 "No daemon listens at \(socket). Start one with `saccade serve`, "
                     + "or name its socket with --socket."

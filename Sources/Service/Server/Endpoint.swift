@@ -73,12 +73,13 @@ extension APIError.Code {
     /// The HTTP status that goes with the code.
     var status: HTTPResponse.Status {
         switch self {
-        case .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
+        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
         case .unauthorized: .unauthorized
         case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .thumbnailFailed: .unprocessableContent
         case .overloaded, .unavailable, .mediaOffline: .serviceUnavailable
         default: .internalServerError

@@ -105,7 +105,7 @@ package final class HTTPServer: Service {
             additionalChannelHandlers: {
                 let current = limits.current
                 return [
-                    ConnectionDeadlines(
+                    ConnectionGuard(
                         request: .nanoseconds(Int64(current.requestSeconds * 1e9)),
                         idle: .nanoseconds(Int64(current.idleSeconds * 1e9))
                     )

@@ -40,7 +40,10 @@ struct RequestHandler: Sendable {
             )
         }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
-        logger.info(
+        // Who looks at a status page asks every second.
+        let isRoutine = request.method == .get && response.status.kind == .successful
+        logger.log(
+            level: isRoutine ? .debug : .info,
             "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
             metadata: peer.metadata.merging(["ms": "\((elapsed * 100).rounded() / 100)"]) { $1 }
         )

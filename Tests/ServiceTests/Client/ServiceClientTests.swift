@@ -1,5 +1,8 @@
+import Foundation
+import Glibc
 import Service
 import SystemPackage
+import TestSupport
 import Testing
 
 struct ServiceClientTests {
@@ -53,5 +56,61 @@ struct ServiceClientTests {
         let error = await #expect(throws: ClientError.self) { try await client.send(.get, "/v1/status") }
         #expect(error?.code == .unavailable)
         #expect(error?.message.contains("107 bytes") == true)
+    }
+
+    private static let refusal = """
+        HTTP/1.1 503 Service Unavailable\r\nContent-Length: 49\r\nConnection: close\r\n\r\n\
+        {"error":{"code":"overloaded","message":"later"}}
+        """
+
+    @Test(arguments: 0..<20)
+    func `a daemon that hangs up on a request it has answered is heard`(round: Int) async throws {
+        let directory = try TemporaryDirectory()
+        let server = try RawServer(at: directory.path.appending("s")) { connection in
+            RawServer.receive(until: "\r\n\r\n", from: connection)
+            RawServer.send(Self.refusal, to: connection)
+        }
+        let error = await #expect(throws: ClientError.self) {
+            try await ServiceClient(socket: server.socket).send(.get, "/v1/status")
+        }
+        #expect(error?.code == .refused(.overloaded))
+    }
+
+    @Test(arguments: 0..<20)
+    func `a daemon that refuses a connection before it was asked is heard`(round: Int) async throws {
+        let directory = try TemporaryDirectory()
+        let server = try RawServer(at: directory.path.appending("s")) { connection in
+            RawServer.send(Self.refusal, to: connection)
+        }
+        let error = await #expect(throws: ClientError.self) {
+            try await ServiceClient(socket: server.socket).send(.get, "/v1/status")
+        }
+        #expect(error?.code == .refused(.overloaded))
+    }
+
+    @Test func `a daemon whose queue of connections stays full is not said to be missing`() async throws {
+        let directory = try TemporaryDirectory()
+        let listening = try ListeningSocket.bind(path: directory.path.appending("s"))
+        defer { close(listening.descriptor) }
+        // None of these is ever accepted.
+        let waiting = try await RawClient.fillQueue(of: directory.path.appending("s"))
+        #expect(waiting.count > 100)
+        let error = await #expect(throws: ClientError.self) {
+            try await ServiceClient(socket: directory.path.appending("s"), timeout: 0.1).send(.get, "/v1/status")
+        }
+        #expect(error?.code == .interrupted)
+        #expect(error?.message.contains("takes no more connections now") == true)
+    }
+
+    @Test func `an answer that takes too long is said to`() async throws {
+        let directory = try TemporaryDirectory()
+        let server = try RawServer(at: directory.path.appending("s")) { connection in
+            RawServer.receive(until: "never", from: connection)
+        }
+        let error = await #expect(throws: ClientError.self) {
+            try await ServiceClient(socket: server.socket, timeout: 0.1).send(.get, "/v1/status")
+        }
+        #expect(error?.code == .interrupted)
+        #expect(error?.message.contains("within 0.1 s") == true)
     }
 }

@@ -118,25 +118,79 @@ struct HostileRequestTests {
     }
 
     @Test(arguments: [
-        "garbage\r\n\r\n", "GET\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
+        "garbage\r\n\r\n", "GET\r\n\r\n", "GET /v1/status HTTP/9.9\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "\u{0}\u{1}\u{2}\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}",
         "GET /v1/status HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        "GET /v1/status HTTP/1.1\r\nA B: c\r\n\r\n",
+        "POST /v1/search HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n",
     ])
-    func `what is not HTTP is answered 400 and hung up on`(text: String) async throws {
+    func `what is not HTTP gets a JSON error and is hung up on`(text: String) async throws {
         try await RunningServer.run { server async throws in
             let client = try await server.connect()
             try await client.send(text)
-            let answer = try await client.receive(until: "never")
-            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"))
+            let response = try await client.response()
+            #expect(response.status == 400)
+            #expect(response.errorCode == "malformed_request", "\(response.text)")
+            #expect(response.headers["connection"] == "close")
+            #expect(try await client.receive().isEmpty)
             #expect(try await server.request("GET", "/v1/clips/7").status == 200)
         }
     }
 
-    @Test func `a head without end is hung up on`() async throws {
+    @Test func `a request that ends early is told so`() async throws {
         try await RunningServer.run { server async throws in
             let client = try await server.connect()
-            try await client.send("GET /v1/status HTTP/1.1\r\nX: " + String(repeating: "a", count: 200_000))
-            let answer = try await client.receive(until: "never")
-            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 400"))
+            try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+            client.closeSending()
+            let response = try await client.response()
+            #expect(response.errorCode == "malformed_request")
+            #expect(response.text.contains("ended before it was complete"))
+        }
+    }
+
+    @Test func `what isn't HTTP waits for the answer to the request before it`() async throws {
+        let backend = FakeBackend()
+        let (gate, open) = AsyncStream<Void>.makeStream()
+        backend.hold(until: gate)
+        try await RunningServer.run(backend: backend) { server async throws in
+            let client = try await server.connect()
+            let search = RawClient.request("POST", "/v1/search", body: Data(#"{"query":"a"}"#.utf8))
+            try await client.send(search + Data("garbage\r\n\r\n".utf8))
+            while backend.searches.isEmpty { await Task.yield() }
+            open.finish()
+            let answers = try await client.receive(until: "never")
+            let first = try #require(answers.range(of: "HTTP/1.1 200"))
+            let second = try #require(answers.range(of: "HTTP/1.1 400"))
+            #expect(first.lowerBound < second.lowerBound)
+            #expect(answers.contains("malformed_request"))
+        }
+    }
+
+    @Test func `a request that is answered before it turns out malformed gets no second answer`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try await client.send("POST /v1/nowhere HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+            #expect(try await client.response().errorCode == "unknown_route")
+            try await client.send("zz\r\n")
+            #expect(try await client.receive().isEmpty)
+        }
+    }
+
+    @Test func `a head without end is told that it is too large`() async throws {
+        let head = "GET /v1/status HTTP/1.1\r\nX: " + String(repeating: "a", count: 200_000)
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try? await client.send(head)
+            let response = try await client.response()
+            #expect(response.status == 431)
+            #expect(response.errorCode == "headers_too_large")
+        }
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken("0123456789abcdef"))
+        try await RunningServer.run(listener: listener) { _ async throws in
+            let client = try await RawClient.connect(toPort: port)
+            try? await client.send(head)
+            #expect(try await client.response().errorCode == "headers_too_large")
         }
     }
 }

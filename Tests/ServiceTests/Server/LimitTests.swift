@@ -21,6 +21,24 @@ struct LimitTests {
         }
     }
 
+    @Test func `a client that idles after an answer before the end of its request is hung up on`() async throws {
+        try await RunningServer.run(limits: { $0.idleSeconds = 0.2 }) { server async throws in
+            let client = try await server.connect()
+            try await client.send("POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+            #expect(try await client.response().errorCode == "unknown_route")
+            try await client.send("{}")
+            #expect(try await client.receive().isEmpty)
+        }
+    }
+
+    @Test func `a request that trickles after its answer gets no second one`() async throws {
+        try await RunningServer.run(limits: { $0.requestSeconds = 0.2 }) { server async throws in
+            let client = try await server.connect()
+            try await client.send("POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+            #expect(try await client.receive(until: "never").ranges(of: "HTTP/1.1 ").count == 1)
+        }
+    }
+
     @Test func `a client that doesn't take its answer is hung up on`() async throws {
         try await RunningServer.run(limits: { $0.requestSeconds = 0.2 }) { server async throws in
             let client = try await server.connect()

@@ -48,7 +48,12 @@ final class RawClient: Sendable {
     static func connect(to path: FilePath) async throws -> RawClient {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         let client = RawClient(descriptor: descriptor)
-        try await client.block {
+        try await client.connect(to: path)
+        return client
+    }
+
+    private func connect(to path: FilePath) async throws {
+        try await block { [descriptor] in
             var address = sockaddr_un()
             address.sun_family = sa_family_t(AF_UNIX)
             let bytes = Array(path.string.utf8)
@@ -60,7 +65,22 @@ final class RawClient: Sendable {
             }
             guard result == 0 else { throw Failure(what: "connect: \(Errno(rawValue: errno))") }
         }
-        return client
+    }
+
+    /// Connects as often as a socket that accepts nobody lets it.
+    static func fillQueue(of path: FilePath) async throws -> [RawClient] {
+        var clients: [RawClient] = []
+        while clients.count < 5000 {
+            let client = RawClient(descriptor: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0))
+            _ = fcntl(client.descriptor, F_SETFL, O_NONBLOCK)
+            do {
+                try await client.connect(to: path)
+            } catch is Failure {
+                break
+            }
+            clients.append(client)
+        }
+        return clients
     }
 
     static func connect(toPort port: Int) async throws -> RawClient {

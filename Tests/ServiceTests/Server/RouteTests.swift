@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Service
 import Testing
 
@@ -76,6 +77,24 @@ struct RouteTests {
             #expect(response.errorCode == "internal_error")
             #expect(!response.text.contains("Cocoa"))
         }
+    }
+
+    @Test func `successful GETs are logged at debug, other requests at info and faults at error`() async throws {
+        let log = RecordingLog.Entries()
+        try await RunningServer.run(logger: log.logger) { server async throws in
+            _ = try await server.request("GET", "/v1/status")
+            _ = try await server.request("GET", "/v1/clips/7/thumbnail.jpg")
+            _ = try await server.request("GET", "/v1/clips/3")
+            _ = try await server.request("POST", "/v1/search", json: #"{"query":"a dog"}"#)
+            _ = try await server.request("POST", "/v1/search", json: #"{"query":"crash"}"#)
+        }
+        func level(_ message: String) -> Logger.Level? { log.all.first { $0.message == message }?.level }
+        #expect(level("GET /v1/status 200") == .debug)
+        #expect(level("GET /v1/clips/7/thumbnail.jpg 200") == .debug)
+        #expect(level("GET /v1/clips/3 404") == .info)
+        #expect(level("POST /v1/search 200") == .info)
+        #expect(level("POST /v1/search 500") == .info)
+        #expect(level("request failed") == .error)
     }
 
     @Test func `one connection serves many requests, also when they come at once`() async throws {

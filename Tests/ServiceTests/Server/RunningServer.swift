@@ -20,6 +20,7 @@ struct RunningServer {
         listener: HTTPServer.Listener? = nil,
         shutdownGrace: Double = 3,
         eventCapacity: Int = 256,
+        logger: Logger = .quiet,
         _ body: @Sendable (RunningServer) async throws -> Result
     ) async throws -> Result {
         let directory = try TemporaryDirectory()
@@ -28,8 +29,6 @@ struct RunningServer {
         change(&http)
         let limits = LiveLimits(http)
         let events = EventHub(capacity: eventCapacity)
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
         let (started, starting) = AsyncStream<Void>.makeStream()
         let server = HTTPServer(
             listeners: [try listener ?? .unix(ListeningSocket.bind(path: socket))],
