@@ -28,9 +28,23 @@ final class FakeBackend: Backend {
             for await _ in hold { break }
         }
         if request.query == "crash" { throw CocoaError(.fileReadCorruptFile) }
+        return Self.answer(to: request)
+    }
+
+    private static func answer(
+        to request: API.SearchRequest, stage: API.SearchStage = .fast, isFinal: Bool? = nil
+    ) -> API.SearchResponse {
+        let slow = stage == .fast ? nil : -1.5
         return API.SearchResponse(
             query: request.query,
-            results: [.init(clip: 7, media: Self.media, start: 0, end: 6.25, score: 0.5)],
+            results: [
+                .init(
+                    clip: 7, media: media, start: 0, end: 6.25,
+                    scores: .init(fast: 0.5, slow: slow, combined: slow.map { $0 + 0.5 } ?? 0.5))
+            ],
+            stage: stage,
+            rescored: slow == nil ? 0 : 1,
+            isFinal: isFinal,
             generation: "ab12",
             clips: 1,
             timings: .init(embed: 1, filter: 0, scan: 1, lookup: 1, total: 3)
