@@ -64,6 +64,35 @@ package struct LibraryBackend: Backend {
         }
     }
 
+    package func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
+        let begin = ContinuousClock.now
+        let (answers, continuation) = AsyncThrowingStream.makeStream(
+            of: API.SearchResponse.self, throwing: (any Error).self, bufferingPolicy: .bufferingNewest(Self.unread)
+        )
+        executor.start { [searcher] in
+            @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
+                guard isWanted() else { throw CancellationError() }
+                var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
+                response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+                // What the buffer drops is the oldest, and so never the final answer.
+                if case .terminated = continuation.yield(response) { throw CancellationError() }
+            }
+            do {
+                let answer = try searcher.search(Search.SearchRequest(request)) { try put($0, isFinal: false) }
+                try put(answer, isFinal: true)
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: APIError(error) ?? error)
+            }
+        }
+        return answers
+    }
+
+    /// How many answers of a stream may wait for its reader.
+    private static let unread = 8
+
     package func media(_ id: Int64) async throws -> API.Media {
         try await translating {
             try await executor.run { [catalog] in

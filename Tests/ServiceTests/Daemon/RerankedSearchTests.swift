@@ -4,9 +4,10 @@ import Ingest
 import Models
 import Search
 import Service
+import Synchronization
 import Testing
 
-/// Re-ranking and probabilities between the query socket and the library.
+/// Re-ranking, probabilities and streams between the query socket and the library.
 struct RerankedSearchTests {
     private let calibration = Calibration(
         fastOnly: .init(bias: -1, fast: 0, slow: 0), both: .init(bias: 0, fast: 0, slow: 1))
@@ -18,6 +19,14 @@ struct RerankedSearchTests {
         } catch {
             return error as? APIError
         }
+    }
+
+    private func collect(
+        _ answers: AsyncThrowingStream<API.SearchResponse, any Error>
+    ) async throws -> [API.SearchResponse] {
+        var all: [API.SearchResponse] = []
+        for try await answer in answers { all.append(answer) }
+        return all
     }
 
     @Test func `a search is re-ranked unless it says otherwise`() async throws {
@@ -87,9 +96,98 @@ struct RerankedSearchTests {
     func `a model that isn't calibrated says so to who asks for a probability`(hasSlow: Bool) async throws {
         let indexed = try await IndexedLibrary(reranker: hasSlow ? ReversingReranker() : nil)
         let request = API.SearchRequest(query: "grey", minProbability: 0.5)
-        let error = await refusal { _ = try await indexed.backend.search(request) }
-        #expect(error?.code == .invalidRequest)
-        #expect(error?.message.contains("calibrated") == true)
+        for error in [
+            await refusal { _ = try await indexed.backend.search(request) },
+            await refusal { _ = try await collect(indexed.backend.searchStream(request) { true }) },
+        ] {
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains("calibrated") == true)
+        }
+        indexed.library.close()
+    }
+
+    @Test func `a stream goes from the Fast order to the re-ranked one`() async throws {
+        let indexed = try await IndexedLibrary(videos: 4, reranker: ReversingReranker())
+        let request = API.SearchRequest(query: "grey", stream: true)
+        let answers = try await collect(indexed.backend.searchStream(request) { true })
+        #expect(answers.map(\.stage) == [.fast, .partial, .slow, .slow])
+        #expect(answers.map(\.rescored) == [0, 2, 4, 4])
+        #expect(answers.map(\.isFinal) == [false, false, false, true])
+        let whole = try await indexed.backend.search(API.SearchRequest(query: "grey"))
+        #expect(answers.last?.results == whole.results)
+        #expect(answers.first?.results == whole.results.reversed().map(withoutSlowScore))
+        let totals = answers.map(\.timings.total)
+        #expect(totals == totals.sorted())
+        indexed.library.close()
+    }
+
+    private func withoutSlowScore(_ result: API.SearchResult) -> API.SearchResult {
+        var result = result
+        result.scores = API.SearchScores(fast: result.scores.fast, combined: result.scores.fast)
+        result.score = result.scores.fast
+        return result
+    }
+
+    @Test func `a stream of a search that isn't re-ranked is its final answer`() async throws {
+        let indexed = try await IndexedLibrary(reranker: ReversingReranker())
+        let request = API.SearchRequest(query: "grey", rerank: .off, stream: true)
+        #expect(try await collect(indexed.backend.searchStream(request) { true }).map(\.isFinal) == [true])
+        indexed.library.close()
+    }
+
+    @Test func `a slow reader misses improvements, never the final answer`() async throws {
+        let indexed = try await IndexedLibrary(reranker: ReversingReranker(batches: 40))
+        let asked = Mutex(0)
+        let answers = indexed.backend.searchStream(API.SearchRequest(query: "grey")) {
+            asked.withLock { $0 += 1 }
+            return true
+        }
+        // The Fast answer, forty improvements, the final answer.
+        while asked.withLock({ $0 }) < 42 { await Task.yield() }
+        let read = try await collect(answers)
+        #expect(read.count < 42)
+        #expect(read.count { $0.isFinal == true } == 1)
+        #expect(read.last?.isFinal == true)
+        indexed.library.close()
+    }
+
+    @Test func `a search that nobody wants any more ends at its next batch`() async throws {
+        let batches = Mutex(0)
+        let reranker = ReversingReranker(batches: 1_000_000) { _ in batches.withLock { $0 += 1 } }
+        let indexed = try await IndexedLibrary(reranker: reranker)
+        let answers = indexed.backend.searchStream(API.SearchRequest(query: "grey")) {
+            batches.withLock { $0 } < 3
+        }
+        await #expect(throws: CancellationError.self) { _ = try await collect(answers) }
+        #expect(batches.withLock { $0 } == 3)
+        indexed.library.close()
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `a stream that is dropped ends its search`() async throws {
+        let (ended, ending) = AsyncStream<Void>.makeStream()
+        let reranker = ReversingReranker(batches: 1_000_000_000, onEnd: { ending.finish() })
+        let indexed = try await IndexedLibrary(reranker: reranker)
+        do {
+            let answers = indexed.backend.searchStream(API.SearchRequest(query: "grey")) { true }
+            for try await _ in answers { break }
+        }
+        for await _ in ended {}
+        indexed.library.close()
+    }
+
+    @Test func `an error after the first answer ends the stream`() async throws {
+        let reranker = ReversingReranker { batch in
+            if batch == 1 { throw SearchError(.unusableEmbedding, "it broke") }
+        }
+        let indexed = try await IndexedLibrary(videos: 2, reranker: reranker)
+        var stages: [API.SearchStage] = []
+        await #expect(throws: SearchError.self) {
+            for try await answer in indexed.backend.searchStream(API.SearchRequest(query: "grey"), while: { true }) {
+                stages.append(answer.stage)
+            }
+        }
+        #expect(stages == [.fast, .partial])
         indexed.library.close()
     }
 }

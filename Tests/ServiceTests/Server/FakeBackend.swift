@@ -9,11 +9,36 @@ final class FakeBackend: Backend {
     struct State {
         var searches: [API.SearchRequest] = []
         var roots: [Int64: API.Root] = [:]
-        /// What a search waits for before it answers.
+        /// What a search waits for before it answers, or before it ends when it is told to stop.
         var hold: AsyncStream<Void>?
+        var steps: [StreamStep] = [.improvement(.fast), .end]
+        var streams = StreamCounts()
+    }
+
+    /// What a streamed search does next.
+    enum StreamStep {
+        case improvement(API.SearchStage)
+        /// Goes on until nobody wants its answers.
+        case work
+        case failure(any Error)
+        /// The final answer.
+        case end
+    }
+
+    struct StreamCounts: Equatable {
+        var begun = 0
+        var ended = 0
+        /// Of those that ended, those that were told to.
+        var stopped = 0
     }
 
     var searches: [API.SearchRequest] { state.withLock { $0.searches } }
+
+    var streams: StreamCounts { state.withLock { $0.streams } }
+
+    func stream(_ steps: StreamStep...) {
+        state.withLock { $0.steps = steps }
+    }
 
     func hold(until stream: AsyncStream<Void>) {
         state.withLock { $0.hold = stream }
@@ -29,6 +54,39 @@ final class FakeBackend: Backend {
         }
         if request.query == "crash" { throw CocoaError(.fileReadCorruptFile) }
         return Self.answer(to: request)
+    }
+
+    func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
+        let (steps, hold) = state.withLock { state in
+            state.searches.append(request)
+            state.streams.begun += 1
+            return (state.steps, state.hold)
+        }
+        let (answers, continuation) = AsyncThrowingStream.makeStream(of: API.SearchResponse.self)
+        Task {
+            for step in steps {
+                switch step {
+                case .improvement(let stage):
+                    continuation.yield(Self.answer(to: request, stage: stage, isFinal: false))
+                case .end:
+                    continuation.yield(Self.answer(to: request, stage: .slow, isFinal: true))
+                case .work:
+                    while isWanted() { await Task.yield() }
+                    state.withLock { $0.streams.stopped += 1 }
+                    if let hold {
+                        for await _ in hold { break }
+                    }
+                    continuation.finish(throwing: CancellationError())
+                case .failure(let error):
+                    continuation.finish(throwing: error)
+                }
+            }
+            state.withLock { $0.streams.ended += 1 }
+            continuation.finish()
+        }
+        return answers
     }
 
     private static func answer(
