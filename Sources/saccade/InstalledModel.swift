@@ -10,7 +10,14 @@ enum InstalledModel {
         let directory = try named ?? ModelFolder.shipped()
         let model = try RetrievalModel(directory: directory)
         return ServedModel(
-            name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil
-        ) { catalog in SlowReranker(model: model, catalog: catalog) }
+            name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil,
+            reranker: { catalog in SlowReranker(model: model, catalog: catalog) },
+            describe: describer(of: model)
+        )
+    }
+
+    /// What writes sentences about stored memories.
+    private static func describer(of model: RetrievalModel) -> ServedModel.Describe? {
+        nil
     }
 }

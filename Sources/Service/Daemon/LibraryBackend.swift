@@ -1,6 +1,7 @@
 import Catalog
 package import Foundation
 package import Ingest
+import Models
 package import Search
 import SystemPackage
 
@@ -34,22 +35,26 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
+    private let describe: ServedModel.Describe?
     private let executor = BlockingExecutor(label: "saccade.queries", concurrent: true)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - describe: Of the model that `identity` names.
     package init(
         identity: Identity,
         library: Library,
         searcher: Searcher,
         pictures: any FrameSource,
-        settings: Configuration.Thumbnails
+        settings: Configuration.Thumbnails,
+        describe: ServedModel.Describe? = nil
     ) {
         self.identity = identity
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
         thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
+        self.describe = describe
     }
 
     package func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
@@ -121,6 +126,29 @@ package struct LibraryBackend: Backend {
             end: clip.end,
             shot: clip.shot
         )
+    }
+
+    package func description(ofClip id: Int64) async throws -> API.ClipDescription {
+        let (clip, _, _) = try await lookUp(id)
+        guard let describe else {
+            throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
+        }
+        return try await translating {
+            try await executor.run { [catalog, identity] in
+                let maker = try catalog.generations().first { $0.id == clip.generation }
+                let isOfThisModel = maker?.digest == identity.model.generation
+                guard isOfThisModel, let memory = try catalog.memories(of: [id])[id] else {
+                    throw APIError(
+                        .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
+                }
+                do {
+                    let (sentence, score) = try describe(memory)
+                    return API.ClipDescription(clip: id, description: sentence, score: score)
+                } catch let error as ModelError {
+                    throw APIError(.noDescription, error.message)
+                }
+            }
+        }
     }
 
     package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {

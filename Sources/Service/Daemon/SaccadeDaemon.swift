@@ -114,7 +114,8 @@ package struct SaccadeDaemon: Sendable {
             library: library,
             searcher: searcher,
             pictures: decoders(executable: decoder, workers: 1),
-            settings: configuration.thumbnails
+            settings: configuration.thumbnails,
+            describe: model.describe
         )
 
         let limits = LiveLimits(configuration.http)

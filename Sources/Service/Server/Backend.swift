@@ -22,6 +22,11 @@ package protocol Backend: Sendable {
     /// - Throws: `clip_not_found`.
     func clip(_ id: Int64) async throws -> API.Clip
 
+    /// The most likely sentence about a clip, from what the index keeps of it.
+    ///
+    /// - Throws: `clip_not_found`, `no_description`.
+    func description(ofClip id: Int64) async throws -> API.ClipDescription
+
     /// A picture from the middle of a clip.
     ///
     /// - Parameter side: The longest side in pixels; nil means the configured one.

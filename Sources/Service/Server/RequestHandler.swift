@@ -97,6 +97,8 @@ struct RequestHandler: Sendable {
             return try json(try await backend.media(id))
         case .clip(let id):
             return try json(try await backend.clip(id))
+        case .description(let id):
+            return try json(try await backend.description(ofClip: id))
         case .thumbnail(let id):
             let bytes = try await backend.thumbnail(ofClip: id, side: try side(in: request))
             return Response(

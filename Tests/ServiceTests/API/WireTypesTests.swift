@@ -144,6 +144,13 @@ struct WireTypesTests {
         #expect(try decode(API.SearchResponse.self, text) == response)
     }
 
+    @Test func `a description is written as documented`() throws {
+        let description = API.ClipDescription(clip: 7, description: "a man plays a guitar", score: -1.25)
+        let text = #"{"clip":7,"description":"a man plays a guitar","score":-1.25}"#
+        #expect(try json(description) == text)
+        #expect(try decode(API.ClipDescription.self, text) == description)
+    }
+
     @Test func `a model that re-ranks says how`() throws {
         let model = API.Status.Model(
             name: "saccade-small", generation: "ab12", dimensions: 256, slow: true, rerankK: 32, rerankBeta: 1.5,

@@ -49,11 +49,13 @@ struct ConstantModel: ClipEncoder, QueryEncoder {
     var framesPerClip = 8
     var dimensions = 64
     var generation = "c0ffee"
+    /// Of every clip.
+    var memory: [UInt8]?
 
     private var vector: [Float] { [1] + [Float](repeating: 0, count: dimensions - 1) }
 
     func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
-        clips.map { _ in EncodedClip(embedding: vector) }
+        clips.map { _ in EncodedClip(embedding: vector, memory: memory) }
     }
 
     func embed(query: String) throws -> [Float] { vector }
@@ -108,7 +110,8 @@ struct IndexedLibrary {
         videos: Int = 1,
         seconds: Int = 2,
         model: ConstantModel = ConstantModel(),
-        reranker: (any Reranker)? = nil
+        reranker: (any Reranker)? = nil,
+        describe: ServedModel.Describe? = nil
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
@@ -122,12 +125,13 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, model: "/models/constant",
+                state: state, encoder: model, hasMemories: model.memory != nil, model: "/models/constant",
                 source: GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)
         let served = ServedModel(
-            name: "constant", directory: "/models/constant", clips: model, queries: model, reranker: { _ in reranker })
+            name: "constant", directory: "/models/constant", clips: model, queries: model,
+            hasMemories: model.memory != nil, reranker: { _ in reranker }, describe: describe)
         let searchSwitch = SearchSwitch(library: library, current: served, logger: logger) { _ in served }
         let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
         backend = LibraryBackend(
@@ -139,7 +143,8 @@ struct IndexedLibrary {
             library: library,
             searcher: searcher,
             pictures: pictures,
-            settings: Configuration.Thumbnails()
+            settings: Configuration.Thumbnails(),
+            describe: served.describe
         )
     }
 

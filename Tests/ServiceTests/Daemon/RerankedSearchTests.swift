@@ -5,9 +5,10 @@ import Models
 import Search
 import Service
 import Synchronization
+import SystemPackage
 import Testing
 
-/// Re-ranking, probabilities and streams between the query socket and the library.
+/// Re-ranking, probabilities, streams and descriptions between the query socket and the library.
 struct RerankedSearchTests {
     private let calibration = Calibration(
         fastOnly: .init(bias: -1, fast: 0, slow: 0), both: .init(bias: 0, fast: 0, slow: 1))
@@ -189,5 +190,34 @@ struct RerankedSearchTests {
         }
         #expect(stages == [.fast, .partial])
         indexed.library.close()
+    }
+
+    @Test func `a clip is described from its memory`() async throws {
+        let indexed = try await IndexedLibrary(model: ConstantModel(memory: [7, 8])) { memory in
+            ("the memory has \(memory.count) bytes", -1.25)
+        }
+        let clip = try await indexed.clip()
+        let description = try await indexed.backend.description(ofClip: clip)
+        #expect(description == API.ClipDescription(clip: clip, description: "the memory has 2 bytes", score: -1.25))
+        #expect(await refusal { _ = try await indexed.backend.description(ofClip: 999) }?.code == .clipNotFound)
+        // The media isn't needed.
+        try FileManager.default.removeItem(atPath: indexed.video.string)
+        #expect(try await indexed.backend.description(ofClip: clip) == description)
+        indexed.library.close()
+    }
+
+    @Test func `what can't be described says why`() async throws {
+        let silent = try await IndexedLibrary(model: ConstantModel(memory: [7, 8]))
+        let forgetful = try await IndexedLibrary { _ in ("never", 0) }
+        let confused = try await IndexedLibrary(model: ConstantModel(memory: [7, 8])) { _ in
+            throw ModelError(.malformed, "a stored memory isn't one of this model")
+        }
+        for (indexed, word) in [(silent, "writes no sentences"), (forgetful, "no memory"), (confused, "isn't one")] {
+            let clip = try await indexed.clip()
+            let error = await refusal { _ = try await indexed.backend.description(ofClip: clip) }
+            #expect(error?.code == .noDescription)
+            #expect(error?.message.contains(word) == true)
+            indexed.library.close()
+        }
     }
 }

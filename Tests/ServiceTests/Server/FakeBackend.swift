@@ -121,6 +121,11 @@ final class FakeBackend: Backend {
         return API.Clip(id: 7, media: Self.media, start: 0, end: 6.25, shot: 0)
     }
 
+    func description(ofClip id: Int64) async throws -> API.ClipDescription {
+        guard id != 8 else { throw APIError(.noDescription, "the model has no Slow part") }
+        return API.ClipDescription(clip: try await clip(id).id, description: "a dog runs on a beach", score: -1.25)
+    }
+
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
         if id == 8 { throw APIError(.mediaOffline, "the folder /v is offline; connect its disk") }
         // Large enough that no socket buffer takes it whole.

@@ -34,6 +34,8 @@ struct RouteTests {
         try await RunningServer.run { server async throws in
             #expect(try await server.request("GET", "/v1/media/2").decode(API.Media.self).id == 2)
             #expect(try await server.request("GET", "/v1/clips/7").decode(API.Clip.self).id == 7)
+            let description = try await server.request("GET", "/v1/clips/7/description")
+            #expect(try description.decode(API.ClipDescription.self).description == "a dog runs on a beach")
             #expect(try await server.request("GET", "/v1/status").decode(API.Status.self) == Samples.status)
             let picture = try await server.request("GET", "/v1/clips/7/thumbnail.jpg?side=64")
             #expect(picture.headers["content-type"] == "image/jpeg")
@@ -65,6 +67,9 @@ struct RouteTests {
         ("GET", "/v1/media/-1", 400, "invalid_request"),
         ("GET", "/v1/media/99999999999999999999", 400, "invalid_request"),
         ("GET", "/v1/media/3", 404, "media_not_found"), ("GET", "/v1/clips/3", 404, "clip_not_found"),
+        ("GET", "/v1/clips/3/description", 404, "clip_not_found"),
+        ("GET", "/v1/clips/8/description", 404, "no_description"),
+        ("POST", "/v1/clips/7/description", 405, "method_not_allowed"),
         ("GET", "/v1/clips/8/thumbnail.jpg", 503, "media_offline"),
         ("GET", "/v1/clips/7/thumbnail.jpg?side=9999999", 400, "invalid_request"),
     ])
