@@ -23,6 +23,11 @@ package final class BlockingExecutor: Sendable {
         }
     }
 
+    /// Begins `body` and doesn't wait for it.
+    package func start(_ body: @escaping @Sendable () -> Void) {
+        queue.async(execute: body)
+    }
+
     /// As ``run(_:)``, for what throws nothing.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
         await withCheckedContinuation { continuation in

@@ -39,17 +39,17 @@ struct SearchRun {
         if let reranker {
             let head = Array(candidates.prefix(depth))
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
-            let rescored = try measured(\.rerank) { run in
-                try reranker.rerank(
-                    query: query, candidates: head, beta: run.request.rerank?.beta ?? reranker.defaultBeta,
-                    budget: RerankBudget(deadline: deadline)
-                ) { improved in
-                    guard let progress else { return }
-                    run.note(improved, in: &answer)
-                    try progress(
-                        try run.finished(&answer, run.merged(improved, before: candidates), since: started))
-                }
+            let rerankStarted = clock.now
+            let rescored = try reranker.rerank(
+                query: query, candidates: head, beta: request.rerank?.beta ?? reranker.defaultBeta,
+                budget: RerankBudget(deadline: deadline)
+            ) { improved in
+                guard let progress else { return }
+                note(improved, in: &answer)
+                timings.rerank = milliseconds(since: rerankStarted)
+                try progress(try finished(&answer, merged(improved, before: candidates), since: started))
             }
+            timings.rerank = milliseconds(since: rerankStarted)
             note(rescored, in: &answer)
             candidates = merged(rescored, before: candidates)
         }

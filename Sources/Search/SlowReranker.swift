@@ -18,7 +18,7 @@ package struct SlowReranker: Reranker {
     package let calibration: Calibration?
     package var generation: String { model.generation }
 
-    /// - Returns: nil for a model without a Slow part, or one that was trained to match and writes no sentences.
+    /// - Returns: nil for a model without a Slow part.
     package init?(model: RetrievalModel, catalog: Catalog) {
         guard let slow = model.slow else { return nil }
         self.model = model

@@ -12,7 +12,18 @@ enum InstalledModel {
         let directory = try named ?? ModelFolder.shipped()
         let model = try RetrievalModel(directory: directory, memoryPrecision: memory)
         return ServedModel(
-            name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil
-        ) { catalog in SlowReranker(model: model, catalog: catalog) }
+            name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil,
+            reranker: { catalog in SlowReranker(model: model, catalog: catalog) },
+            describe: describer(of: model)
+        )
+    }
+
+    /// What writes sentences about stored memories.
+    private static func describer(of model: RetrievalModel) -> ServedModel.Describe? {
+        guard let slow = model.slow, slow.model.configuration.objective == .captioning else { return nil }
+        return { bytes in
+            let found = slow.describe(try ClipMemory.decode([bytes], as: slow.model.configuration))
+            return (found.sentence, found.score)
+        }
     }
 }

@@ -124,6 +124,16 @@ struct DaemonTests {
         #expect(answer.results.count == 1)
         #expect(answer.results.first?.media.path.text == more.appending("clip.mp4").string)
 
+        let grouped = try await saccade(
+            ["search", "coloured bars", "--by-video", "--fast", "--json"] + places, home: home.path)
+        #expect(
+            try API.decoder().decode(API.SearchResponse.self, from: grouped.output).results.map(\.media.path.text)
+                == [more.appending("clip.mp4").string])
+        let uncalibrated = try await saccade(
+            ["search", "coloured bars", "--min-probability", "0.5"] + places, home: home.path)
+        #expect(uncalibrated.status == 65)
+        #expect(uncalibrated.errors.contains("calibrated"))
+
         let status = try await saccade(["status"] + places, home: home.path)
         #expect(status.text.contains("1 indexed"))
         let second = try await saccade(["serve"] + places, home: home.path)

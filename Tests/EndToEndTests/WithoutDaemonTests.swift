@@ -38,6 +38,16 @@ struct WithoutDaemonTests {
         }
         #expect(answer.results.map(\.score) == answer.results.map(\.score).sorted(by: >))
 
+        // The same options as with a daemon, and the same refusals.
+        let options = ["--fast", "--by-video", "--limit", "5"]
+        let grouped = try await saccade(
+            ["search", "coloured bars", "--state", state, "--json"] + options, home: home.path)
+        #expect(try grouped.decoded(Answer.self).results.count == 1)
+        let uncalibrated = try await saccade(
+            ["search", "coloured bars", "--state", state, "--min-probability", "0.5"], home: home.path)
+        #expect(uncalibrated.status == 65)
+        #expect(uncalibrated.errors.contains("calibrated"))
+
         let again = try await saccade(["index", "bars.mp4", "--state", state], home: home.path)
         #expect(again.status == 0, "\(again.errors)")
     }

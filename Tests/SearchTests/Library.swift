@@ -39,6 +39,8 @@ struct TableReranker: Reranker {
             let slow = scores[candidates[place].clip] ?? -9
             candidates[place].scores.slow = slow
             candidates[place].scores.combined = slow + beta * candidates[place].scores.fast
+            candidates[place].scores.probability = calibration?.probability(
+                fast: candidates[place].scores.fast, evidence: slow)
             try progress(candidates)
         }
         return candidates

@@ -39,6 +39,8 @@ package struct APIError: Error, Sendable, Equatable {
         package static let mediaOffline = Code(rawValue: "media_offline")
         /// The file is there, but no picture could be made from it.
         package static let thumbnailFailed = Code(rawValue: "thumbnail_failed")
+        /// The model writes no sentences, or the clip has nothing that it could write one from.
+        package static let noDescription = Code(rawValue: "no_description")
         package static let overloaded = Code(rawValue: "overloaded")
         package static let timeout = Code(rawValue: "timeout")
         /// The daemon starts or stops, or its model is not loaded.

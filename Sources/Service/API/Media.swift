@@ -199,6 +199,21 @@ extension API {
             self.shot = shot
         }
     }
+
+    /// The answer to `GET /v1/clips/{id}/description`.
+    package struct ClipDescription: Codable, Sendable, Equatable {
+        package var clip: Int64
+        /// The most likely sentence about the clip.
+        package var description: String
+        /// How likely, as the Slow model's score of this sentence: more is better.
+        package var score: Double
+
+        package init(clip: Int64, description: String, score: Double) {
+            self.clip = clip
+            self.description = description
+            self.score = score
+        }
+    }
 }
 
 extension API.Path {

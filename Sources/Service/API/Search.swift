@@ -10,16 +10,36 @@ extension API {
         /// Skips this many of the best results.
         package var offset: Int
         package var filters: SearchFilters
+        package var rerank: Rerank
+        /// Leaves out clips that are less likely than this to show what the query says.
+        package var minProbability: Double?
+        package var group: SearchGroup
+        /// Whether the answer comes in lines, each better than the one before.
+        package var stream: Bool
 
-        package init(query: String, limit: Int = 10, offset: Int = 0, filters: SearchFilters = .init()) {
+        package init(
+            query: String,
+            limit: Int = 10,
+            offset: Int = 0,
+            filters: SearchFilters = .init(),
+            rerank: Rerank = .standard,
+            minProbability: Double? = nil,
+            group: SearchGroup = .clip,
+            stream: Bool = false
+        ) {
             self.query = query
             self.limit = limit
             self.offset = offset
             self.filters = filters
+            self.rerank = rerank
+            self.minProbability = minProbability
+            self.group = group
+            self.stream = stream
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case query, limit, offset, filters
+            case query, limit, offset, filters, rerank, group, stream
+            case minProbability = "min_probability"
         }
 
         package init(from decoder: any Decoder) throws {
@@ -29,6 +49,23 @@ extension API {
             limit = try container.decodeIfPresent(Int.self, forKey: .limit) ?? 10
             offset = try container.decodeIfPresent(Int.self, forKey: .offset) ?? 0
             filters = try container.decodeIfPresent(SearchFilters.self, forKey: .filters) ?? .init()
+            rerank = try container.decodeIfPresent(Rerank.self, forKey: .rerank) ?? .standard
+            minProbability = try container.decodeIfPresent(Double.self, forKey: .minProbability)
+            group = try container.decodeIfPresent(SearchGroup.self, forKey: .group) ?? .clip
+            stream = try container.decodeIfPresent(Bool.self, forKey: .stream) ?? false
+        }
+
+        /// Leaves out what is as it is without saying so.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(query, forKey: .query)
+            try container.encode(limit, forKey: .limit)
+            try container.encode(offset, forKey: .offset)
+            try container.encode(filters, forKey: .filters)
+            if rerank != .standard { try container.encode(rerank, forKey: .rerank) }
+            try container.encodeIfPresent(minProbability, forKey: .minProbability)
+            if group != .clip { try container.encode(group, forKey: .group) }
+            if stream { try container.encode(stream, forKey: .stream) }
         }
     }
 
@@ -95,8 +132,13 @@ extension API {
         package var query: String
         /// Best first.
         package var results: [SearchResult]
-        /// How far the search went: `fast` is the order of the dual encoder.
+        /// How far the search went: `fast` is the order of the dual encoder, `slow` that of the re-ranker, and `partial` that of a
+        /// re-ranker that didn't score all that it should.
         package var stage: SearchStage
+        /// How many clips were re-ranked.
+        package var rescored: Int
+        /// Of a line of a stream: whether it is the last one. Nil for an answer that is no stream.
+        package var isFinal: Bool?
         /// The generation that answered.
         package var generation: String
         /// How many clips were in it when it answered.
@@ -107,6 +149,8 @@ extension API {
             query: String,
             results: [SearchResult],
             stage: SearchStage = .fast,
+            rescored: Int = 0,
+            isFinal: Bool? = nil,
             generation: String,
             clips: Int,
             timings: SearchTimings
@@ -114,9 +158,16 @@ extension API {
             self.query = query
             self.results = results
             self.stage = stage
+            self.rescored = rescored
+            self.isFinal = isFinal
             self.generation = generation
             self.clips = clips
             self.timings = timings
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case query, results, stage, rescored, generation, clips, timings
+            case isFinal = "final"
         }
     }
 
@@ -132,15 +183,44 @@ extension API {
         /// Where the clip starts and ends in its media, in seconds.
         package var start: Double
         package var end: Double
-        /// The cosine of query and clip: −1 to 1, more is better.
+        /// What the order is by; more is better. Of a clip that was not re-ranked the cosine of query and clip, −1 to 1.
         package var score: Double
+        package var scores: SearchScores
+        /// That the clip shows what the query says, 0 to 1; nil for a model that isn't calibrated.
+        package var probability: Double?
 
-        package init(clip: Int64, media: MediaReference, start: Double, end: Double, score: Double) {
+        /// - Parameter scores: of which `combined` is the `score`.
+        package init(
+            clip: Int64,
+            media: MediaReference,
+            start: Double,
+            end: Double,
+            scores: SearchScores,
+            probability: Double? = nil
+        ) {
             self.clip = clip
             self.media = media
             self.start = start
             self.end = end
-            self.score = score
+            score = scores.combined
+            self.scores = scores
+            self.probability = probability
+        }
+    }
+
+    /// What a result's score is made of.
+    package struct SearchScores: Codable, Sendable, Equatable {
+        /// The cosine of query and clip.
+        package var fast: Double
+        /// The Slow model's; nil for a clip that wasn't re-ranked.
+        package var slow: Double?
+        /// `slow` + β · `fast`, or `fast` alone.
+        package var combined: Double
+
+        package init(fast: Double, slow: Double? = nil, combined: Double) {
+            self.fast = fast
+            self.slow = slow
+            self.combined = combined
         }
     }
 
@@ -152,15 +232,20 @@ extension API {
         package var filter: Double
         /// The scan of the index.
         package var scan: Double
+        /// The re-ranker's.
+        package var rerank: Double
         /// Paths and times from the catalog.
         package var lookup: Double
         /// From the request's arrival to the answer, waits included.
         package var total: Double
 
-        package init(embed: Double, filter: Double, scan: Double, lookup: Double, total: Double) {
+        package init(
+            embed: Double, filter: Double, scan: Double, rerank: Double = 0, lookup: Double, total: Double
+        ) {
             self.embed = embed
             self.filter = filter
             self.scan = scan
+            self.rerank = rerank
             self.lookup = lookup
             self.total = total
         }
@@ -169,6 +254,7 @@ extension API {
             case embed = "embed_ms"
             case filter = "filter_ms"
             case scan = "scan_ms"
+            case rerank = "rerank_ms"
             case lookup = "lookup_ms"
             case total = "total_ms"
         }

@@ -66,11 +66,37 @@ extension API.Status {
         /// The digest of its files: another digest, another index.
         package var generation: String
         package var dimensions: Int
+        /// Whether it has a Slow part, which re-ranks.
+        package var slow: Bool
+        /// How many clips a search re-ranks when it doesn't say; nil without a Slow part.
+        package var rerankK: Int?
+        /// The Fast score's weight when a search doesn't say; nil without a Slow part.
+        package var rerankBeta: Double?
+        /// Whether results have probabilities.
+        package var calibrated: Bool
 
-        package init(name: String, generation: String, dimensions: Int) {
+        package init(
+            name: String,
+            generation: String,
+            dimensions: Int,
+            slow: Bool = false,
+            rerankK: Int? = nil,
+            rerankBeta: Double? = nil,
+            calibrated: Bool = false
+        ) {
             self.name = name
             self.generation = generation
             self.dimensions = dimensions
+            self.slow = slow
+            self.rerankK = rerankK
+            self.rerankBeta = rerankBeta
+            self.calibrated = calibrated
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case name, generation, dimensions, slow, calibrated
+            case rerankK = "rerank_k"
+            case rerankBeta = "rerank_beta"
         }
     }
 

@@ -1,6 +1,7 @@
 import Catalog
 package import Foundation
 package import Ingest
+import Models
 package import Search
 import SystemPackage
 
@@ -34,22 +35,26 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
+    private let describe: ServedModel.Describe?
     private let executor = BlockingExecutor(label: "saccade.queries", concurrent: true)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - describe: Of the model that `identity` names.
     package init(
         identity: Identity,
         library: Library,
         searcher: Searcher,
         pictures: any FrameSource,
-        settings: Configuration.Thumbnails
+        settings: Configuration.Thumbnails,
+        describe: ServedModel.Describe? = nil
     ) {
         self.identity = identity
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
         thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
+        self.describe = describe
     }
 
     package func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
@@ -63,6 +68,35 @@ package struct LibraryBackend: Backend {
             return response
         }
     }
+
+    package func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
+        let begin = ContinuousClock.now
+        let (answers, continuation) = AsyncThrowingStream.makeStream(
+            of: API.SearchResponse.self, throwing: (any Error).self, bufferingPolicy: .bufferingNewest(Self.unread)
+        )
+        executor.start { [searcher] in
+            @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
+                guard isWanted() else { throw CancellationError() }
+                var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
+                response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+                // What the buffer drops is the oldest, and so never the final answer.
+                if case .terminated = continuation.yield(response) { throw CancellationError() }
+            }
+            do {
+                let answer = try searcher.search(Search.SearchRequest(request)) { try put($0, isFinal: false) }
+                try put(answer, isFinal: true)
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: APIError(error) ?? error)
+            }
+        }
+        return answers
+    }
+
+    /// How many answers of a stream may wait for its reader.
+    private static let unread = 8
 
     package func media(_ id: Int64) async throws -> API.Media {
         try await translating {
@@ -92,6 +126,29 @@ package struct LibraryBackend: Backend {
             end: clip.end,
             shot: clip.shot
         )
+    }
+
+    package func description(ofClip id: Int64) async throws -> API.ClipDescription {
+        let (clip, _, _) = try await lookUp(id)
+        guard let describe else {
+            throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
+        }
+        return try await translating {
+            try await executor.run { [catalog, identity] in
+                let maker = try catalog.generations().first { $0.id == clip.generation }
+                let isOfThisModel = maker?.digest == identity.model.generation
+                guard isOfThisModel, let memory = try catalog.memories(of: [id])[id] else {
+                    throw APIError(
+                        .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
+                }
+                do {
+                    let (sentence, score) = try describe(memory)
+                    return API.ClipDescription(clip: id, description: sentence, score: score)
+                } catch let error as ModelError {
+                    throw APIError(.noDescription, error.message)
+                }
+            }
+        }
     }
 
     package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {

@@ -105,20 +105,22 @@ package struct SaccadeDaemon: Sendable {
             generation: try await BlockingExecutor.shared.run { try searchSwitch.generation() }
         )
         let engine = await BlockingExecutor.shared.run { Self.engine() }
+        let described = await BlockingExecutor.shared.run {
+            API.Status.Model(model, reranker: model.reranker(library.catalog))
+        }
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
                 pid: getpid(),
                 started: started,
-                model: API.Status.Model(
-                    name: model.name, generation: model.queries.generation, dimensions: model.queries.dimensions
-                ),
+                model: described,
                 engine: engine
             ),
             library: library,
             searcher: searcher,
             pictures: decoders(executable: decoder, workers: 1),
-            settings: configuration.thumbnails
+            settings: configuration.thumbnails,
+            describe: model.describe
         )
 
         let limits = LiveLimits(configuration.http)

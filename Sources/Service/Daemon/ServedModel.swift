@@ -14,6 +14,13 @@ package struct ServedModel: Sendable {
     package var hasMemories: Bool
     /// What re-ranks from a catalog's memories; nil where nothing does.
     package var reranker: @Sendable (Catalog) -> (any Reranker)?
+    /// Writes the most likely sentence about a clip from its stored memory, and says how likely. Blocking. Nil for a model without a
+    /// Slow part, or one that writes no sentences.
+    ///
+    /// It throws `ModelError` for bytes that are no memory of this model.
+    package var describe: Describe?
+
+    package typealias Describe = @Sendable (_ memory: [UInt8]) throws -> (sentence: String, score: Double)
 
     package init(
         name: String,
@@ -21,7 +28,8 @@ package struct ServedModel: Sendable {
         clips: any ClipEncoder,
         queries: any QueryEncoder,
         hasMemories: Bool = false,
-        reranker: @escaping @Sendable (Catalog) -> (any Reranker)? = { _ in nil }
+        reranker: @escaping @Sendable (Catalog) -> (any Reranker)? = { _ in nil },
+        describe: Describe? = nil
     ) {
         self.name = name
         self.directory = directory
@@ -29,5 +37,6 @@ package struct ServedModel: Sendable {
         self.queries = queries
         self.hasMemories = hasMemories
         self.reranker = reranker
+        self.describe = describe
     }
 }

@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 package import Ingest
+import Models
 package import Search
 package import SystemPackage
 
@@ -40,13 +41,26 @@ extension Search.SearchRequest {
                 recordedBefore: filters.recordedBefore?.timeIntervalSince1970,
                 minDuration: filters.minDuration,
                 maxDuration: filters.maxDuration
-            )
+            ),
+            grouping: request.group == .media ? .media : .clips,
+            rerank: Search.RerankOptions(request.rerank),
+            minProbability: request.minProbability
         )
     }
 }
 
+extension Search.RerankOptions {
+    /// Nil where nothing is to be re-ranked.
+    fileprivate init?(_ rerank: API.Rerank) {
+        guard case .on(let options) = rerank else { return nil }
+        self.init(
+            depth: options.k, beta: options.beta, timeLimit: options.deadline.map { .nanoseconds(Int64($0 * 1e6)) })
+    }
+}
+
 extension API.SearchResponse {
-    package init(_ answer: SearchAnswer, query: String) {
+    /// - Parameter isFinal: Of a line of a stream.
+    package init(_ answer: SearchAnswer, query: String, isFinal: Bool? = nil) {
         self.init(
             query: query,
             results: answer.results.map { result in
@@ -60,16 +74,21 @@ extension API.SearchResponse {
                     ),
                     start: result.clip.start,
                     end: result.clip.end,
-                    score: result.scores.combined
+                    scores: API.SearchScores(
+                        fast: result.scores.fast, slow: result.scores.slow, combined: result.scores.combined),
+                    probability: result.scores.probability
                 )
             },
             stage: API.SearchStage(rawValue: answer.stage.rawValue) ?? .fast,
+            rescored: answer.rescored,
+            isFinal: isFinal,
             generation: answer.generation,
             clips: answer.clips,
             timings: API.SearchTimings(
                 embed: answer.timings.embed,
                 filter: answer.timings.filter,
                 scan: answer.timings.scan,
+                rerank: answer.timings.rerank,
                 lookup: answer.timings.lookup,
                 total: answer.timings.total
             )
@@ -122,6 +141,21 @@ extension API.Root {
             case .online: isScanning || root.scannedAt == nil ? .scanning : .online
             }
         self.init(id: root.id, path: API.Path(root.path), state: state, reason: root.reason, files: root.fileCount)
+    }
+}
+
+extension API.Status.Model {
+    /// - Parameter reranker: What re-ranks with this model's Slow part.
+    init(_ model: ServedModel, reranker: (any Reranker)?) {
+        self.init(
+            name: model.name,
+            generation: model.queries.generation,
+            dimensions: model.queries.dimensions,
+            slow: reranker != nil,
+            rerankK: reranker?.defaultDepth,
+            rerankBeta: reranker?.defaultBeta,
+            calibrated: reranker?.calibration != nil
+        )
     }
 }
 

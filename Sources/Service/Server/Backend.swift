@@ -6,11 +6,26 @@ package protocol Backend: Sendable {
     /// The request has been checked: its query isn't empty and its numbers are within the limits.
     func search(_ request: API.SearchRequest) async throws -> API.SearchResponse
 
+    /// As ``search(_:)``, with answers before the final one: the Fast model's, and one after each batch that is re-ranked.
+    ///
+    /// A reader that is slow misses improvements, but never the final answer, the only one whose `isFinal` is true, nor the error.
+    /// The stream ends when the work has: who wants no more answers and must know of the end reads on.
+    ///
+    /// - Parameter isWanted: asked before each answer, from any thread; when it says no, the search ends with an error.
+    func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error>
+
     /// - Throws: `media_not_found`.
     func media(_ id: Int64) async throws -> API.Media
 
     /// - Throws: `clip_not_found`.
     func clip(_ id: Int64) async throws -> API.Clip
+
+    /// The most likely sentence about a clip, from what the index keeps of it.
+    ///
+    /// - Throws: `clip_not_found`, `no_description`.
+    func description(ofClip id: Int64) async throws -> API.ClipDescription
 
     /// A picture from the middle of a clip.
     ///

@@ -6,6 +6,7 @@ enum Endpoint: Equatable {
     case media(Int64)
     case clip(Int64)
     case thumbnail(Int64)
+    case description(Int64)
     case status
     case rescan
     case roots
@@ -39,6 +40,7 @@ enum Endpoint: Equatable {
         case ("events", 1): return .events
         case ("media", 2): return .media(try id(words[1]))
         case ("clips", 2): return .clip(try id(words[1]))
+        case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
         case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
         case ("roots", 2): return .root(try id(words[1]))
         default: return nil
@@ -58,14 +60,14 @@ enum Endpoint: Equatable {
         switch self {
         case .search, .rescan, .roots: .post
         case .root: .delete
-        case .media, .clip, .thumbnail, .status, .events: .get
+        case .media, .clip, .thumbnail, .description, .status, .events: .get
         }
     }
 
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("clips/{id}", .clip(0)),
-        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("status", .status), ("rescan", .rescan), ("roots", .roots),
-        ("roots/{id}", .root(0)), ("events", .events),
+        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
+        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
     ]
 }
 
@@ -75,7 +77,7 @@ extension APIError.Code {
         switch self {
         case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
         case .unauthorized: .unauthorized
-        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound: .notFound
+        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge

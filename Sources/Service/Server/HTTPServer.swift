@@ -140,11 +140,11 @@ package final class HTTPServer: Service {
         let peer = await Peer.of(connection.channel)
         logger.debug("connection", metadata: peer.metadata)
         let handler = handler
-        let http = HTTP1Channel { request, writer, _ in
+        let http = HTTP1Channel { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
-            let response = try await handler.respond(to: request, peer: peer, token: token)
+            let response = try await handler.respond(to: request, peer: peer, token: token) { channel.isActive }
             try await writer.write(response: response.head, body: response.body)
         }
         await http.handle(value: connection, logger: logger)

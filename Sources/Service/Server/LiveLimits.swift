@@ -21,16 +21,13 @@ package final class LiveLimits: Sendable {
 final class Gate: Sendable {
     private let count = Mutex(0)
 
-    /// - Returns: False when `limit` are inside already; otherwise `leave` must follow.
-    func enter(limit: Int) -> Bool {
-        count.withLock { count in
+    /// - Returns: The place that is taken until the lease ends; nil when `limit` are inside already.
+    func enter(limit: Int) -> Lease? {
+        let isInside = count.withLock { count in
             guard count < limit else { return false }
             count += 1
             return true
         }
-    }
-
-    func leave() {
-        count.withLock { $0 -= 1 }
+        return isInside ? Lease { self.count.withLock { $0 -= 1 } } : nil
     }
 }

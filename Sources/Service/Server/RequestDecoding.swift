@@ -1,4 +1,5 @@
 import Foundation
+import Search
 
 /// Reads and checks the bodies of requests. Whatever the bytes are, the outcome is a value or an `APIError`.
 enum RequestDecoding {
@@ -41,7 +42,30 @@ enum RequestDecoding {
         guard (0...maximumOffset).contains(request.offset) else {
             throw APIError(.invalidRequest, "“offset” must be from 0 to \(maximumOffset)")
         }
-        let filters = request.filters
+        try check(request.rerank)
+        guard request.minProbability.map({ (0...1).contains($0) }) ?? true else {
+            throw APIError(.invalidRequest, "“min_probability” must be from 0 to 1")
+        }
+        try check(request.filters)
+    }
+
+    private static func check(_ rerank: API.Rerank) throws(APIError) {
+        guard case .on(let options) = rerank else { return }
+        if let k = options.k, !(1...SearchLimits.rerank).contains(k) {
+            throw APIError(.invalidRequest, "“rerank.k” must be from 1 to \(SearchLimits.rerank)")
+        }
+        let most = API.RerankOptions.maximumBeta
+        if let beta = options.beta, !(-most...most).contains(beta) {
+            throw APIError(.invalidRequest, "“rerank.beta” must be from -\(Int(most)) to \(Int(most))")
+        }
+        if let deadline = options.deadline, !(0...API.RerankOptions.maximumDeadline).contains(deadline) {
+            throw APIError(
+                .invalidRequest,
+                "“rerank.deadline_ms” must be from 0 to \(Int(API.RerankOptions.maximumDeadline)) milliseconds")
+        }
+    }
+
+    private static func check(_ filters: API.SearchFilters) throws(APIError) {
         for (name, value) in [("min_duration", filters.minDuration), ("max_duration", filters.maxDuration)] {
             guard let value else { continue }
             guard value.isFinite, value >= 0 else {
@@ -105,6 +129,7 @@ enum RequestDecoding {
         case is String.Type: "a string"
         case is Int.Type, is Int64.Type: "a whole number"
         case is Double.Type: "a number"
+        case is Bool.Type: "true or false"
         case is Date.Type: "a time such as \"2026-03-01T12:00:00Z\""
         default: "an object"
         }

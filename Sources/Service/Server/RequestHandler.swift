@@ -22,22 +22,24 @@ struct RequestHandler: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter token: What the request must show, nil on the Unix socket, where the file's mode decides.
+    /// - Parameters:
+    ///   - token: What the request must show, nil on the Unix socket, where the file's mode decides.
+    ///   - isConnected: Whether somebody is there to read the answer.
     /// - Throws: Only what reading the body throws when the connection breaks.
-    func respond(to request: Request, peer: Peer, token: AccessToken?) async throws -> Response {
+    func respond(
+        to request: Request,
+        peer: Peer,
+        token: AccessToken?,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
         let begin = ContinuousClock.now
         let response: Response
         do {
-            response = try await answer(request, token: token)
-        } catch let error as APIError {
-            response = Self.response(for: error, path: request.uri.path)
+            response = try await answer(request, token: token, isConnected: isConnected)
         } catch let error as ConnectionBroken {
             throw error.underlying
         } catch {
-            logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-            response = Self.response(
-                for: APIError(.internalError, "something went wrong inside; the daemon's log says what"), path: ""
-            )
+            response = Self.response(for: told(error, of: request), path: request.uri.path)
         }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
         // Who looks at a status page asks every second.
@@ -50,7 +52,18 @@ struct RequestHandler: Sendable {
         return response
     }
 
-    private func answer(_ request: Request, token: AccessToken?) async throws -> Response {
+    /// What the client is told of an error; the details of one that isn't the client's go to the log.
+    private func told(_ error: any Error, of request: Request) -> APIError {
+        if let error = error as? APIError { return error }
+        logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+        return APIError(.internalError, "something went wrong inside; the daemon's log says what")
+    }
+
+    private func answer(
+        _ request: Request,
+        token: AccessToken?,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
         if let token, !token.isShown(by: request.headers[.authorization]) {
             throw APIError(.unauthorized, "this port asks for a token: send “Authorization: Bearer TOKEN”")
         }
@@ -62,20 +75,33 @@ struct RequestHandler: Sendable {
             if case .thumbnail = endpoint { (thumbnails, max(1, limits.maxRequests / 4)) } else {
                 (requests, limits.maxRequests)
             }
-        guard gate.enter(limit: limit) else {
+        guard let place = gate.enter(limit: limit) else {
             throw APIError(.overloaded, "\(limit) requests of this kind are in work; try again in a second")
         }
-        defer { gate.leave() }
-        switch endpoint {
-        case .search:
+        if endpoint == .search {
             let body = try await body(of: request, limits: limits)
             let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
             try RequestDecoding.check(search, limits: limits)
+            if search.stream {
+                return try await answerStream(search, of: request, holding: place, isConnected: isConnected)
+            }
+            defer { place.end() }
             return try json(try await backend.search(search))
+        }
+        defer { place.end() }
+        return try await answer(request, at: endpoint, limits: limits)
+    }
+
+    private func answer(
+        _ request: Request, at endpoint: Endpoint, limits: Configuration.HTTP
+    ) async throws -> Response {
+        switch endpoint {
         case .media(let id):
             return try json(try await backend.media(id))
         case .clip(let id):
             return try json(try await backend.clip(id))
+        case .description(let id):
+            return try json(try await backend.description(ofClip: id))
         case .thumbnail(let id):
             let bytes = try await backend.thumbnail(ofClip: id, side: try side(in: request))
             return Response(
@@ -100,9 +126,34 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
-        case .events:
-            throw APIError(.internalError, "events are answered before this")
+        case .search, .events:
+            throw APIError(.internalError, "streams are answered before this")
         }
+    }
+
+    /// The answers of a search as they come, a line each.
+    ///
+    /// - Parameter place: Given back when the search has ended, also when nobody reads its answers any more.
+    /// - Throws: Of a search that fails before its first answer, so that the error has a status of its own.
+    private func answerStream(
+        _ search: API.SearchRequest,
+        of request: Request,
+        holding place: Lease,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
+        let answers = backend.searchStream(search, while: isConnected)
+        guard let first = try await answers.first(where: { _ in true }) else { throw CancellationError() }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/x-ndjson", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                defer { place.end() }
+                try await SearchStreamBody.write(first, then: answers, to: &writer) { error in
+                    // Of a search that ended because its client is gone there is nothing to say.
+                    isConnected() ? told(error, of: request) : nil
+                }
+            }
+        )
     }
 
     private func body(of request: Request, limits: Configuration.HTTP) async throws -> Data {
@@ -142,7 +193,7 @@ struct RequestHandler: Sendable {
         }
         let events = events
         // The subscription must end even if the body is never written, hence the guard object.
-        let lease = SubscriptionLease { events.unsubscribe(id) }
+        let lease = Lease { events.unsubscribe(id) }
         return Response(
             status: .ok,
             headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
@@ -176,21 +227,4 @@ struct RequestHandler: Sendable {
 /// The connection failed while a body was read: there is nobody to answer.
 private struct ConnectionBroken: Error {
     var underlying: any Error
-}
-
-/// Runs its closure once, at `end` or when it is forgotten.
-private final class SubscriptionLease: Sendable {
-    private let onEnd: @Sendable () -> Void
-
-    init(_ onEnd: @escaping @Sendable () -> Void) {
-        self.onEnd = onEnd
-    }
-
-    func end() {
-        onEnd()
-    }
-
-    deinit {
-        onEnd()
-    }
 }

@@ -13,6 +13,7 @@ struct SearchCommand: AsyncParsableCommand {
 
               saccade search "a man playing guitar"
               saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
+              saccade search "a dog catches a ball" --by-video --min-probability 0.5
             """
     )
 
@@ -25,6 +26,9 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Skip this many of the best.", valueName: "count"))
     var offset = 0
 
+    @Flag(help: "Show only the best moment of each video.")
+    var byVideo = false
+
     @Flag(help: "Print the answer of POST /v1/search as it is.")
     var json = false
 
@@ -34,6 +38,7 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --play: which line of the table to open.", valueName: "number"))
     var number = 1
 
+    @OptionGroup(title: "Re-ranking") var reranking: RerankOptions
     @OptionGroup(title: "Filters") var filters: FilterOptions
     @OptionGroup(title: "Places") var places: PlaceOptions
 
@@ -45,7 +50,13 @@ struct SearchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let request = API.SearchRequest(
-            query: words.joined(separator: " "), limit: limit, offset: offset, filters: filters.filters
+            query: words.joined(separator: " "),
+            limit: limit,
+            offset: offset,
+            filters: filters.filters,
+            rerank: reranking.choice,
+            minProbability: reranking.minProbability,
+            group: byVideo ? .media : .clip
         )
         let answer = try await ask(request)
         if json {
@@ -58,7 +69,7 @@ struct SearchCommand: AsyncParsableCommand {
         } catch {
             throw Failure(.software, "The answer is of another version than this program: restart the daemon.")
         }
-        show(response)
+        show(SearchReport(request: request, response: response))
         if play { try open(response) }
     }
 
@@ -74,36 +85,15 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private func show(_ response: API.SearchResponse) {
-        let output = Terminal.output
-        if response.results.isEmpty {
-            let reason =
-                response.clips == 0
-                ? "Nothing is indexed yet: see `saccade status`."
-                : "No clip passes the filters."
-            Terminal.error.line(reason)
+    private func show(_ report: SearchReport) {
+        let (output, error) = (Terminal.output, Terminal.error)
+        guard let lines = report.table?.lines() else {
+            error.line(report.emptiness)
             return
         }
-        var table = Table(("", .right), ("score", .right), ("time", .left), ("path", .left))
-        for (index, result) in response.results.enumerated() {
-            let path = Terminal.printable(shortened(result.media.path.text))
-            table.add(
-                "\(offset + index + 1)", Quantities.fixed(result.score, 3), Quantities.span(result.start, result.end),
-                result.media.online ? path : path + " (offline)"
-            )
-        }
-        let lines = table.lines()
         output.line(output.styled(lines[0], .dim))
         for line in lines.dropFirst() { output.line(line) }
-        let summary =
-            "\(Quantities.count(response.clips, "clip")) searched in \(Quantities.fixed(response.timings.total, 0)) ms"
-        Terminal.error.line(Terminal.error.styled(summary, .dim))
-    }
-
-    /// Relative to the working directory for what lies below it.
-    private func shortened(_ path: String) -> String {
-        let directory = FilePath.current.string + "/"
-        return path.hasPrefix(directory) ? String(path.dropFirst(directory.count)) : path
+        error.line(error.styled(report.summary, .dim))
     }
 
     private func open(_ response: API.SearchResponse) throws {

@@ -29,6 +29,13 @@ enum Quantities {
         return "\(fixed(value, unit == 0 || value >= 9.95 ? 0 : 1)) \(units[unit])"
     }
 
+    /// 0.834 as `83 %`. Only what is impossible or certain is `0 %` or `100 %`.
+    static func percent(_ share: Double) -> String {
+        guard share > 0, share < 1 else { return share >= 1 ? "100 %" : "0 %" }
+        let whole = fixed(share * 100, 0)
+        return whole == "0" ? "<1 %" : whole == "100" ? ">99 %" : "\(whole) %"
+    }
+
     /// 1234567 as `1,234,567`.
     static func count(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))

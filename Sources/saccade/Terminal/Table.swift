@@ -9,11 +9,19 @@ struct Table: Sendable {
     private var header: [String]
 
     init(_ columns: (String, Alignment)...) {
+        self.init(columns)
+    }
+
+    init(_ columns: [(String, Alignment)]) {
         header = columns.map(\.0)
         alignments = columns.map(\.1)
     }
 
     mutating func add(_ cells: String...) {
+        add(cells)
+    }
+
+    mutating func add(_ cells: [String]) {
         rows.append(cells)
     }
 

@@ -28,6 +28,45 @@ struct WireTypesTests {
         #expect(request == API.SearchRequest(query: "a dog"))
         #expect(request.limit == 10)
         #expect(request.offset == 0)
+        #expect(request.rerank == .on(API.RerankOptions()))
+        #expect(request.minProbability == nil)
+        #expect(request.group == .clip)
+        #expect(!request.stream)
+    }
+
+    @Test(arguments: [
+        ("null", API.Rerank.standard), ("true", .standard), ("{}", .standard), ("false", .off), (#""off""#, .off),
+        (#"{"k":32}"#, .on(.init(k: 32))), (#"{"beta":-1.5}"#, .on(.init(beta: -1.5))),
+        (#"{"deadline_ms":0}"#, .on(.init(deadline: 0))), (#"{"k":null,"beta":2}"#, .on(.init(beta: 2))),
+        (#"{"beta":1.5,"deadline_ms":200,"k":32}"#, .on(.init(k: 32, beta: 1.5, deadline: 200))),
+    ])
+    func `re-ranking is said in any of its shapes`(text: String, rerank: API.Rerank) throws {
+        let request = try decode(API.SearchRequest.self, #"{"query":"a dog","rerank":\#(text)}"#)
+        #expect(request.rerank == rerank)
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+    }
+
+    @Test(arguments: [
+        "1", "1.5", #""on""#, "\"\"", "[]", "[32]", #"{"k":"32"}"#, #"{"k":1.5}"#, #"{"beta":"1"}"#,
+        #"{"deadline_ms":[]}"#,
+    ])
+    func `re-ranking in another shape is refused`(text: String) {
+        #expect(throws: (any Error).self) {
+            try decode(API.SearchRequest.self, #"{"query":"a dog","rerank":\#(text)}"#)
+        }
+    }
+
+    @Test func `a search request is sent with what is out of the ordinary`() throws {
+        let plain = API.SearchRequest(query: "a dog")
+        #expect(try json(plain) == #"{"filters":{},"limit":10,"offset":0,"query":"a dog"}"#)
+        let other = API.SearchRequest(
+            query: "a dog", rerank: .off, minProbability: 0.5, group: .media, stream: true)
+        let text = """
+            {"filters":{},"group":"media","limit":10,"min_probability":0.5,"offset":0,"query":"a dog","rerank":false,\
+            "stream":true}
+            """
+        #expect(try json(other) == text)
+        #expect(try decode(API.SearchRequest.self, text) == other)
     }
 
     @Test func `a search request keeps every filter`() throws {
@@ -57,6 +96,9 @@ struct WireTypesTests {
         #expect(
             failure(API.SearchRequest.self, #"{"query":"x","filters":{"zzz":3}}"#).hasPrefix(
                 "unknown key “zzz” in “filters”; known keys are max_duration, "))
+        #expect(
+            failure(API.SearchRequest.self, #"{"query":"x","rerank":{"deadline":3}}"#)
+                == "unknown key “deadline” in “rerank”; did you mean “deadline_ms”?")
     }
 
     @Test func `a search response is written as documented`() throws {
@@ -65,19 +107,60 @@ struct WireTypesTests {
             results: [
                 API.SearchResult(
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true), start: 0,
-                    end: 6.25, score: 0.5)
+                    end: 6.25, scores: .init(fast: 0.5, combined: 0.5))
             ],
             generation: "ab12",
             clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, lookup: 0.5, total: 2.5)
         )
         let text = """
-            {"clips":40,"generation":"ab12","query":"a dog","results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
-            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"start":0}],"stage":"fast","timings":{"embed_ms":1.5,\
-            "filter_ms":0,"lookup_ms":0.5,"scan_ms":0.25,"total_ms":2.5}}
+            {"clips":40,"generation":"ab12","query":"a dog","rescored":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
+            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"combined":0.5,"fast":0.5},"start":0}],\
+            "stage":"fast","timings":{"embed_ms":1.5,"filter_ms":0,"lookup_ms":0.5,"rerank_ms":0,"scan_ms":0.25,\
+            "total_ms":2.5}}
             """
         #expect(try json(response) == text)
         #expect(try decode(API.SearchResponse.self, text) == response)
+    }
+
+    @Test func `a line of a re-ranked stream is written as documented`() throws {
+        let response = API.SearchResponse(
+            query: "a dog",
+            results: [
+                API.SearchResult(
+                    clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: nil, online: false), start: 0,
+                    end: 6.25, scores: .init(fast: 0.5, slow: -1.5, combined: -0.75), probability: 0.875)
+            ],
+            stage: .partial, rescored: 1, isFinal: false, generation: "ab12", clips: 40,
+            timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, lookup: 0.5, total: 14.5)
+        )
+        let text = """
+            {"clips":40,"final":false,"generation":"ab12","query":"a dog","rescored":1,"results":[{"clip":7,"end":6.25,\
+            "media":{"id":2,"online":false,"path":"/v/dog.mp4"},"probability":0.875,"score":-0.75,"scores":{\
+            "combined":-0.75,"fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
+            "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5}}
+            """
+        #expect(try json(response) == text)
+        #expect(try decode(API.SearchResponse.self, text) == response)
+    }
+
+    @Test func `a description is written as documented`() throws {
+        let description = API.ClipDescription(clip: 7, description: "a man plays a guitar", score: -1.25)
+        let text = #"{"clip":7,"description":"a man plays a guitar","score":-1.25}"#
+        #expect(try json(description) == text)
+        #expect(try decode(API.ClipDescription.self, text) == description)
+    }
+
+    @Test func `a model that re-ranks says how`() throws {
+        let model = API.Status.Model(
+            name: "saccade-small", generation: "ab12", dimensions: 256, slow: true, rerankK: 32, rerankBeta: 1.5,
+            calibrated: true)
+        let text = """
+            {"calibrated":true,"dimensions":256,"generation":"ab12","name":"saccade-small","rerank_beta":1.5,\
+            "rerank_k":32,"slow":true}
+            """
+        #expect(try json(model) == text)
+        #expect(try decode(API.Status.Model.self, text) == model)
     }
 
     @Test func `a path that is not UTF-8 keeps its bytes`() throws {
@@ -112,8 +195,8 @@ struct WireTypesTests {
         let text = """
             {"engine":{"blas_core":"Haswell","simd":"avx2","threads":2},"failures":[{"attempts":1,"media":9,\
             "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"disk_bytes":8192,"memory_bytes":4096},\
-            "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"dimensions":256,\
-            "generation":"ab12","name":"saccade-small"},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
+            "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"calibrated":false,\
+            "dimensions":256,"generation":"ab12","name":"saccade-small","slow":false},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
             "path":"/v/now.mp4","position":12.5}],"retrying":0,"waiting":2},"rates":{"clips_per_second":2,\
             "frames_per_second":16,"remaining_seconds":30,"video_seconds_per_second":12},"roots":[{"files":7,"id":1,\
             "path":"/v","state":"online"}],"started_at":"2026-01-01T00:00:00Z","state_directory":"/s","version":"0.1.0",\

@@ -32,6 +32,15 @@ struct HostileRequestTests {
         (#"{"query":"a","filters":{"min_duration":5,"max_duration":4}}"#, "invalid_request"),
         (#"{"query":"a","filters":{"path_prefix":""}}"#, "invalid_request"),
         (#"{"query":"a","qery":"b"}"#, "invalid_request"),
+        (#"{"query":"a","rerank":3}"#, "invalid_request"), (#"{"query":"a","rerank":"on"}"#, "invalid_request"),
+        (#"{"query":"a","rerank":{"k":0}}"#, "invalid_request"),
+        (#"{"query":"a","rerank":{"k":1e400}}"#, "invalid_request"),
+        (#"{"query":"a","rerank":{"beta":1e400}}"#, "invalid_request"),
+        (#"{"query":"a","rerank":{"beta":1e308}}"#, "invalid_request"),
+        (#"{"query":"a","rerank":{"deadline_ms":-0.5}}"#, "invalid_request"),
+        (#"{"query":"a","min_probability":1e400}"#, "invalid_request"),
+        (#"{"query":"a","group":3}"#, "invalid_request"), (#"{"query":"a","stream":1}"#, "invalid_request"),
+        (#"{"query":"a","stream":"true"}"#, "invalid_request"),
     ])
     func `a body that is no search gets a code that says how it is wrong`(body: String, code: String) async throws {
         let response = try await search(Data(body.utf8))
@@ -39,9 +48,27 @@ struct HostileRequestTests {
         #expect(response.errorCode == code, "\(response.text)")
     }
 
-    @Test func `a message names the field`() async throws {
-        let response = try await search(Data(#"{"query":"a","filters":{"root":"x"}}"#.utf8))
-        #expect(response.text.contains("“filters.root” must be a whole number"))
+    @Test(arguments: [
+        (#""filters":{"root":"x"}"#, "“filters.root” must be a whole number"),
+        (#""rerank":[]"#, "“rerank” must be true, false, "), (#""rerank":"slow""#, "“rerank” must be true, false, "),
+        (#""rerank":{"k":"x"}"#, "“rerank.k” must be a whole number"),
+        (#""rerank":{"k":0}"#, "“rerank.k” must be from 1 to 1000"),
+        (#""rerank":{"k":1001}"#, "“rerank.k” must be from 1 to 1000"),
+        (#""rerank":{"beta":true}"#, "“rerank.beta” must be a number"),
+        (#""rerank":{"beta":-1e7}"#, "“rerank.beta” must be from -1000000 to 1000000"),
+        (#""rerank":{"deadline_ms":-1}"#, "“rerank.deadline_ms” must be from 0 to 60000"),
+        (#""rerank":{"deadline_ms":60001}"#, "“rerank.deadline_ms” must be from 0 to 60000"),
+        (#""rerank":{"depth":3}"#, "unknown key “depth” in “rerank”"),
+        (#""min_probability":-0.1"#, "“min_probability” must be from 0 to 1"),
+        (#""min_probability":1.1"#, "“min_probability” must be from 0 to 1"),
+        (#""min_probability":"x""#, "“min_probability” must be a number"),
+        (#""group":"clips""#, #"“group” must be \"clip\" or \"media\""#),
+        (#""stream":"x""#, "“stream” must be true or false"),
+    ])
+    func `a message names the field`(fields: String, message: String) async throws {
+        let response = try await search(Data(#"{"query":"a",\#(fields)}"#.utf8))
+        #expect(response.errorCode == "invalid_request")
+        #expect(response.text.contains(message), "\(response.text)")
     }
 
     @Test func `bytes that are not UTF-8 are refused`() async throws {

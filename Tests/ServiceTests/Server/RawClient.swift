@@ -201,6 +201,41 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Reads one response whose body comes in chunks (RFC 9112, section 7.1).
+    func chunkedResponse() async throws -> RawResponse {
+        var rest = Data(try await receive(until: "\r\n\r\n").utf8)
+        guard let end = rest.range(of: Data("\r\n\r\n".utf8)) else { throw Failure(what: "no head") }
+        let lines = String(decoding: rest[..<end.lowerBound], as: UTF8.self).components(separatedBy: "\r\n")
+        let fields = lines.dropFirst().map { line in
+            let parts = line.split(separator: ":", maxSplits: 1)
+            return (parts[0].lowercased(), parts[1].trimmingCharacters(in: .whitespaces))
+        }
+        rest = Data(rest[end.upperBound...])
+        var body = Data()
+        while true {
+            while rest.range(of: Data("\r\n".utf8)) == nil { rest += try await moreOfChunks() }
+            guard let line = rest.range(of: Data("\r\n".utf8)),
+                let size = Int(String(decoding: rest[..<line.lowerBound], as: UTF8.self), radix: 16)
+            else { throw Failure(what: "a chunk without a size") }
+            rest = Data(rest[line.upperBound...])
+            while rest.count < size + 2 { rest += try await moreOfChunks() }
+            guard size > 0 else { break }
+            body += rest.prefix(size)
+            rest = Data(rest.dropFirst(size + 2))
+        }
+        return RawResponse(
+            status: Int(lines[0].split(separator: " ")[1]) ?? 0,
+            headers: Dictionary(fields) { first, _ in first },
+            body: body
+        )
+    }
+
+    private func moreOfChunks() async throws -> Data {
+        let more = try await receive()
+        guard !more.isEmpty else { throw Failure(what: "the last chunk is missing") }
+        return more
+    }
+
     /// Waits until the server has closed the connection, without reading what it sent.
     func waitForHangUp() async throws {
         try await block { [descriptor] in

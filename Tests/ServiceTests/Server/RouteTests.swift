@@ -15,10 +15,28 @@ struct RouteTests {
         }
     }
 
+    @Test func `a search says how to re-rank`() async throws {
+        try await RunningServer.run { server async throws in
+            let json = """
+                {"query":"a dog","rerank":{"k":8,"beta":0.5,"deadline_ms":60000},"min_probability":1,"group":"media"}
+                """
+            let response = try await server.request("POST", "/v1/search", json: json)
+            #expect(response.status == 200)
+            #expect(
+                server.backend.searches == [
+                    API.SearchRequest(
+                        query: "a dog", rerank: .on(.init(k: 8, beta: 0.5, deadline: 60_000)), minProbability: 1,
+                        group: .media)
+                ])
+        }
+    }
+
     @Test func `media, clips, thumbnails and status are found by their ids`() async throws {
         try await RunningServer.run { server async throws in
             #expect(try await server.request("GET", "/v1/media/2").decode(API.Media.self).id == 2)
             #expect(try await server.request("GET", "/v1/clips/7").decode(API.Clip.self).id == 7)
+            let description = try await server.request("GET", "/v1/clips/7/description")
+            #expect(try description.decode(API.ClipDescription.self).description == "a dog runs on a beach")
             #expect(try await server.request("GET", "/v1/status").decode(API.Status.self) == Samples.status)
             let picture = try await server.request("GET", "/v1/clips/7/thumbnail.jpg?side=64")
             #expect(picture.headers["content-type"] == "image/jpeg")
@@ -50,6 +68,9 @@ struct RouteTests {
         ("GET", "/v1/media/-1", 400, "invalid_request"),
         ("GET", "/v1/media/99999999999999999999", 400, "invalid_request"),
         ("GET", "/v1/media/3", 404, "media_not_found"), ("GET", "/v1/clips/3", 404, "clip_not_found"),
+        ("GET", "/v1/clips/3/description", 404, "clip_not_found"),
+        ("GET", "/v1/clips/8/description", 404, "no_description"),
+        ("POST", "/v1/clips/7/description", 405, "method_not_allowed"),
         ("GET", "/v1/clips/8/thumbnail.jpg", 503, "media_offline"),
         ("GET", "/v1/clips/7/thumbnail.jpg?side=9999999", 400, "invalid_request"),
     ])

@@ -1,0 +1,63 @@
+import Service
+import SystemPackage
+
+/// The answer to a search as people read it.
+struct SearchReport {
+    let request: API.SearchRequest
+    let response: API.SearchResponse
+
+    /// The table with the results; nil when there are none.
+    var table: Table? {
+        guard !response.results.isEmpty else { return nil }
+        let hasProbabilities = response.results.contains { $0.probability != nil }
+        var table = Table(
+            [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
+                + [("time", .left), ("path", .left)])
+        for (index, result) in response.results.enumerated() {
+            let path = Terminal.printable(Self.shortened(result.media.path.text))
+            table.add(
+                ["\(request.offset + index + 1)", Quantities.fixed(result.score, 3)]
+                    + (hasProbabilities ? [result.probability.map(Quantities.percent) ?? ""] : [])
+                    + [
+                        Quantities.span(result.start, result.end),
+                        result.media.online ? path : path + " (offline)",
+                    ])
+        }
+        return table
+    }
+
+    /// Why there are no results.
+    var emptiness: String {
+        guard response.clips > 0 else { return "Nothing is indexed yet: see `saccade status`." }
+        guard let least = request.minProbability else { return "No clip passes the filters." }
+        let which = request.filters == API.SearchFilters() ? "No clip" : "No clip that passes the filters"
+        return "\(which) is likely enough (--min-probability \(least)): lower it, or say it in other words."
+    }
+
+    /// The closing line.
+    var summary: String {
+        let searched =
+            "\(Quantities.count(response.clips, "clip")) searched in \(Quantities.fixed(response.timings.total, 0)) ms"
+        let rescored = Quantities.count(response.rescored)
+        guard case .on(let options) = request.rerank else { return searched }
+        switch response.stage {
+        case .slow where response.rescored > 0:
+            return "\(searched), \(rescored) of them re-ranked"
+        case .partial:
+            let reason =
+                options.deadline == nil
+                ? "the others have no memory to read" : "then the deadline came"
+            return "\(searched), \(rescored) of them re-ranked: \(reason)"
+        case .fast where options != API.RerankOptions():
+            return "\(searched), none of them re-ranked"
+        case .fast, .slow:
+            return searched
+        }
+    }
+
+    /// Relative to the working directory for what lies below it.
+    private static func shortened(_ path: String) -> String {
+        let directory = FilePath.current.string + "/"
+        return path.hasPrefix(directory) ? String(path.dropFirst(directory.count)) : path
+    }
+}

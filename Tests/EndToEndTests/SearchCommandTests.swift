@@ -1,0 +1,130 @@
+import Foundation
+import Service
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What `saccade search` asks for, and how it shows what it is told.
+struct SearchCommandTests {
+    private let home = Result { try TemporaryDirectory() }
+
+    private func answer(
+        stage: API.SearchStage = .slow, rescored: Int = 2, probabilities: [Double?] = [0.834, 0.0004]
+    ) -> API.SearchResponse {
+        API.SearchResponse(
+            query: "",
+            results: probabilities.enumerated().map { place, probability in
+                API.SearchResult(
+                    clip: Int64(place + 7),
+                    media: .init(id: 2, path: API.Path("/v/\(place).mp4"), duration: 12.5, online: true), start: 0,
+                    end: 6.25, scores: .init(fast: 0.5, slow: -1.75, combined: -1.25 - Double(place)),
+                    probability: probability)
+            },
+            stage: stage, rescored: rescored, generation: "ab12", clips: 9,
+            timings: .init(embed: 1, filter: 0, scan: 1, rerank: 20, lookup: 1, total: 31.2)
+        )
+    }
+
+    /// Runs `saccade search` with the arguments against a daemon with one answer.
+    private func search(
+        _ arguments: [String], answering answer: API.SearchResponse
+    ) async throws -> (outcome: Outcome, requests: [API.SearchRequest]) {
+        let home = try home.get().path
+        let socket = home.appending("s")
+        var result: (Outcome, [API.SearchRequest])?
+        try await ScriptedDaemon.run(at: socket, answering: answer) { daemon in
+            let outcome = try await saccade(["search"] + arguments + ["--socket", socket.string], home: home)
+            result = (outcome, daemon.requests)
+        }
+        return try #require(result)
+    }
+
+    @Test func `without options the model's own re-ranking is asked for`() async throws {
+        let (outcome, requests) = try await search(["a", "dog"], answering: answer())
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(requests == [API.SearchRequest(query: "a dog")])
+    }
+
+    private static let meanings: [(options: [String], request: API.SearchRequest)] = [
+        (["--fast"], .init(query: "a dog", rerank: .off)),
+        (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(k: 16)))),
+        (["--beta", "-0.5"], .init(query: "a dog", rerank: .on(.init(beta: -0.5)))),
+        (["--deadline", "200"], .init(query: "a dog", rerank: .on(.init(deadline: 200)))),
+        (["--min-probability", "0.5"], .init(query: "a dog", minProbability: 0.5)),
+        (["--fast", "--by-video", "-l", "3"], .init(query: "a dog", limit: 3, rerank: .off, group: .media)),
+    ]
+
+    @Test(arguments: meanings)
+    func `options are sent as they are meant`(options: [String], request: API.SearchRequest) async throws {
+        let (outcome, requests) = try await search(["a dog"] + options, answering: answer())
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        #expect(requests == [request])
+    }
+
+    @Test(arguments: [
+        ["--rerank", "0"], ["--rerank", "1001"], ["--rerank", "x"], ["--beta", "inf"], ["--beta", "nan"],
+        ["--beta", "1e7"], ["--deadline", "-1"], ["--deadline", "60001"], ["--min-probability", "1.5"],
+        ["--min-probability", "nan"], ["--fast", "--rerank", "8"], ["--fast", "--beta", "1"],
+        ["--fast", "--deadline", "5"],
+    ])
+    func `what can't be is wrong usage`(options: [String]) async throws {
+        // After an equals sign a value may begin with a dash.
+        let joined = options.count == 2 ? ["\(options[0])=\(options[1])"] : options
+        let outcome = try await saccade(["search", "a dog"] + joined, home: home.get().path)
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains(options[0]))
+    }
+
+    @Test func `the table has probabilities and the closing line the re-ranked clips`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer())
+        let lines = outcome.text.split(separator: "\n")
+        #expect(lines.first?.split(separator: " ") == ["score", "likely", "time", "path"])
+        #expect(
+            lines.dropFirst() == [
+                "1  -1.250    83 %  0:00–0:06  /v/0.mp4",
+                "2  -2.250    <1 %  0:00–0:06  /v/1.mp4",
+            ])
+        #expect(outcome.errors == "9 clips searched in 31 ms, 2 of them re-ranked\n")
+    }
+
+    @Test func `a model that isn't calibrated has no column of probabilities`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer(probabilities: [nil, nil]))
+        #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "time", "path"])
+    }
+
+    private static let endings: [(options: [String], stage: API.SearchStage, rescored: Int, line: String)] = [
+        ([], .fast, 0, ""),
+        (["--fast"], .fast, 0, ""),
+        (["--rerank", "4"], .fast, 0, ", none of them re-ranked"),
+        (["--deadline", "30"], .partial, 1, ", 1 of them re-ranked: then the deadline came"),
+        ([], .partial, 1, ", 1 of them re-ranked: the others have no memory to read"),
+    ]
+
+    @Test(arguments: endings)
+    func `the closing line says how far the search went`(
+        options: [String], stage: API.SearchStage, rescored: Int, line: String
+    ) async throws {
+        let answer = answer(stage: stage, rescored: rescored)
+        let (outcome, _) = try await search(["a dog"] + options, answering: answer)
+        #expect(outcome.errors == "9 clips searched in 31 ms\(line)\n")
+    }
+
+    @Test func `that nothing is likely enough is said plainly`() async throws {
+        let (outcome, _) = try await search(
+            ["a dog", "--min-probability", "0.5"], answering: answer(probabilities: []))
+        #expect(outcome.status == 0)
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.hasPrefix("No clip is likely enough (--min-probability 0.5): "))
+        let (filtered, _) = try await search(
+            ["a dog", "--min-probability", "0.5", "--root", "1"], answering: answer(probabilities: []))
+        #expect(filtered.errors.hasPrefix("No clip that passes the filters is likely enough (--min-probability 0.5): "))
+    }
+
+    @Test func `JSON is the API's answer`() async throws {
+        let (outcome, _) = try await search(["a dog", "--json"], answering: answer())
+        let response = try API.decoder().decode(API.SearchResponse.self, from: outcome.output)
+        #expect(response.results == answer().results)
+        #expect(response.rescored == 2)
+        #expect(response.stage == .slow)
+    }
+}
