@@ -45,21 +45,17 @@ package struct FastModel<Scalar: TensorScalar>: Sendable {
 
     /// f(x)ᵀg(y)/τ of every sentence with every clip: [sentences, clips].
     package func logits(sentences: Variable<Scalar>, clips: Variable<Scalar>) -> Variable<Scalar> {
-        scaled(sentences.matmul(clips, transposeB: true))
+        let similarity = sentences.matmul(clips, transposeB: true)
+        return similarity * logitScale.exp().broadcast(to: [similarity.shape[1]])
     }
 
-    /// The same of every sentence with clips of its own.
+    /// f(x)ᵀg(y) of every sentence with clips of its own.
     ///
     /// - Parameter candidates: [sentences, B, dimensions].
     /// - Returns: [sentences, B].
-    package func logits(sentences: Variable<Scalar>, candidates: Variable<Scalar>) -> Variable<Scalar> {
+    package func similarities(sentences: Variable<Scalar>, candidates: Variable<Scalar>) -> Variable<Scalar> {
         let (count, dimensions) = (sentences.shape[0], sentences.shape[1])
-        return scaled(
-            candidates.matmul(sentences.reshaped([count, dimensions, 1])).reshaped([count, candidates.shape[1]]))
-    }
-
-    private func scaled(_ similarity: Variable<Scalar>) -> Variable<Scalar> {
-        similarity * logitScale.exp().broadcast(to: [similarity.shape[1]])
+        return candidates.matmul(sentences.reshaped([count, dimensions, 1])).reshaped([count, candidates.shape[1]])
     }
 }
 

@@ -11,8 +11,9 @@ package final class FastTrainingTask: TrainingTask {
         package var textLearningRate = 0.05
         /// Frames of a clip that a step sees.
         package var frames = 4
-        /// Temperature of the teacher's scores.
+        /// τ and τ′: temperatures of the teacher's scores and of the student's cosines beside them.
         package var temperature = 0.1
+        package var studentTemperature = 0.05
         /// α of H(p, q) + α·L_NCE, where there is a teacher.
         package var contrast = 1.0
 
@@ -78,7 +79,8 @@ package final class FastTrainingTask: TrainingTask {
         let (count, dimensions) = (draws.count, clips.shape[1])
         let all = concatenated(
             [clips.reshaped([count, 1, dimensions]), wrong.reshaped([count, -1, dimensions])], axis: 1)
-        let student = model.logits(sentences: sentences, candidates: all)
+        let student = model.similarities(sentences: sentences, candidates: all)
+            .scaled(by: 1 / Float(settings.studentTemperature))
         return distillationLoss(
             student: student, teacher: candidates.map(\.scores), temperature: settings.temperature)
             + contrast.scaled(by: Float(settings.contrast))

@@ -32,6 +32,9 @@ struct TrainDistillCommand: AsyncParsableCommand {
     @Option(help: "Temperature of the teacher's scores.")
     var temperature = 0.1
 
+    @Option(help: "Temperature of the student's cosines beside them.")
+    var studentTemperature = 0.05
+
     @Option(help: "Weight of the contrastive loss beside the teacher's.")
     var contrast = 1.0
 
@@ -43,8 +46,8 @@ struct TrainDistillCommand: AsyncParsableCommand {
 
     func validate() throws {
         if hard < 1 || captions < 1 { throw ValidationError("--hard and --captions must be at least 1") }
-        if !(temperature > 0) || !(contrast >= 0) {
-            throw ValidationError("--temperature must be positive, and --contrast not negative")
+        if !(temperature > 0) || !(studentTemperature > 0) || !(contrast >= 0) {
+            throw ValidationError("temperatures must be positive, and --contrast not negative")
         }
     }
 
@@ -70,6 +73,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
         let scores = try scores(of: teaching, slow, sources.map(\.features))
         var settings = fast.taskSettings
         settings.temperature = temperature
+        settings.studentTemperature = studentTemperature
         settings.contrast = contrast
         let task = FastTrainingTask(
             model: model.fast,
