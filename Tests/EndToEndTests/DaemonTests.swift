@@ -56,6 +56,42 @@ struct DaemonTests {
         #expect(try await paths(daemon.search("coloured bars")) == [other.string])
     }
 
+    @Test func `the best clips are read again from the index, with their media gone, and described`() async throws {
+        let home = try TemporaryDirectory()
+        let daemon = try await RunningDaemon(in: home.path)
+        try await video(daemon.footage.appending("one.mp4"), seconds: 6, scenes: 3)
+        try await video(daemon.footage.appending("two.mp4"), seconds: 4, scenes: 2)
+        try await daemon.waitUntilIndexed(2)
+        // Offline: the folder is away, and only the index can answer.
+        let away = home.path.appending("away")
+        try FileManager.default.moveItem(atPath: daemon.footage.string, toPath: away.string)
+
+        let query = "coloured bars on a screen"
+        let slow = try await daemon.search(query)
+        #expect(slow.stage == .slow)
+        #expect(slow.rescored == slow.results.count && slow.rescored == slow.clips)
+        for result in slow.results {
+            let (scores, probability) = (try #require(result.scores.slow), try #require(result.probability))
+            #expect(scores < 0 && (0...1).contains(probability))
+            #expect(result.score == result.scores.combined)
+        }
+        #expect(slow.results.map(\.score) == slow.results.map(\.score).sorted(by: >))
+        let fast = try await daemon.search(query, rerank: .off)
+        #expect(fast.stage == .fast && fast.rescored == 0)
+        #expect(Set(fast.results.map(\.clip)) == Set(slow.results.map(\.clip)))
+        let late = try await daemon.search(query, rerank: .on(.init(deadline: 0)))
+        #expect(late.stage == .fast && late.results.map(\.clip) == fast.results.map(\.clip))
+
+        struct Description: Decodable {
+            var description: String
+            var score: Double
+        }
+        let clip = try #require(slow.results.first?.clip)
+        let answer = try await daemon.client.send(.get, "/v1/clips/\(clip)/description")
+        let described = try JSONDecoder().decode(Description.self, from: Data(answer))
+        #expect(!described.description.isEmpty && described.score < 0)
+    }
+
     @Test func `SIGTERM ends it within seconds, and a restart answers at once without decoding`() async throws {
         let home = try TemporaryDirectory()
         var daemon = try await RunningDaemon(in: home.path)
@@ -129,10 +165,10 @@ struct DaemonTests {
         #expect(
             try API.decoder().decode(API.SearchResponse.self, from: grouped.output).results.map(\.media.path.text)
                 == [more.appending("clip.mp4").string])
-        let uncalibrated = try await saccade(
-            ["search", "coloured bars", "--min-probability", "0.5"] + places, home: home.path)
-        #expect(uncalibrated.status == 65)
-        #expect(uncalibrated.errors.contains("calibrated"))
+        let unlikely = try await saccade(
+            ["search", "coloured bars", "--min-probability", "0.999"] + places, home: home.path)
+        #expect(unlikely.status == 0 && unlikely.text.isEmpty)
+        #expect(unlikely.errors.contains("likely enough"))
 
         let status = try await saccade(["status"] + places, home: home.path)
         #expect(status.text.contains("1 indexed"))

@@ -72,9 +72,9 @@ final class RunningDaemon {
         try await client.request(.get, "/v1/status", as: API.Status.self)
     }
 
-    func search(_ query: String) async throws -> API.SearchResponse {
+    func search(_ query: String, rerank: API.Rerank = .standard) async throws -> API.SearchResponse {
         try await client.request(
-            .post, "/v1/search", body: API.SearchRequest(query: query), as: API.SearchResponse.self)
+            .post, "/v1/search", body: API.SearchRequest(query: query, rerank: rerank), as: API.SearchResponse.self)
     }
 
     func media(_ id: Int64) async throws -> API.Media {
