@@ -76,10 +76,18 @@ struct CommandLineTests {
         let outcome = try await run("doctor", "--json")
         let findings = try outcome.decoded([Finding].self)
         let verdicts = Dictionary(findings.map { ($0.subject, $0.verdict) }) { first, _ in first }
-        for subject in ["decoder", "OpenBLAS", "inotify", "state", "configuration"] {
+        for subject in ["decoder", "model", "OpenBLAS", "inotify", "state", "configuration"] {
             #expect(verdicts[subject] == "good", "\(subject)")
         }
         #expect(verdicts["codecs"] != nil)
         #expect(verdicts["socket"] == "notice")
+    }
+
+    @Test func `doctor says that a model is missing, and what to do`() async throws {
+        let outcome = try await saccade(["doctor"], home: home.get().path, environment: ["SACCADE_MODEL": "/nowhere"])
+        #expect(outcome.status == 1)
+        let line = try #require(outcome.text.split(separator: "\n").first { $0.contains("model ") })
+        #expect(line.hasPrefix("WRONG"))
+        #expect(line.contains("/nowhere"))
     }
 }

@@ -22,6 +22,8 @@ package struct Configuration: Sendable, Equatable {
     package var thumbnails = Thumbnails()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
+    /// Whether this user has no file and named neither state nor socket, so that the system's service may be meant.
+    package var leavesPlaceOpen = true
     /// What was strange but no error, in sentences for the log.
     package var notices: [String] = []
 

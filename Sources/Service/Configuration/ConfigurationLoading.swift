@@ -47,18 +47,20 @@ extension Configuration {
 
         if let file = try places.configurationFile(explicit: file, system: systemFile) {
             configuration.file = file
+            configuration.leavesPlaceOpen = file == systemFile
             let fileScope = ConfigurationScope(directory: file.removingLastComponent(), home: places.home)
             for setting in try ConfigurationFile.settings(of: file) {
                 try configuration.set(setting, scope: fileScope)
             }
         }
-        for setting in try environmentSettings(environment, notices: &configuration.notices) {
-            try configuration.set(setting, scope: scope)
-        }
-        for argument in arguments {
+        var settings = try environmentSettings(environment, notices: &configuration.notices)
+        settings += arguments.map { argument in
             let option = "--" + argument.key.replacing("_", with: "-")
-            let setting = Setting(key: argument.key, values: argument.values, origin: "argument \(option)")
+            return Setting(key: argument.key, values: argument.values, origin: "argument \(option)")
+        }
+        for setting in settings {
             try configuration.set(setting, scope: scope)
+            if ["state", "socket"].contains(setting.key) { configuration.leavesPlaceOpen = false }
         }
         if configuration.socket.isEmpty {
             // Another state directory is another daemon, which must not meet the first at its socket.

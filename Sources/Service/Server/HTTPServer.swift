@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTPTypes
 import NIOPosix
 import ServiceLifecycle
+import SystemPackage
 
 /// HTTP/1.1 on sockets that somebody else bound: Hummingbird's channel on NIO's bootstrap, because Hummingbird's own server binds
 /// for itself and so can't take a socket from systemd.
@@ -89,13 +90,21 @@ package final class HTTPServer: Service {
             }
             return (channel, nil)
         case .loopback(let port, let token):
-            let channel =
-                try await bootstrap
-                .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
-                .bind(host: "127.0.0.1", port: port) { channel in
-                    http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
-                }
-            return (channel, token)
+            do {
+                let channel =
+                    try await bootstrap
+                    .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
+                    .bind(host: "127.0.0.1", port: port) { channel in
+                        http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
+                    }
+                return (channel, token)
+            } catch let error as IOError {
+                throw SocketError(
+                    error.errnoCode == Errno.addressInUse.rawValue ? .inUse : .system,
+                    "can't listen on 127.0.0.1:\(port) (\(Errno(rawValue: error.errnoCode))); choose another http.tcp_port, "
+                        + "or allow it where saccade.service says how"
+                )
+            }
         }
     }
 

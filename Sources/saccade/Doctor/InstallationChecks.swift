@@ -1,13 +1,14 @@
 import Catalog
 import Foundation
 import Ingest
+import Models
 import Service
 import SystemPackage
 
-/// What was installed and what it has written: worker, databases.
+/// What was installed and what it has written: worker, model, databases.
 enum InstallationChecks {
     static func all(_ configuration: Service.Configuration) -> [Finding] {
-        decoder(configuration) + [databases(configuration.state)]
+        decoder(configuration) + [model(configuration.model), databases(configuration.state)]
     }
 
     private static func decoder(_ configuration: Service.Configuration) -> [Finding] {
@@ -21,6 +22,19 @@ enum InstallationChecks {
             ]
         }
         return DecoderChecks.all(decoder: decoder)
+    }
+
+    private static func model(_ named: FilePath?) -> Finding {
+        do {
+            let model = try InstalledModel.load(named)
+            return .good("model", "\(model.name), generation \(model.queries.generation.prefix(12))")
+        } catch {
+            return .wrong(
+                "model", "\(error)",
+                do:
+                    "Install Saccade as a whole (make install), or name a model's folder with `model` in the configuration."
+            )
+        }
     }
 
     private static func databases(_ state: FilePath) -> Finding {

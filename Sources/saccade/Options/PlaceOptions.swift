@@ -46,9 +46,8 @@ struct PlaceOptions: ParsableArguments {
 
     /// The configuration's socket; the system's service where this user has none and named no place.
     func socketToAsk(_ configuration: Configuration) -> FilePath {
-        let isNamed = state != nil || socket != nil || configuration.file != nil
         let files = FileManager.default
-        guard !isNamed, !files.fileExists(atPath: configuration.socket.string),
+        guard configuration.leavesPlaceOpen, !files.fileExists(atPath: configuration.socket.string),
             files.fileExists(atPath: Self.systemSocket.string)
         else { return configuration.socket }
         return Self.systemSocket

@@ -57,6 +57,18 @@ struct ConfigurationTests {
         #expect(all.logLevel == "error")
     }
 
+    @Test func `only who names no place, and has no file but the system's, may mean the system's service`() throws {
+        #expect(try load().leavesPlaceOpen)
+        #expect(try load(environment: ["SACCADE_LOG_LEVEL": "debug"]).leavesPlaceOpen)
+        #expect(try !load(environment: ["SACCADE_STATE": "/s"]).leavesPlaceOpen)
+        #expect(try !load(arguments: [ConfigurationArgument("socket", "/s")]).leavesPlaceOpen)
+        #expect(try !load(yaml: "log_level: debug").leavesPlaceOpen)
+        try withFile("state: /var/lib/saccade") { file in
+            let system = try Configuration.load(environment: [:], currentDirectory: "/work", systemFile: file)
+            #expect(system.file == file && system.leavesPlaceOpen)
+        }
+    }
+
     @Test func `every key can be set in every way`() throws {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
@@ -74,6 +86,7 @@ struct ConfigurationTests {
                 var configuration = try Configuration.load(
                     file: file, environment: [:], currentDirectory: "/work", systemFile: "/nonexistent")
                 configuration.file = nil
+                configuration.leavesPlaceOpen = !["state", "socket"].contains(key.name)
                 return configuration
             }
             let fromEnvironment = try load(environment: [key.environmentName: text])

@@ -22,7 +22,7 @@ struct LimitTests {
     }
 
     @Test func `a client that idles after an answer before the end of its request is hung up on`() async throws {
-        try await RunningServer.run(limits: { $0.idleSeconds = 0.2 }) { server async throws in
+        try await RunningServer.run(limits: { $0.idleSeconds = 3 }) { server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
             #expect(try await client.response().errorCode == "unknown_route")

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Service
 import SystemPackage
 import TestSupport
@@ -23,6 +24,19 @@ struct TCPTests {
                 #expect(response.errorCode == "unauthorized")
                 #expect(response.headers["www-authenticate"] == "Bearer")
             }
+        }
+    }
+
+    @Test func `a port that is taken is named, with what to do`() async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        try await RunningServer.run(listener: listener) { server async throws in
+            let second = HTTPServer(
+                listeners: [listener], backend: server.backend, limits: server.limits, events: server.events,
+                logger: .quiet)
+            let error = await #expect(throws: SocketError.self) { try await second.run() }
+            #expect(error?.code == .inUse)
+            #expect(error?.message.contains("127.0.0.1:\(port)") == true)
         }
     }
 
