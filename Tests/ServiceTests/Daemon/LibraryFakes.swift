@@ -104,12 +104,14 @@ struct IndexedLibrary {
     let pictures: GreyFrames
     let video: FilePath
 
+    /// - Parameter describingGeneration: Of the model behind `describe`, when it isn't the one of the index.
     init(
         pictures: GreyFrames = GreyFrames(),
         in directory: TemporaryDirectory? = nil,
         videos: Int = 1,
         seconds: Int = 2,
         model: ConstantModel = ConstantModel(),
+        describingGeneration: String? = nil,
         reranker: (any Reranker)? = nil,
         describe: ServedModel.Describe? = nil
     ) async throws {
@@ -137,7 +139,9 @@ struct IndexedLibrary {
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
-                model: .init(name: "constant", generation: model.generation, dimensions: model.dimensions),
+                model: .init(
+                    name: "constant", generation: describingGeneration ?? model.generation,
+                    dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),
             library: library,

@@ -212,7 +212,13 @@ struct RerankedSearchTests {
         let confused = try await IndexedLibrary(model: ConstantModel(memory: [7, 8])) { _ in
             throw ModelError(.malformed, "a stored memory isn't one of this model")
         }
-        for (indexed, word) in [(silent, "writes no sentences"), (forgetful, "no memory"), (confused, "isn't one")] {
+        let replaced = try await IndexedLibrary(
+            model: ConstantModel(memory: [7, 8]), describingGeneration: "decade"
+        ) { _ in ("never", 0) }
+        let cases = [
+            (silent, "writes no sentences"), (forgetful, "no memory"), (replaced, "no memory"), (confused, "isn't one"),
+        ]
+        for (indexed, word) in cases {
             let clip = try await indexed.clip()
             let error = await refusal { _ = try await indexed.backend.description(ofClip: clip) }
             #expect(error?.code == .noDescription)
