@@ -36,8 +36,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
     var beta: Double?
 
-    @Option(help: "How memories are stored: full or compact.")
-    var memory = ClipMemory.Precision.full
+    @Option(help: "How memories are stored: full or compact, or exact, as the model makes them.")
+    var memory = "full"
 
     @Option(
         help: ArgumentHelp("Draw R@1 against the time of a query.", valueName: "svg"),
@@ -53,6 +53,9 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
+        if memory != "exact", ClipMemory.Precision(rawValue: memory) == nil {
+            throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
+        }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
         if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
     }
@@ -87,11 +90,9 @@ struct EvaluateCommand: AsyncParsableCommand {
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
         return EvaluationReport(
-            model: model, features: features, modes: modes, captions: captions, beta: beta, precision: memory
+            model: model, features: features, modes: modes, captions: captions, beta: beta, precision: ClipMemory.Precision(rawValue: memory)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }
     }
 }
-
-extension ClipMemory.Precision: ExpressibleByArgument {}

@@ -37,7 +37,7 @@ struct EvaluationReport: Encodable, Sendable {
     var gallery: Int
     /// β of the modes that use both models.
     var beta: Double?
-    /// How memories were stored: full or compact; nil where none were looked at.
+    /// How memories were stored: full, compact or, not at all, exact; nil where none were looked at.
     var memory: String?
     /// The Fast model's recall at K, in percent: no re-ranking of K can find more.
     var ceiling: [String: Double] = [:]
@@ -57,7 +57,7 @@ struct EvaluationReport: Encodable, Sendable {
     ///   - progress: is called while pairs are scored.
     init(
         model: RetrievalModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, beta: Double?,
-        precision: ClipMemory.Precision, progress: (_ done: Int, _ all: Int) -> Void
+        precision: ClipMemory.Precision?, progress: (_ done: Int, _ all: Int) -> Void
     ) {
         let fast = FastEmbeddings(
             model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
@@ -77,7 +77,7 @@ struct EvaluationReport: Encodable, Sendable {
         guard let slow = model.slow, let deepest = others.map(\.cost).max() else { return }
         let beta = beta ?? model.reranking?.beta ?? Reranking.untuned.beta
         self.beta = beta
-        memory = precision.rawValue
+        memory = precision?.rawValue ?? "exact"
         let ranks = table.textToVideoRanks
         for case .reranked(let depth) in modes {
             ceiling["\(depth)"] = RetrievalMetrics.recall(at: depth, ranks: ranks)
