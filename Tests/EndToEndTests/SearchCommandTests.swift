@@ -75,8 +75,8 @@ struct SearchCommandTests {
         #expect(outcome.errors.contains(options[0]))
     }
 
-    @Test func `the table has probabilities and the closing line the re-ranked clips`() async throws {
-        let (outcome, _) = try await search(["a dog"], answering: answer())
+    @Test func `with a least probability the table has them, and the closing line the re-ranked clips`() async throws {
+        let (outcome, _) = try await search(["a dog", "--min-probability", "0"], answering: answer())
         let lines = outcome.text.split(separator: "\n")
         #expect(lines.first?.split(separator: " ") == ["score", "likely", "time", "path"])
         #expect(
@@ -87,8 +87,8 @@ struct SearchCommandTests {
         #expect(outcome.errors == "9 clips searched in 31 ms, 2 of them re-ranked\n")
     }
 
-    @Test func `a model that isn't calibrated has no column of probabilities`() async throws {
-        let (outcome, _) = try await search(["a dog"], answering: answer(probabilities: [nil, nil]))
+    @Test func `who asks for no least probability gets no column of them`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer())
         #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "time", "path"])
     }
 

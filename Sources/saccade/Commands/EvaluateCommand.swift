@@ -90,7 +90,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
         return EvaluationReport(
-            model: model, features: features, modes: modes, captions: captions, beta: beta, precision: ClipMemory.Precision(rawValue: memory)
+            model: model, features: features, modes: modes, captions: captions, beta: beta,
+            precision: ClipMemory.Precision(rawValue: memory)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }

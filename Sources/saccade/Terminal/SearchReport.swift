@@ -9,7 +9,8 @@ struct SearchReport {
     /// The table with the results; nil when there are none.
     var table: Table? {
         guard !response.results.isEmpty else { return nil }
-        let hasProbabilities = response.results.contains { $0.probability != nil }
+        // Low by their nature (one clip of a library is the right one), they help where a least one is asked for.
+        let hasProbabilities = request.minProbability != nil && response.results.contains { $0.probability != nil }
         var table = Table(
             [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
                 + [("time", .left), ("path", .left)])
