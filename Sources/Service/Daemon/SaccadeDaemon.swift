@@ -41,7 +41,7 @@ package struct SaccadeDaemon: Sendable {
     }
 
     /// Memory that freed tensors may keep for new ones.
-    private static let idleTensorBytes = 64 << 20
+    private static let idleTensorBytes = 32 << 20
 
     private let configuration: Configuration
     private let program: Program
