@@ -11,10 +11,11 @@ CONFIGURATION ?= release
 DIR ?= watch-folders
 STATE ?= .saccade
 
-BIN = $(shell $(SWIFT) build -c $(CONFIGURATION) --show-bin-path)
+BIN = .build/$(CONFIGURATION)
+PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode
 MODEL = models/saccade-small
 
-.PHONY: help run test build bench format lint install clean packages
+.PHONY: help run test build bench format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo when empty) and ask two questions'
@@ -22,7 +23,8 @@ help:
 	@echo 'make build            the two programs, optimised'
 	@echo 'make test             every test'
 	@echo 'make bench            the benchmarks, beside their peers'
-	@echo 'make install          into DESTDIR and PREFIX ($(PREFIX))'
+	@echo 'make install          what was built, into DESTDIR and PREFIX ($(PREFIX)); runs where no Swift is'
+	@echo 'make deb              the same as a Debian package, in .build'
 	@echo 'make lint | format    check or apply the source format'
 	@echo 'make clean            remove what was built; state and footage stay'
 
@@ -50,8 +52,15 @@ format:
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks
 
-install: build
-	BIN="$(BIN)" MODEL="$(MODEL)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh
+# Only what is missing is built: under sudo there may be no Swift.
+$(PROGRAMS) &:
+	$(MAKE) build
+
+install: $(PROGRAMS)
+	@BIN="$(BIN)" MODEL="$(MODEL)" DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh
+
+deb: build
+	@BIN="$(BIN)" MODEL="$(MODEL)" OUT=.build packaging/deb.sh
 
 clean:
 	$(SWIFT) package clean

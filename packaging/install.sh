@@ -5,8 +5,20 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 root=$DESTDIR$PREFIX
-install -D -m 0755 "$BIN/saccade" "$root/bin/saccade"
-install -D -m 0755 "$BIN/saccade-decode" "$root/libexec/saccade/saccade-decode"
+install -D -m 0755 --strip "$BIN/saccade" "$root/bin/saccade"
+install -D -m 0755 --strip "$BIN/saccade-decode" "$root/libexec/saccade/saccade-decode"
+
+# Swift's libraries come along: a toolchain's go when it goes, and those of another version don't fit. Linked into the programs
+# they would be other programs than the tested ones: Swift finds the arguments beside the environment, which is elsewhere by
+# then because COpenBLAS sets a variable first.
+ldd "$BIN/saccade" "$BIN/saccade-decode" | awk '$3 ~ /\/swift\/linux\// { print $3 }' | sort -u |
+    while IFS= read -r library; do
+        install -D -m 0644 --strip "$library" "$root/lib/saccade/$(basename "$library")"
+        license=$(dirname "$library")/../../../share/swift/LICENSE.txt
+        [[ ! -e $license ]] || install -D -m 0644 "$license" "$root/share/doc/saccade/LICENSE.swift"
+    done
+patchelf --set-rpath '$ORIGIN/../lib/saccade' "$root/bin/saccade"
+patchelf --set-rpath '$ORIGIN/../../lib/saccade' "$root/libexec/saccade/saccade-decode"
 
 if [[ -d $MODEL ]]; then
     find "$MODEL" -type f -printf '%P\n' | while IFS= read -r file; do

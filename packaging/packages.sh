@@ -12,7 +12,7 @@ TEXT
 fi
 
 needed=(
-    build-essential pkg-config ffmpeg
+    build-essential pkg-config patchelf ffmpeg
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
     libopenblas-dev libsqlite3-dev
     python3 python3-pip

@@ -29,8 +29,15 @@ struct Outcome: Sendable {
 ///
 /// - Parameter home: stands for the user's home directory.
 func saccade(_ arguments: [String], home: FilePath, environment more: [String: String] = [:]) async throws -> Outcome {
+    try await run(Installation.saccade, arguments, home: home, environment: more)
+}
+
+/// Runs a program to its end, as ``saccade(_:home:environment:)``.
+func run(
+    _ program: FilePath, _ arguments: [String], home: FilePath, environment more: [String: String] = [:]
+) async throws -> Outcome {
     let process = Process()
-    process.executableURL = URL(filePath: Installation.saccade.string)
+    process.executableURL = URL(filePath: program.string)
     process.arguments = arguments
     process.environment = cleanEnvironment(home: home).merging(more) { $1 }
     process.currentDirectoryURL = URL(filePath: home.string)

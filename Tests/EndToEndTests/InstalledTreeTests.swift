@@ -1,0 +1,47 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What `make install` puts into a system.
+struct InstalledTreeTests {
+    private static let repository = FilePath(
+        URL(filePath: #filePath).appending(path: "../../..").standardizedFileURL.path(percentEncoded: false))
+
+    @Test func `an installed tree works wherever it lies`() async throws {
+        let home = try TemporaryDirectory()
+        let tree = home.path.appending("tree")
+        let installed = try await run(
+            Self.repository.appending("packaging/install.sh"), [], home: home.path,
+            environment: [
+                "BIN": Installation.directory.string, "MODEL": "models/saccade-small", "DESTDIR": tree.string,
+                "PREFIX": "/opt/saccade",
+            ])
+        #expect(installed.status == 0, "\(installed.errors)")
+        let prefix = tree.appending("opt/saccade")
+        let program = prefix.appending("bin/saccade")
+
+        struct Finding: Decodable {
+            var subject: String
+            var verdict: String
+            var detail: String
+        }
+        let doctor = try await run(program, ["doctor", "--json"], home: home.path)
+        let findings = try doctor.decoded([Finding].self)
+        let decoder = try #require(findings.first { $0.subject == "decoder" })
+        #expect(decoder.verdict == "good")
+        #expect(FilePath(decoder.detail).lexicallyNormalized() == prefix.appending("libexec/saccade/saccade-decode"))
+
+        let film = home.path.appending("bars.mp4")
+        try await TestVideo(width: 160, height: 120, seconds: 3).write(to: film)
+        let indexed = try await run(program, ["index", film.string, "--state", "state"], home: home.path)
+        #expect(indexed.status == 0, "\(indexed.errors)")
+
+        let unit = try String(
+            contentsOfFile: prefix.appending("lib/systemd/system/saccade.service").string, encoding: .utf8)
+        #expect(unit.contains("\nExecStart=/opt/saccade/bin/saccade serve\n"))
+        for file in ["share/man/man1/saccade.1.gz", "share/bash-completion/completions/saccade"] {
+            #expect(FileManager.default.fileExists(atPath: prefix.appending(file).string), "\(file)")
+        }
+    }
+}
