@@ -21,6 +21,13 @@ struct InstalledTreeTests {
         let prefix = tree.appending("opt/saccade")
         let program = prefix.appending("bin/saccade")
 
+        for file in [program, prefix.appending("libexec/saccade/saccade-decode")] {
+            let libraries = try await run(
+                "/usr/bin/ldd", [file.string], home: home.path, environment: ["LD_LIBRARY_PATH": ""])
+            #expect(libraries.text.contains("lib/saccade/libswiftCore.so"))
+            #expect(!libraries.text.contains("/swift/linux/"), "\(file) needs the toolchain")
+        }
+
         struct Finding: Decodable {
             var subject: String
             var verdict: String
