@@ -13,7 +13,7 @@ struct SearchCommand: AsyncParsableCommand {
 
               saccade search "a man playing guitar"
               saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
-              saccade search "a dog catches a ball" --by-video --min-probability 0.5
+              saccade search "a dog catches a ball" --by-video --min-probability 0.05
             """
     )
 
