@@ -237,7 +237,9 @@ extension Catalog {
         }
     }
 
-    package func statistics() throws(CatalogError) -> CatalogStatistics {
+    /// - Parameter unfinished: media in work. One whose last transaction has committed counts as running until its vectors can be
+    ///   searched.
+    package func statistics(unfinished: Set<MediaID> = []) throws(CatalogError) -> CatalogStatistics {
         var statistics = try read { db in
             var numbers = CatalogStatistics()
             numbers.roots = try Int.fetchOne(db, sql: "SELECT count(*) FROM roots") ?? 0
@@ -253,6 +255,17 @@ extension Catalog {
                     numbers.media[state] = row["count"]
                     if state == .indexed { numbers.indexedSeconds = row["seconds"] ?? 0 }
                 }
+            }
+            for media in unfinished {
+                let state = try String.fetchOne(
+                    db,
+                    sql: """
+                        SELECT state FROM jobs JOIN media ON media.id = media_id AND deleted_at IS NULL
+                        WHERE media_id = ? AND generation_id = ?
+                        """, arguments: [media, live])
+                guard state == Media.State.indexed.rawValue else { continue }
+                numbers.media[.indexed, default: 0] -= 1
+                numbers.media[.running, default: 0] += 1
             }
             numbers.clips =
                 try Int.fetchOne(

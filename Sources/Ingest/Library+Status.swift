@@ -16,14 +16,16 @@ extension Library {
             status.scannedAt = state.scannedAt
             status.settlingFiles = scanner.settlingFiles
             status.watchedDirectories = watcher.count
-            status.statistics = try catalog.statistics()
-            status.queueDepth = try catalog.queueDepth(of: generation.id)
+            // Before what the catalog says: who waits until all is indexed must find it, and clips that have gone since are of
+            // media that don't count as indexed any more.
             status.current = pipeline.current
+            status.indexedClips = live?.vectors.count ?? 0
+            status.indexBytes = live?.vectors.byteCount ?? 0
+            status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
+            status.queueDepth = try catalog.queueDepth(of: generation.id)
             status.rates = pipeline.meter.rates(at: clock.now)
             status.failures = try catalog.failures(limit: failures)
             status.generations = try catalog.generations()
-            status.indexedClips = live?.vectors.count ?? 0
-            status.indexBytes = live?.vectors.byteCount ?? 0
             status.paused = pipeline.store.paused ?? state.trouble
             let isLimited = scanner.watchTrouble != nil
             status.watcher =

@@ -64,6 +64,17 @@ import Testing
         #expect(try fixture.catalog.embeddings(of: generation.id, after: rows[0].clip, limit: 1).count == 1)
     }
 
+    @Test func `A media that can't be searched yet counts as running though it has committed`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try (1...3).map { try fixture.file(FilePath("/\($0).mp4"), content: UInt8($0)) }
+        _ = try fixture.catalog.commit(
+            [fixture.clip(media[0], 0)], of: generation, finished: [media[0], media[1]], at: 3)
+        #expect(try fixture.catalog.statistics().media == [.indexed: 2, .pending: 1])
+        let unfinished = try fixture.catalog.statistics(unfinished: [media[1], media[2]])
+        #expect(unfinished.media == [.indexed: 1, .running: 1, .pending: 1])
+    }
+
     @Test func `A full disk is a typed error that changes nothing, and work goes on when there is room`() throws {
         let fixture = try CatalogFixture()
         try fixture.catalog.limitGrowth(pages: 10)
