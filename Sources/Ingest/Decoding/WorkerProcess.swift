@@ -167,8 +167,15 @@ final class WorkerProcess: @unchecked Sendable {
         var argumentPointers = unsafe (["saccade-decode"] + arguments).map { unsafe strdup($0) } + [nil]
         var environmentPointers = unsafe environment.map { unsafe strdup($0) } + [nil]
         defer { unsafe (argumentPointers + environmentPointers).forEach { unsafe free($0) } }
-        return unsafe executable.withPlatformString {
-            unsafe saccade_spawn($0, &argumentPointers, &environmentPointers, input, output, &identifier)
+        return unsafe executable.withPlatformString { path in
+            // A program that was just written is busy for as long as a process that was forked meanwhile keeps its descriptor: until
+            // that one executes something else.
+            var status = ETXTBSY
+            for attempt in 0..<50 where status == ETXTBSY {
+                if attempt > 0 { usleep(2_000) }
+                status = unsafe saccade_spawn(path, &argumentPointers, &environmentPointers, input, output, &identifier)
+            }
+            return status
         }
     }
 
