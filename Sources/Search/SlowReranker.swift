@@ -43,7 +43,8 @@ package struct SlowReranker: Reranker {
         for start in stride(from: 0, to: candidates.count, by: Self.batch) {
             guard !budget.isSpent else { break }
             let places = start..<min(start + Self.batch, candidates.count)
-            let stored = try catalog.memories(of: places.map { candidates[$0].clip })
+            // A memory file that can't be read takes nothing from the Fast answer.
+            guard let stored = try? catalog.memories(of: places.map { candidates[$0].clip }) else { break }
             let usable = places.filter { place in
                 stored[candidates[place].clip].map { ClipMemory.isUsable($0, by: slow.model.configuration) } ?? false
             }

@@ -78,6 +78,22 @@ struct WithoutDaemonTests {
                 == Set(["kept/a.mp4", "away/b.mp4"].map { home.path.appending($0).string }))
     }
 
+    @Test func `with the memories damaged, a search still has the Fast answer`() async throws {
+        let home = try TemporaryDirectory()
+        try await TestVideo(width: 160, height: 120, seconds: 4, scenes: 2).write(to: home.path.appending("bars.mp4"))
+        let state = home.path.appending("state").string
+        let indexed = try await saccade(["index", "bars.mp4", "--state", state], home: home.path)
+        #expect(indexed.status == 0, "\(indexed.errors)")
+        for suffix in ["-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: "\(state)/memories.sqlite\(suffix)")
+        }
+        try Data(repeating: 0x5A, count: 40_000).write(to: URL(filePath: "\(state)/memories.sqlite"))
+        let searched = try await saccade(["search", "coloured bars", "--state", state, "--json"], home: home.path)
+        #expect(searched.status == 0, "\(searched.errors)")
+        let answer = try API.decoder().decode(API.SearchResponse.self, from: searched.output)
+        #expect(answer.stage == .fast && answer.rescored == 0 && answer.results.count == 2)
+    }
+
     @Test func `a file that can't be indexed is named with its reason`() async throws {
         let home = try TemporaryDirectory()
         try home.write(Data("not a film".utf8), to: "broken.mp4")
