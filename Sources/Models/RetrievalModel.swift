@@ -61,7 +61,7 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
         fast = try FastModel(
             configuration.fast, text: text, ParameterSource(weights, trainable: learning("text_projection.weight")))
         try weights.requireOnly(
-            Set(fast.headParameters.map(\.name) + text.parameters.map { prefix + $0.name }))
+            Set(fast.headParameters.map(\.name) + text.parameterNames.map { prefix + $0 }))
         self.memoryPrecision = memoryPrecision
         reranking =
             configuration.slow != nil && FileManager.default.fileExists(atPath: folder.reranking.string)

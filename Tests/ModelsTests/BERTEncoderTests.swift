@@ -55,6 +55,25 @@ import Testing
         #expect(learned.allSatisfy { $0.hasPrefix("encoder.layer.1.") })
     }
 
+    @Test func `Words that stay packed give the same state as the floats that they stand for`() throws {
+        var writer = SafetensorsWriter()
+        for name in weights.names { try writer.add(weights.tensor(named: name), named: name, as: .int8) }
+        let packed = try WeightSet(SafetensorsFile(content: writer.encoded(), source: "packed"))
+        let floats = try WeightSet(
+            Dictionary(uniqueKeysWithValues: packed.names.map { ($0, try packed.tensor(named: $0)) }), source: "floats")
+        let name = "embeddings.word_embeddings.weight"
+        #expect(try packed.packedRows(named: name, shape: [100, 32]) != nil)
+        #expect(try floats.packedRows(named: name, shape: [100, 32]) == nil)
+        let (one, other) = try (
+            BERTEncoder<Float>(Self.tiny, weights: packed), BERTEncoder<Float>(Self.tiny, weights: floats)
+        )
+        #expect(one(batch).value == other(batch).value)
+        #expect(one.parameterNames == other.parameters.map(\.name))
+        for (kept, known) in zip(one.parameters, other.parameters) {
+            #expect(kept.variable.value == known.variable.value, "\(kept.name)")
+        }
+    }
+
     @Test func `Dropout changes the hidden state in training, and the same seed gives the same state`() throws {
         let encoder = try BERTEncoder<Float>(Self.tiny, weights: weights)
         func state(seed: UInt64) -> Tensor<Float> {

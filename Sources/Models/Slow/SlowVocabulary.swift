@@ -96,7 +96,7 @@ extension SlowVocabulary {
     package func startingVectors(from text: BERTEncoder<Float>, pieces known: [String], width: Int) -> Tensor<Float> {
         let places = Dictionary(known.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
         var random = SplitMix64(seed: 1)
-        let source = text.wordVectors.gatherRows(pieces.map { places[$0] ?? 0 })
+        let source = text.wordVectors(pieces.map { places[$0] ?? 0 })
         let projection = Variable<Float>(
             constant: Tensor(normal: [width, source.shape[1]], deviation: 1, using: &random))
         let deviation = 0.05 * Float(width).squareRoot()

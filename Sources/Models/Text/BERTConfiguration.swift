@@ -33,6 +33,9 @@ package struct BERTConfiguration: Sendable, Equatable, Codable {
     package static let miniLM = BERTConfiguration(
         vocabularySize: 30_522, width: 384, layers: 6, heads: 12, feedForward: 1536)
 
+    /// [V, d].
+    var wordTableShape: [Int] { [vocabularySize, width] }
+
     /// Checks that the sizes make a model.
     ///
     /// - Throws: `ModelError` that names the first one that doesn't.

@@ -6,10 +6,9 @@ package import Tensors
 /// and shapes of HuggingFace's `BertModel`; its pooler isn't used by sentence encoders and is not read.
 package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     package let configuration: BERTConfiguration
-    /// Every parameter by its name in a weights file.
-    package let parameters: [(name: String, variable: Variable<Scalar>)]
-
-    private let words: Variable<Scalar>
+    private let words: WordTable<Scalar>
+    /// Every parameter but ``words``.
+    private let others: [(name: String, variable: Variable<Scalar>)]
     private let places: Variable<Scalar>
     private let segments: Variable<Scalar>
     private let norm: Norm
@@ -25,7 +24,10 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
         _ configuration: BERTConfiguration, weights: WeightSet, learns: (String) -> Bool = { _ in false }
     ) throws {
         try configuration.validate()
-        try self.init(configuration) { name, shape in
+        let packed =
+            learns(Self.wordTableName)
+            ? nil : try weights.packedRows(named: Self.wordTableName, shape: configuration.wordTableShape)
+        try self.init(configuration, packedWords: packed) { name, shape in
             let stored = try weights.tensor(named: name, shape: shape)
             let tensor = stored as? Tensor<Scalar> ?? Tensor(converting: stored)
             return learns(name) ? Variable(parameter: tensor) : Variable(constant: tensor)
@@ -33,7 +35,8 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     }
 
     private init(
-        _ configuration: BERTConfiguration, parameter: (String, [Int]) throws -> Variable<Scalar>
+        _ configuration: BERTConfiguration, packedWords: PackedRows?,
+        parameter: (String, [Int]) throws -> Variable<Scalar>
     ) throws {
         var taken: [(name: String, variable: Variable<Scalar>)] = []
         func take(_ name: String, _ shape: [Int]) throws -> Variable<Scalar> {
@@ -50,7 +53,8 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
                 gain: take(name + ".weight", [width]), bias: take(name + ".bias", [width]),
                 epsilon: Scalar(configuration.normEpsilon))
         }
-        words = try take("embeddings.word_embeddings.weight", [configuration.vocabularySize, width])
+        words =
+            try packedWords.map { .packed($0) } ?? .floats(parameter(Self.wordTableName, configuration.wordTableShape))
         places = try take("embeddings.position_embeddings.weight", [configuration.maximumLength, width])
         segments = try take("embeddings.token_type_embeddings.weight", [configuration.segments, width])
         self.norm = try norm("embeddings.LayerNorm")
@@ -68,11 +72,21 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
                 feedNorm: norm(name + "output.LayerNorm"))
         }
         self.configuration = configuration
-        parameters = taken
+        others = taken
     }
 
-    /// [vocabulary, width]: a vector a word piece.
-    package var wordVectors: Variable<Scalar> { words }
+    private static var wordTableName: String { "embeddings.word_embeddings.weight" }
+
+    /// The name in a weights file of every parameter.
+    package var parameterNames: [String] { [Self.wordTableName] + others.map(\.name) }
+
+    /// Every parameter by its name in a weights file. Packed words are unpacked for it.
+    package var parameters: [(name: String, variable: Variable<Scalar>)] {
+        [(Self.wordTableName, words.variable)] + others
+    }
+
+    /// The vectors of some word pieces: [ids, width].
+    package func wordVectors(_ ids: [Int32]) -> Variable<Scalar> { words.gathered(ids) }
 
     /// The last hidden state.
     ///
@@ -85,8 +99,7 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
         precondition(
             batch.longest <= configuration.maximumLength,
             "\(batch.longest) tokens are more than the \(configuration.maximumLength) that have a place")
-        // A table that is looked up a row at a time is here only, so that one of 8-bit rows could take its place.
-        let meanings = embedding(table: words, ids: batch.ids, shape: [batch.lengths.count, batch.longest])
+        let meanings = words.gathered(batch.ids).reshaped([batch.lengths.count, batch.longest, configuration.width])
         let positions = places.sliced(axis: 0, 0..<batch.longest)
         let segment = segments.sliced(axis: 0, 0..<1).reshaped([configuration.width])
         var state = dropout(norm(meanings + (positions + segment)))
@@ -98,6 +111,30 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     package func callAsFunction(_ batch: TokenBatch) -> Variable<Scalar> {
         var dropout = Dropout.off
         return self(batch, dropout: &dropout)
+    }
+}
+
+/// The word vectors: numbers to learn or to compute with, or rows as the file keeps them.
+private enum WordTable<Scalar: TensorScalar>: Sendable {
+    case floats(Variable<Scalar>)
+    case packed(PackedRows)
+
+    var variable: Variable<Scalar> {
+        switch self {
+        case .floats(let table): table
+        case .packed(let rows): Self.constant(rows.tensor)
+        }
+    }
+
+    func gathered(_ ids: [Int32]) -> Variable<Scalar> {
+        switch self {
+        case .floats(let table): table.gatherRows(ids)
+        case .packed(let rows): Self.constant(rows.gathered(ids))
+        }
+    }
+
+    private static func constant(_ rows: Tensor<Float>) -> Variable<Scalar> {
+        Variable(constant: rows as? Tensor<Scalar> ?? Tensor(converting: rows))
     }
 }
 

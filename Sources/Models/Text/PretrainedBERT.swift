@@ -21,7 +21,7 @@ package struct PretrainedBERT<Scalar: TensorScalar>: Sendable {
             if name != "embeddings.position_ids" { tensors[name] = try file.tensor(named: name) }
         }
         encoder = try BERTEncoder(configuration, weights: WeightSet(tensors, source: file.source), learns: learns)
-        try WeightSet(tensors, source: file.source).requireOnly(Set(encoder.parameters.map(\.name)))
+        try WeightSet(tensors, source: file.source).requireOnly(Set(encoder.parameterNames))
         tokenizer = try WordPieceTokenizer(vocabularyFile: folder.appending("vocab.txt"))
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw ModelError(

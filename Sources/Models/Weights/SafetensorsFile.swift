@@ -65,6 +65,7 @@ package final class SafetensorsFile: Sendable {
     /// Throws `WeightsError` if it is missing, of a type that isn't read as floats, or not finite.
     package func tensor(named name: String) throws -> Tensor<Float> {
         guard let entry = entries[name] else { throw WeightsError.missing(tensor: name, source: source) }
+        if let packed = try packedRows(named: name) { return packed.tensor }
         let raw = try content(of: entry)
         let values: [Float]
         switch entry.type {
@@ -72,7 +73,6 @@ package final class SafetensorsFile: Sendable {
         case .f16: values = Self.decode(raw) { Float(Float16(bitPattern: UInt16(littleEndian: $0))) }
         case .bf16:
             values = Self.decode(raw) { (bits: UInt16) in Float(bitPattern: UInt32(UInt16(littleEndian: bits)) << 16) }
-        case .i8: values = try dequantised(raw, name: name, entry: entry)
         default: throw WeightsError.unsupportedType(tensor: name, type: entry.type.rawValue)
         }
         guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
@@ -90,7 +90,12 @@ package final class SafetensorsFile: Sendable {
         try bytes.read(dataStart + entry.range.lowerBound..<dataStart + entry.range.upperBound)
     }
 
-    private func dequantised(_ raw: [UInt8], name: String, entry: SafetensorsEntry) throws -> [Float] {
+    /// Reads a tensor of 8-bit weights as it is kept; nil for one of another type.
+    ///
+    /// Throws `WeightsError` if it is missing, or its scales aren't finite numbers, one a row.
+    package func packedRows(named name: String) throws -> PackedRows? {
+        guard let entry = entries[name] else { throw WeightsError.missing(tensor: name, source: source) }
+        guard entry.type == .i8 else { return nil }
         guard let rows = entry.shape.first else { throw WeightsError.badScale(tensor: name, reason: "it has no axis") }
         guard let scaleEntry = entries[name + Self.scaleSuffix] else {
             throw WeightsError.badScale(tensor: name, reason: "there are none")
@@ -100,17 +105,9 @@ package final class SafetensorsFile: Sendable {
                 tensor: name, reason: "they are \(scaleEntry.type.rawValue) \(scaleEntry.shape), not F32 [\(rows)]")
         }
         let scales = Self.decode(try content(of: scaleEntry)) { Float(bitPattern: UInt32(littleEndian: $0)) }
-        guard rows > 0, !raw.isEmpty else { return [] }
-        let rowLength = raw.count / rows
-        return [Float](unsafeUninitializedCapacity: raw.count) { buffer, count in
-            for row in 0..<rows {
-                let scale = scales[row]
-                for index in row * rowLength..<(row + 1) * rowLength {
-                    buffer[index] = Float(Int8(bitPattern: raw[index])) * scale
-                }
-            }
-            count = raw.count
-        }
+        let packed = PackedRows(shape: entry.shape, integers: try content(of: entry), scales: scales)
+        guard packed.isFinite else { throw WeightsError.nonFinite(tensor: name) }
+        return packed
     }
 
     private static func decode<Bits: FixedWidthInteger>(_ raw: [UInt8], _ convert: (Bits) -> Float) -> [Float] {

@@ -4,17 +4,27 @@ package import Tensors
 package struct WeightSet: Sendable {
     /// Where the tensors came from, for messages.
     package let source: String
-    private let tensors: [String: Tensor<Float>]
+    private let tensors: [String: Content]
     private let prefix: String
+
+    private enum Content {
+        case floats(Tensor<Float>)
+        case packed(PackedRows)
+
+        var shape: [Int] {
+            switch self {
+            case .floats(let tensor): tensor.shape
+            case .packed(let rows): rows.shape
+            }
+        }
+    }
 
     /// A set of tensors by their full names.
     package init(_ tensors: [String: Tensor<Float>], source: String) {
-        self.source = source
-        self.tensors = tensors
-        self.prefix = ""
+        self.init(source: source, tensors: tensors.mapValues { .floats($0) }, prefix: "")
     }
 
-    private init(source: String, tensors: [String: Tensor<Float>], prefix: String) {
+    private init(source: String, tensors: [String: Content], prefix: String) {
         self.source = source
         self.tensors = tensors
         self.prefix = prefix
@@ -22,9 +32,11 @@ package struct WeightSet: Sendable {
 
     /// Reads every tensor of a safetensors file.
     package init(_ file: SafetensorsFile) throws {
-        var tensors: [String: Tensor<Float>] = [:]
-        for name in file.names { tensors[name] = try file.tensor(named: name) }
-        self.init(tensors, source: file.source)
+        var tensors: [String: Content] = [:]
+        for name in file.names {
+            tensors[name] = try file.packedRows(named: name).map { .packed($0) } ?? .floats(file.tensor(named: name))
+        }
+        self.init(source: file.source, tensors: tensors, prefix: "")
     }
 
     /// The names in this set, sorted, without the set's prefix.
@@ -45,19 +57,33 @@ package struct WeightSet: Sendable {
 
     /// The tensor of this name, whatever its shape.
     package func tensor(named name: String) throws -> Tensor<Float> {
-        guard let tensor = tensors[prefix + name] else {
-            throw WeightsError.missing(tensor: prefix + name, source: source)
+        switch tensors[prefix + name] {
+        case .floats(let tensor): return tensor
+        case .packed(let rows): return rows.tensor
+        case nil: throw WeightsError.missing(tensor: prefix + name, source: source)
         }
-        return tensor
     }
 
     /// The tensor of this name, which must have this shape.
     package func tensor(named name: String, shape: [Int]) throws -> Tensor<Float> {
-        let tensor = try tensor(named: name)
-        guard tensor.shape == shape else {
-            throw WeightsError.shapeMismatch(tensor: prefix + name, expected: shape, found: tensor.shape)
+        try requireShape(shape, of: name)
+        return try tensor(named: name)
+    }
+
+    /// The table of this name as the file keeps it, which must have this shape; nil if that isn't in 8 bits.
+    package func packedRows(named name: String, shape: [Int]) throws -> PackedRows? {
+        try requireShape(shape, of: name)
+        guard case .packed(let rows) = tensors[prefix + name] else { return nil }
+        return rows
+    }
+
+    private func requireShape(_ shape: [Int], of name: String) throws {
+        guard let found = self.shape(of: name) else {
+            throw WeightsError.missing(tensor: prefix + name, source: source)
         }
-        return tensor
+        guard found == shape else {
+            throw WeightsError.shapeMismatch(tensor: prefix + name, expected: shape, found: found)
+        }
     }
 
     /// Throws `WeightsError.unexpected` if the set has names that aren't in `known`.
