@@ -29,13 +29,14 @@ import Training
         for (found, slope) in zip(gradient, slopes) { #expect(abs(found - slope) < 1e-12) }
     }
 
-    private func scores(_ sets: [FeatureSet], hard: Int = 2) throws -> TeacherScores {
+    private func scores(_ sets: [FeatureSet], hard: Int = 2, teachers: Int = 1) throws -> TeacherScores {
         let fast = try TinyLearning.fastModel()
         return TeacherScores(
-            teacher: try TinyLearning.captioner(), sources: sets,
+            teachers: try (0..<teachers).map { try TinyLearning.captioner(seed: UInt64(5 + $0)) }, sources: sets,
             embeddings: sets.map {
                 FastEmbeddings(model: fast, features: $0, framesInUse: 2, encode: TinyLearning.encode)
-            }, captionsPerItem: 2, hard: hard, seed: 4, encode: TinyLearning.encode, progress: { _, _ in })
+            }, captionsPerItem: 2, hard: hard, seed: 4,
+            encode: { caption, _ in TinyLearning.encode(caption) }, progress: { _, _ in })
     }
 
     @Test func `A caption's own clip comes first, then the hardest, and each has the teacher's score`() throws {
@@ -73,6 +74,42 @@ import Training
                 }
             }
         }
+    }
+
+    @Test func `Each of several teachers scores captions and clips of its own fold`() throws {
+        let folder = try TemporaryDirectory()
+        let sets = [
+            try TinyLearning(items: 7, in: folder.path, name: "one").features,
+            try TinyLearning(items: 6, in: folder.path, name: "two").features,
+        ]
+        let scores = try scores(sets, teachers: 2)
+        let teachers = try [TinyLearning.captioner(seed: 5), TinyLearning.captioner(seed: 6)]
+        let memories = teachers.map { teacher in
+            sets.map { SlowMemories(model: teacher.model, features: $0, items: Array(0..<$0.count)) }
+        }
+        for source in 0..<2 {
+            for item in 0..<sets[source].count {
+                let (clips, found) = scores.candidates(source: source, item: item, caption: 1)
+                #expect(clips.allSatisfy { Fold(index: item % 2, of: 2).contains($0.item) })
+                #expect(Set(clips.map { "\($0)" }).count == 5)
+                let words = TinyLearning.encode(sets[source].dataset.items[item].captions[1])
+                for (clip, score) in zip(clips, found) {
+                    let expected = memories[item % 2][clip.source].scores(of: words, against: [clip.item])[0]
+                    #expect(abs(score - expected) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test func `A pool without a fold draws every other item and none of the fold`() throws {
+        let folder = try TemporaryDirectory()
+        let set = try TinyLearning(items: 7, in: folder.path).features
+        let pool = TrainingPool(
+            [.init(features: set)], leavingOut: Fold(index: 1, of: 3), batch: 1, seed: 2, encode: TinyLearning.encode)
+        #expect(pool.stepsPerEpoch == 5)
+        var random = SplitMix64(seed: 1)
+        let drawn = (0..<5).flatMap { pool.draws(step: $0, random: &random).map(\.item) }
+        #expect(drawn.sorted() == [0, 2, 3, 5, 6])
     }
 
     @Test func `Scores that were kept are read again, and not for other data`() throws {

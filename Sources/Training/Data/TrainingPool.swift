@@ -27,12 +27,16 @@ package struct TrainingPool: Sendable {
     private let places: [(source: Int, item: Int)]
     private let order: EpochOrder
 
-    /// - Parameter encode: a caption's tokens.
-    package init(_ sources: [Source], batch: Int, seed: UInt64, encode: (String) -> [Int32]) {
+    /// - Parameters:
+    ///   - fold: items that aren't learned from.
+    ///   - encode: a caption's tokens.
+    package init(
+        _ sources: [Source], leavingOut fold: Fold? = nil, batch: Int, seed: UInt64, encode: (String) -> [Int32]
+    ) {
         self.sources = sources
         captions = sources.map { $0.features.dataset.items.map { $0.captions.map(encode) } }
         places = sources.enumerated().flatMap { index, source in
-            (0..<source.features.count).flatMap { item in
+            (0..<source.features.count).filter { fold?.contains($0) != true }.flatMap { item in
                 [(source: Int, item: Int)](repeating: (index, item), count: source.repeats)
             }
         }

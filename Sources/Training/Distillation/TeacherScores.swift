@@ -3,9 +3,10 @@ package import Models
 package import SystemPackage
 import Tensors
 
-/// What a frozen Slow model thinks of a few clips for each caption: the teacher's side of distillation, computed once.
+/// What frozen Slow models think of a few clips for each caption: the teachers' side of distillation, computed once.
 ///
-/// Of each caption the first clip is its own; half of the others are the Fast model's hardest wrong answers, half are drawn at
+/// Each teacher scores the captions and the clips of one fold of the items. One teacher scores all of them; of several, each has
+/// learned from the other folds only. Of each caption the first clip is its own; half of the others are the Fast model's hardest wrong answers, half are drawn at
 /// random: a cross-attention teacher's scores are so concentrated that only hard negatives carry a signal.
 package struct TeacherScores: Sendable {
     /// An item of a training pool.
@@ -35,26 +36,41 @@ package struct TeacherScores: Sendable {
     /// Computes them.
     ///
     /// - Parameters:
+    ///   - teachers: one a fold, in the order of the folds.
     ///   - sources: the pool's, in its order.
     ///   - embeddings: the Fast model's, of each source.
-    ///   - hard: wrong clips of each caption that the Fast model likes best; as many more are random.
+    ///   - hard: wrong clips of each caption that the Fast model likes best; as many more are random. They are of its own fold.
+    ///   - encode: a caption's words as that teacher takes them.
     ///   - progress: is called in the calling thread.
     package init(
-        teacher: SlowCaptioner, sources: [FeatureSet], embeddings: [FastEmbeddings], captionsPerItem: Int, hard: Int,
-        seed: UInt64, encode: (String) -> [Int32], progress: (_ done: Int, _ all: Int) -> Void
+        teachers: [SlowCaptioner], sources: [FeatureSet], embeddings: [FastEmbeddings], captionsPerItem: Int,
+        hard: Int, seed: UInt64, encode: (_ caption: String, _ teacher: Int) -> [Int32],
+        progress: (_ done: Int, _ all: Int) -> Void
     ) {
         self.captionsPerItem = captionsPerItem
         var random = SplitMix64(seed: seed)
-        firstItems = Self.starts(sources.map(\.count))
+        let firstItems = Self.starts(sources.map(\.count))
+        self.firstItems = firstItems
         let captions = sources.map { $0.dataset.items.map { $0.captions.prefix(captionsPerItem).count } }
         firstRows = Self.starts(captions.flatMap { $0 })
         let items = sources.reduce(0) { $0 + $1.count }
-        let wrong = min(2 * hard, items - 1)
+        // The items of each fold: of every source those that ``Fold/contains(_:)``.
+        let folds = teachers.indices.map { index in
+            let fold = Fold(index: index, of: teachers.count)
+            return zip(sources, firstItems).flatMap { source, first in
+                (0..<source.count).filter(fold.contains).map { first + $0 }
+            }
+        }
+        let wrong = min(2 * hard, (folds.map(\.count).min() ?? 0) - 1)
+        precondition(wrong > 0, "a fold has fewer than two items")
         clipsPerCaption = 1 + wrong
         clips = Self.chosenClips(
-            embeddings, firstItems: firstItems, captions: captions, hard: min(hard, wrong), wrong: wrong, &random)
+            embeddings, firstItems: firstItems, captions: captions, folds: folds, hard: min(hard, wrong), wrong: wrong,
+            &random)
         let sentences = sources.flatMap { set in
-            set.dataset.items.flatMap { $0.captions.prefix(captionsPerItem).map(encode) }
+            set.dataset.items.enumerated().flatMap { item, content in
+                content.captions.prefix(captionsPerItem).map { encode($0, item % teachers.count) }
+            }
         }
         var uses = [[(row: Int, place: Int)]](repeating: [], count: items)
         for row in sentences.indices {
@@ -66,7 +82,8 @@ package struct TeacherScores: Sendable {
         var item = 0
         for source in sources {
             for local in 0..<source.count {
-                let memories = SlowMemories(model: teacher.model, features: source, items: [local])
+                let memories = SlowMemories(
+                    model: teachers[local % teachers.count].model, features: source, items: [local])
                 let rows = uses[item]
                 // Sentences of like length side by side need little padding.
                 let order = rows.indices.sorted { sentences[rows[$0].row].count < sentences[rows[$1].row].count }
@@ -90,25 +107,26 @@ package struct TeacherScores: Sendable {
         }
     }
 
-    /// Of every caption its own clip, the hardest wrong ones and random others: numbers over all sources.
+    /// Of every caption its own clip, and of the same fold the hardest wrong ones and random others: numbers over all sources.
     private static func chosenClips(
-        _ embeddings: [FastEmbeddings], firstItems: [Int], captions: [[Int]], hard: Int, wrong: Int,
+        _ embeddings: [FastEmbeddings], firstItems: [Int], captions: [[Int]], folds: [[Int]], hard: Int, wrong: Int,
         _ random: inout SplitMix64
     ) -> [Int32] {
-        let gallery = concatenated(embeddings.map { Variable(constant: $0.clips) }, axis: 0)
-        let items = gallery.shape[0]
+        let clips = concatenated(embeddings.map { Variable(constant: $0.clips) }, axis: 0)
+        let galleries = folds.map { items in clips.gatherRows(items.map { Int32($0) }) }
         var chosen: [Int32] = []
         for (source, embedded) in embeddings.enumerated() {
             for (item, count) in captions[source].enumerated() {
+                let items = folds[item % folds.count]
                 let first = Int32(embedded.firstSentences[item])
                 let rows = Variable(constant: embedded.sentences).gatherRows((0..<Int32(count)).map { first + $0 })
-                let table = rows.matmul(gallery, transposeB: true).value.scalars
+                let table = rows.matmul(galleries[item % folds.count], transposeB: true).value.scalars
                 let own = firstItems[source] + item
                 for row in 0..<count {
-                    let scores = table[(row * items)..<((row + 1) * items)]
-                    var taken = [own] + best(hard, of: scores, besides: own)
+                    let scores = table[(row * items.count)..<((row + 1) * items.count)]
+                    var taken = [own] + best(hard, of: zip(scores, items), besides: own)
                     while taken.count < 1 + wrong {
-                        let other = Int.random(in: 0..<items, using: &random)
+                        let other = items[Int.random(in: 0..<items.count, using: &random)]
                         if !taken.contains(other) { taken.append(other) }
                     }
                     chosen += taken.map { Int32($0) }
@@ -118,9 +136,11 @@ package struct TeacherScores: Sendable {
         return chosen
     }
 
-    private static func best(_ count: Int, of scores: ArraySlice<Float>, besides own: Int) -> [Int] {
+    private static func best(
+        _ count: Int, of scores: some Sequence<(Float, Int)>, besides own: Int
+    ) -> [Int] {
         var best: [(score: Float, item: Int)] = []
-        for (item, score) in scores.enumerated() where item != own {
+        for (score, item) in scores where item != own {
             guard best.count < count || score > best[best.count - 1].score else { continue }
             let place = best.firstIndex { $0.score < score } ?? best.count
             best.insert((score, item), at: place)

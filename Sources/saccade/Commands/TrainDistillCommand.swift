@@ -15,13 +15,20 @@ struct TrainDistillCommand: AsyncParsableCommand {
             The teacher scores a few clips for each caption once (its own, the teacher's Fast part's hardest wrong ones, and random \
             ones), and the scores are kept with the features. The student starts from --model's Fast part. The model that is \
             written has the student and the teacher's Slow part.
+
+            A teacher knows by heart the items that it was trained on, and says little about them that their captions don't. \
+            With --teacher given N times, the K-th one scores the K-th of N parts of the items: train it with \
+            `saccade train slow --leaving-out K/N`. Then the model that is written has no Slow part unless --model has one: \
+            train one with all items.
             """
     )
 
     @Option(
-        help: ArgumentHelp("The folder of the model whose Slow part teaches. (default: --model)", valueName: "dir"),
+        help: ArgumentHelp(
+            "The folder of the model whose Slow part teaches; may be given several times. (default: --model)",
+            valueName: "dir"),
         completion: .directory)
-    var teacher: String?
+    var teacher: [String] = []
 
     @Option(help: "Wrong clips of each caption that are hard; as many more are random.")
     var hard = 8
@@ -60,17 +67,10 @@ struct TrainDistillCommand: AsyncParsableCommand {
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
         let model = try RetrievalModel(directory: source, learning: fast.learns)
-        let teaching = try RetrievalModel(directory: teacher.map { .absolute($0) } ?? source)
-        guard let slow = teaching.slow else {
-            throw ValidationError(
-                "the teacher has no Slow part: train one with `saccade train slow`, and name it with --teacher")
-        }
-        guard teaching.backboneDigest == model.backboneDigest else {
-            throw ValidationError("teacher and student have different backbones: import both from the same one")
-        }
+        let teachers = try teachers(of: model, source)
         let sources = try training.sources(dataOptions, model: model, decoder: decoder)
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
-        let scores = try scores(of: teaching, slow, sources.map(\.features))
+        let scores = try scores(of: teachers, sources.map(\.features))
         var settings = fast.taskSettings
         settings.temperature = temperature
         settings.studentTemperature = studentTemperature
@@ -82,30 +82,53 @@ struct TrainDistillCommand: AsyncParsableCommand {
             encode: model.tokens(of:))
         try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
         try model.write(
-            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source, slow: slow,
-            reranking: teaching.reranking ?? .untuned)
+            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source,
+            slow: teachers.count == 1 ? teachers[0].slow : nil,
+            reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking)
         print(
             "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
                 + "--data \(training.validation[0])`.")
     }
 
-    /// The teacher's scores: those that were kept, or new ones.
-    private func scores(
-        of teaching: RetrievalModel, _ slow: SlowCaptioner, _ sources: [FeatureSet]
-    ) throws -> TeacherScores {
-        let origin = ([teaching.generation, "\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
+    /// The models that teach, each with a Slow part on the student's backbone.
+    private func teachers(of student: RetrievalModel, _ source: FilePath) throws -> [RetrievalModel] {
+        let folders = teacher.isEmpty ? [source] : teacher.map { .absolute($0) }
+        return try folders.map { folder in
+            let teacher = try RetrievalModel(directory: folder)
+            if teacher.slow == nil {
+                throw ValidationError(
+                    "\(folder) has no Slow part: train one with `saccade train slow`, and name it with --teacher")
+            }
+            if teacher.backboneDigest != student.backboneDigest {
+                throw ValidationError(
+                    "\(folder) and the student have different backbones: import both from the same one")
+            }
+            return teacher
+        }
+    }
+
+    /// The teachers' scores: those that were kept, or new ones.
+    private func scores(of teachers: [RetrievalModel], _ sources: [FeatureSet]) throws -> TeacherScores {
+        let origin =
+            (teachers.map(\.generation) + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
             .joined(separator: "/")
-        let path = dataOptions.cacheFolder.appending("teacher-\(teaching.generation)-\(hard)-\(captions).safetensors")
+        let names = teachers.map { $0.generation.prefix(8) } + ["\(hard)", "\(captions)"]
+        let path = dataOptions.cacheFolder.appending("teacher-\(names.joined(separator: "-")).safetensors")
         if let kept = TeacherScores(path: path, origin: origin, sources: sources) { return kept }
         var bar = ProgressBar("Teacher's scores")
         defer { bar.finish() }
+        let miner = teachers[0]
+        let smallest = sources.reduce(0) { $0 + $1.count / teachers.count }
+        if smallest < 2 {
+            throw ValidationError("\(teachers.count) teachers are too many for this data: each needs two items")
+        }
         let scores = TeacherScores(
-            teacher: slow, sources: sources,
+            teachers: teachers.compactMap(\.slow), sources: sources,
             embeddings: sources.map {
                 FastEmbeddings(
-                    model: teaching.fast, features: $0, framesInUse: teaching.framesPerClip,
-                    encode: teaching.tokens(of:))
-            }, captionsPerItem: captions, hard: hard, seed: 1, encode: teaching.slowTokens(of:)
+                    model: miner.fast, features: $0, framesInUse: miner.framesPerClip, encode: miner.tokens(of:))
+            }, captionsPerItem: captions, hard: hard, seed: 1,
+            encode: { caption, index in teachers[index].slowTokens(of: caption) }
         ) { done, all in
             bar.update(Double(done) / Double(all), "\(done) of \(all)")
         }

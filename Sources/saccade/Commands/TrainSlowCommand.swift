@@ -9,6 +9,16 @@ import Training
 extension SlowConfiguration.Directions: ExpressibleByArgument {}
 extension SlowConfiguration.Objective: ExpressibleByArgument {}
 
+extension Fold: ExpressibleByArgument {
+    /// `K/N`, counted from 1.
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let index = parts[0], let count = parts[1], count > 1, (1...count).contains(index)
+        else { return nil }
+        self.init(index: index - 1, of: count)
+    }
+}
+
 /// Trains the Slow model.
 struct TrainSlowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -53,6 +63,12 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     @Option(help: "Of a new one: a word piece that the captions have less often than this is unknown.")
     var minimumCount = 3
+
+    @Option(
+        help: ArgumentHelp(
+            "Learn from all items but the K-th of N parts: for a teacher of items that it hasn't seen.",
+            valueName: "k/n"))
+    var leavingOut: Fold?
 
     @OptionGroup(title: "Data and output") var training: TrainingOptions
     @OptionGroup var dataOptions: DataOptions
@@ -109,7 +125,9 @@ struct TrainSlowCommand: AsyncParsableCommand {
                         encode: model.tokens(of:))
                 })
         let task = SlowTrainingTask(
-            model: slow, pool: TrainingPool(sources, batch: batch, seed: training.seed, encode: encode),
+            model: slow,
+            pool: TrainingPool(
+                sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode),
             hardness: hardness, validation: validation[0], settings: settings, encode: encode)
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: training.seed)
         run.optimiser.beta2 = 0.98

@@ -1,0 +1,20 @@
+/// A part of a data set, for cross-fitting: the items that one of several teachers was not trained on, so that what it says of them
+/// isn't learned by heart (Dao et al., "Knowledge distillation as semiparametric inference", ICLR 2021, §4).
+package struct Fold: Sendable, Equatable {
+    /// Below ``count``.
+    package let index: Int
+    package let count: Int
+
+    /// The fold that is a whole data set.
+    package static let whole = Fold(index: 0, of: 1)
+
+    /// - Precondition: `index` is in `0..<count`.
+    package init(index: Int, of count: Int) {
+        precondition((0..<count).contains(index))
+        self.index = index
+        self.count = count
+    }
+
+    /// Whether a data set's item, by its place in the file, is in this part.
+    package func contains(_ item: Int) -> Bool { item % count == index }
+}
