@@ -123,6 +123,7 @@ struct SearchCommandTests {
     @Test func `JSON is the API's answer`() async throws {
         let (outcome, _) = try await search(["a dog", "--json"], answering: answer())
         let response = try API.decoder().decode(API.SearchResponse.self, from: outcome.output)
+        #expect(outcome.output.last == UInt8(ascii: "\n") && outcome.output.dropLast().last != UInt8(ascii: "\n"))
         #expect(response.results == answer().results)
         #expect(response.rescored == 2)
         #expect(response.stage == .slow)

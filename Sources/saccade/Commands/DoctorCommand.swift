@@ -21,7 +21,7 @@ struct DoctorCommand: AsyncParsableCommand {
         let findings = await look()
         if json {
             let encoder = API.encoder()
-            Terminal.output.write(Array(try encoder.encode(findings)) + [UInt8(ascii: "\n")])
+            Terminal.output.document(Array(try encoder.encode(findings)))
         } else {
             show(findings)
         }

@@ -60,7 +60,7 @@ struct SearchCommand: AsyncParsableCommand {
         )
         let answer = try await ask(request)
         if json {
-            Terminal.output.write(answer + [UInt8(ascii: "\n")])
+            Terminal.output.document(answer)
             return
         }
         let response: API.SearchResponse

@@ -29,7 +29,7 @@ struct StatusCommand: AsyncParsableCommand {
         if watch { return }
         let body = try await client.send(.get, "/v1/status")
         if json {
-            Terminal.output.write(body + [UInt8(ascii: "\n")])
+            Terminal.output.document(body)
             return
         }
         guard !wait else { return }

@@ -42,7 +42,7 @@ struct WatchCommand: AsyncParsableCommand {
         func run() async throws {
             let roots = try await places.client().request(.get, "/v1/status", as: API.Status.self).roots
             if json {
-                Terminal.output.write(Array(try API.encoder().encode(roots)) + [UInt8(ascii: "\n")])
+                Terminal.output.document(Array(try API.encoder().encode(roots)))
                 return
             }
             guard !roots.isEmpty else {

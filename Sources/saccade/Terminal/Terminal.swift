@@ -46,6 +46,12 @@ struct Terminal: Sendable {
         try? handle.write(contentsOf: Data(bytes))
     }
 
+    /// Writes a document, such as a service's answer, that ends its last line once, whether or not it came with an end.
+    func document(_ bytes: [UInt8]) {
+        let newline = UInt8(ascii: "\n")
+        write(bytes.last == newline ? bytes : bytes + [newline])
+    }
+
     /// A path for people: control characters in a file's name must not steer the terminal.
     static func printable(_ text: String) -> String {
         let scalars = text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }
