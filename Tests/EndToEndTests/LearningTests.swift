@@ -32,10 +32,13 @@ struct LearningTests {
             }
         }
 
+        var queries: Int
+        var gallery: Int
         var textToVideo: [String: Metrics]
         var videoToText: [String: Metrics]
 
         enum CodingKeys: String, CodingKey {
+            case queries, gallery
             case textToVideo = "text_to_video"
             case videoToText = "video_to_text"
         }
@@ -78,6 +81,11 @@ struct LearningTests {
         // Six walls that differ in nothing but their colour: a captioner that has seen them tells them apart.
         #expect(try #require(report.textToVideo["slow"]).recallAt1 >= 50)
         #expect(try #require(report.textToVideo["slow"]).secondsPerQuery > 0)
+        let some = try await run(
+            "evaluate --model packed --data walls.jsonl --cache features --mode slow,fast+slow@4 --queries 3 --json"
+        ).decoded(Report.self)
+        #expect(some.queries == 3 && some.gallery == 6 && some.videoToText.isEmpty)
+        #expect(Set(some.textToVideo.keys) == ["slow", "fast+slow@4"])
         let plot = try String(contentsOfFile: home.path.appending("cost.svg").string, encoding: .utf8)
         #expect(plot.hasPrefix("<svg") && plot.contains("fast+slow@4"))
         for memory in ["full", "compact"] {
@@ -95,6 +103,35 @@ struct LearningTests {
         )
         let refused = try await run("evaluate --model packed --data walls.jsonl --mode slower", fails: true)
         #expect(refused.errors.contains("fast+slow@K"))
+    }
+
+    @Test func `teachers that each left out a part teach a student together`() async throws {
+        let home = try TemporaryDirectory()
+        try await pictures(in: home)
+        func run(_ arguments: String, fails: Bool = false) async throws -> Outcome {
+            let outcome = try await saccade(arguments.split(separator: " ").map(String.init), home: home.path)
+            #expect((outcome.status == 0) != fails, "saccade \(arguments): \(outcome.errors)")
+            return outcome
+        }
+        let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
+        for part in 1...2 {
+            _ = try await run(
+                "train slow --new --width 32 --minimum-count 1 --batch 6 --epochs 1 --leaving-out \(part)/2 \(data) --output part\(part)"
+            )
+        }
+        let student = "train distill --hard 1 --captions 2 --batch 6 --epochs 1 --text-learning-rate 0 \(data)"
+        _ = try await run("\(student) --model part1 --teacher part1 --teacher part2 --output taught")
+        // The student keeps --model's Slow part, whichever teachers it had.
+        let (kept, written) = ("part1/slow-vocab.txt", "taught/slow-vocab.txt")
+        #expect(
+            FileManager.default.contentsEqual(
+                atPath: home.path.appending(kept).string, andPath: home.path.appending(written).string))
+        let refused = try await run(
+            "\(student) --model part1 --teacher part1 --teacher part1 --teacher part1 --teacher part1 --output none",
+            fails: true)
+        #expect(refused.errors.contains("4 teachers are too many"))
+        let fold = try await run("train slow --leaving-out 3/2 \(data) --output none", fails: true)
+        #expect(fold.errors.contains("leaving-out"))
     }
 
     @Test func `a run that was broken off goes on from its checkpoint to the same weights`() async throws {

@@ -16,6 +16,13 @@ package struct SimilarityTable: Sendable {
     package var captions: Int { scores.shape[0] }
     package var items: Int { scores.shape[1] }
 
+    /// The table of some captions alone, in this order.
+    package func restricted(to captions: [Int]) -> SimilarityTable {
+        SimilarityTable(
+            owners: captions.map { owners[$0] },
+            scores: Variable(constant: scores).gatherRows(captions.map { Int32($0) }).value)
+    }
+
     package func row(_ caption: Int) -> [Float] {
         scores.withUnsafeBufferPointer { Array($0[(caption * items)..<((caption + 1) * items)]) }
     }

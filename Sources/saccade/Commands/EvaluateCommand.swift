@@ -33,6 +33,12 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "How many captions of each item are queries. (default: all)")
     var captions: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Ask only this many captions, spread evenly over the items, which all stay in the gallery; from text to video alone. "
+                + "(default: all)"))
+    var queries: Int?
+
     @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
     var beta: Double?
 
@@ -53,6 +59,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
+        if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
         if memory != "exact", ClipMemory.Precision(rawValue: memory) == nil {
             throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
         }
@@ -90,7 +97,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
         return EvaluationReport(
-            model: model, features: features, modes: modes, captions: captions, beta: beta,
+            model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
             precision: ClipMemory.Precision(rawValue: memory)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }

@@ -54,15 +54,21 @@ struct EvaluationReport: Encodable, Sendable {
 
     /// - Parameters:
     ///   - captions: of each item, how many are queries; nil takes all.
+    ///   - limit: of all of these, how many are asked, spread evenly, from text to video alone; nil asks all, in both directions.
     ///   - progress: is called while pairs are scored.
     init(
-        model: RetrievalModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, beta: Double?,
-        precision: ClipMemory.Precision?, progress: (_ done: Int, _ all: Int) -> Void
+        model: RetrievalModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, queries limit: Int?,
+        beta: Double?, precision: ClipMemory.Precision?, progress: (_ done: Int, _ all: Int) -> Void
     ) {
         let fast = FastEmbeddings(
             model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
             encode: model.tokens(of:))
-        let table = fast.table
+        var table = fast.table
+        let asked = limit.map { limit in
+            let count = min(limit, table.captions)
+            return (0..<count).map { $0 * table.captions / count }
+        }
+        if let asked { table = table.restricted(to: asked) }
         self.model = model.name
         generation = model.generation
         data = features.dataset.name
@@ -71,7 +77,9 @@ struct EvaluationReport: Encodable, Sendable {
         gallery = features.count
         if modes.contains(.fast) {
             textToVideo["fast"] = Metrics(metrics: table.textToVideo, secondsPerQuery: fast.secondsPerSentence)
-            videoToText["fast"] = Metrics(metrics: table.videoToText, secondsPerQuery: fast.secondsPerClip)
+            if asked == nil {
+                videoToText["fast"] = Metrics(metrics: table.videoToText, secondsPerQuery: fast.secondsPerClip)
+            }
         }
         let others = modes.filter { $0 != .fast }
         guard let slow = model.slow, let deepest = others.map(\.cost).max() else { return }
@@ -82,14 +90,15 @@ struct EvaluationReport: Encodable, Sendable {
         for case .reranked(let depth) in modes {
             ceiling["\(depth)"] = RetrievalMetrics.recall(at: depth, ranks: ranks)
         }
-        let sentences = features.dataset.items.flatMap { item in
+        var sentences = features.dataset.items.flatMap { item in
             item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
         }
+        if let asked { sentences = asked.map { sentences[$0] } }
         let memories = SlowMemories(
             model: slow.model, features: features, items: Array(0..<features.count), precision: precision)
         let evaluation = RerankingEvaluation(
             captioner: slow, memories: memories, fast: table, sentences: sentences,
-            pairs: deepest == .max ? .all : .best(deepest), progress: progress)
+            pairs: deepest == .max ? .all : asked == nil ? .best(deepest) : .bestItems(deepest), progress: progress)
         let clock = QueryClock(memories: memories, sentences: sentences, items: features.count)
         for mode in others {
             let (depth, weight, clips) =
@@ -102,6 +111,7 @@ struct EvaluationReport: Encodable, Sendable {
             textToVideo[mode.name] = Metrics(
                 metrics: RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: weight)),
                 secondsPerQuery: scoring + (mode == .slow ? 0 : fast.secondsPerSentence))
+            if asked != nil { continue }
             videoToText[mode.name] = Metrics(
                 metrics: RetrievalMetrics(ranks: evaluation.videoToTextRanks(depth: depth, beta: weight)),
                 secondsPerQuery: evaluation.seconds / Double(max(1, evaluation.slow.captions * table.items))
