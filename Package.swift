@@ -110,9 +110,8 @@ let package = Package(
         .executableTarget(
             name: "saccade-benchmarks",
             dependencies: [
-                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors", "Training",
-                "VectorIndex",
-                "saccade-decode", .product(name: "Logging", package: "swift-log"),
+                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "Tensors",
+                "Training", "VectorIndex", "saccade", "saccade-decode", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Benchmarks/saccade-benchmarks"

@@ -16,9 +16,7 @@ func decoding(_ arguments: [String]) throws {
     }
     let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
     let bench = try MediaBench()
-    var isFolder: ObjCBool = false
-    _ = FileManager.default.fileExists(atPath: source, isDirectory: &isFolder)
-    let file = isFolder.boolValue ? try longFile(of: source, in: bench) : source
+    let file = try longFile(source, in: bench)
     let pool = try MediaBench.pool()
     let path = FilePath(file)
     guard let duration = try MediaBench.wait({ try await pool.probe(path).duration }) else {
@@ -111,10 +109,15 @@ private func compare(_ frames: [SampledFrame], with file: String) throws {
             largestMean, largest))
 }
 
-/// Makes a file of three minutes of the folder's videos, scaled up to 1080p.
-private func longFile(of folder: String, in bench: MediaBench) throws -> String {
+/// Makes a file of three minutes of a folder's videos, scaled up to 1080p, with a key frame every 250.
+///
+/// - Parameter source: the folder; a file is returned as it is.
+func longFile(_ source: String, in bench: MediaBench) throws -> String {
+    var isFolder: ObjCBool = false
+    _ = FileManager.default.fileExists(atPath: source, isDirectory: &isFolder)
+    guard isFolder.boolValue else { return source }
     var parts: [URL] = []
-    for (index, video) in try MediaBench.videos(in: folder).prefix(30).enumerated() {
+    for (index, video) in try MediaBench.videos(in: source).prefix(30).enumerated() {
         let part = bench.folder.appending(path: "part\(index).mkv")
         try MediaBench.ffmpeg([
             "-i", video, "-an", "-t", "10", "-vf", "fps=25,scale=1920:1080,setsar=1", "-c:v", "libx264", "-preset",

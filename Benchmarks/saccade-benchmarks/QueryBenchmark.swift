@@ -68,12 +68,14 @@ private func processorSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// Twenty clips a media, of which a hundred lie in a folder.
-private func fillCatalog(in folder: FilePath, clips count: Int, encoder: any QueryEncoder) throws {
+/// Writes a catalog of random vectors: twenty clips a media, of which a hundred lie in a folder.
+func fillCatalog(
+    in folder: FilePath, clips count: Int, encoder: any QueryEncoder, hasMemories: Bool = false
+) throws {
     let catalog = try Catalog(state: folder, access: .readWrite)
     defer { catalog.close() }
     let generation = try catalog.prepareGeneration(
-        digest: encoder.generation, dimensions: encoder.dimensions, hasMemories: false, model: nil, at: 0)
+        digest: encoder.generation, dimensions: encoder.dimensions, hasMemories: hasMemories, model: nil, at: 0)
     var source = UnitVectors(dimensions: encoder.dimensions, seed: 3)
     var pending: [NewClip] = []
     var finished: [MediaID] = []
