@@ -61,25 +61,29 @@ package final class FastTrainingTask: TrainingTask {
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
-        var draws = pool.draws(step: step, random: &random)
-        if let teacher {
-            for place in draws.indices { draws[place].caption %= teacher.captionsPerItem }
-        }
+        let draws = pool.draws(step: step, random: &random)
         var dropout = Dropout(rate: settings.dropout, random: random.split())
         var textDropout = Dropout(rate: settings.textDropout, random: random.split())
         let clips = embed(draws, &dropout, &random)
         let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
         let contrast = contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
         guard let teacher else { return contrast }
-        let candidates = draws.map { teacher.candidates(source: $0.source, item: $0.item, caption: $0.caption) }
+        // The teacher has scored some captions of each item; contrast teaches by all.
+        let taught = draws.indices.filter { draws[$0].caption < teacher.captionsPerItem }
+        guard !taught.isEmpty else { return contrast.scaled(by: Float(settings.contrast)) }
+        let candidates = taught.map { place in
+            teacher.candidates(source: draws[place].source, item: draws[place].item, caption: draws[place].caption)
+        }
         let others = candidates.flatMap { candidate in
             candidate.clips.dropFirst().map { TrainingPool.Draw(source: $0.source, item: $0.item, caption: 0) }
         }
         let wrong = embed(others, &dropout, &random)
-        let (count, dimensions) = (draws.count, clips.shape[1])
+        let rows = taught.map { Int32($0) }
+        let (count, dimensions) = (taught.count, clips.shape[1])
         let all = concatenated(
-            [clips.reshaped([count, 1, dimensions]), wrong.reshaped([count, -1, dimensions])], axis: 1)
-        let student = model.similarities(sentences: sentences, candidates: all)
+            [clips.gatherRows(rows).reshaped([count, 1, dimensions]), wrong.reshaped([count, -1, dimensions])],
+            axis: 1)
+        let student = model.similarities(sentences: sentences.gatherRows(rows), candidates: all)
             .scaled(by: 1 / Float(settings.studentTemperature))
         return distillationLoss(
             student: student, teacher: candidates.map(\.scores), temperature: settings.temperature)

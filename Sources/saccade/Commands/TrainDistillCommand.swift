@@ -12,14 +12,14 @@ struct TrainDistillCommand: AsyncParsableCommand {
         commandName: "distill",
         abstract: "Train the dual encoder with a captioner as its teacher.",
         discussion: """
-            The teacher scores a few clips for each caption once (its own, the teacher's Fast part's hardest wrong ones, and random \
-            ones), and the scores are kept with the features. The student starts from --model's Fast part. The model that is \
-            written has the student and the teacher's Slow part.
+            The teacher scores a few clips for each caption once (its own, the hardest wrong ones by the teacher's Fast part, and \
+            random ones), and the scores are kept with the features. The student starts from --model's Fast part. The model that \
+            is written has the student and the teacher's Slow part.
 
             A teacher knows by heart the items that it was trained on, and says little about them that their captions don't. \
             With --teacher given N times, the K-th one scores the K-th of N parts of the items: train it with \
-            `saccade train slow --leaving-out K/N`. Then the model that is written has no Slow part unless --model has one: \
-            train one with all items.
+            `saccade train slow --leaving-out K/N`. The first one's Fast part says what is hard. The model that is written then \
+            has no Slow part unless --model has one: train one with all items.
             """
     )
 
@@ -126,7 +126,8 @@ struct TrainDistillCommand: AsyncParsableCommand {
             teachers: teachers.compactMap(\.slow), sources: sources,
             embeddings: sources.map {
                 FastEmbeddings(
-                    model: miner.fast, features: $0, framesInUse: miner.framesPerClip, encode: miner.tokens(of:))
+                    model: miner.fast, features: $0, framesInUse: miner.framesPerClip, captions: captions,
+                    encode: miner.tokens(of:))
             }, captionsPerItem: captions, hard: hard, seed: 1,
             encode: { caption, index in teachers[index].slowTokens(of: caption) }
         ) { done, all in
