@@ -21,6 +21,17 @@ struct LearningTests {
         try home.write(Data(lines.joined(separator: "\n").utf8), to: "walls.jsonl")
     }
 
+    /// Runs commands in a folder.
+    private struct Commands {
+        let home: FilePath
+
+        func callAsFunction(_ arguments: String, fails: Bool = false) async throws -> Outcome {
+            let outcome = try await saccade(arguments.split(separator: " ").map(String.init), home: home)
+            #expect((outcome.status == 0) != fails, "saccade \(arguments): \(outcome.errors)")
+            return outcome
+        }
+    }
+
     private struct Report: Decodable {
         struct Metrics: Decodable {
             var recallAt1: Double
@@ -47,11 +58,7 @@ struct LearningTests {
     @Test func `a model is trained, taught, calibrated, packed, measured and asked`() async throws {
         let home = try TemporaryDirectory()
         try await pictures(in: home)
-        func run(_ arguments: String, fails: Bool = false) async throws -> Outcome {
-            let outcome = try await saccade(arguments.split(separator: " ").map(String.init), home: home.path)
-            #expect((outcome.status == 0) != fails, "saccade \(arguments): \(outcome.errors)")
-            return outcome
-        }
+        let run = Commands(home: home.path)
         let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
         _ = try await run(
             "train slow --new --width 32 --minimum-count 1 --batch 6 --epochs 150 --learning-rate 0.005 \(data) --output slow"
@@ -108,11 +115,7 @@ struct LearningTests {
     @Test func `teachers that each left out a part teach a student together`() async throws {
         let home = try TemporaryDirectory()
         try await pictures(in: home)
-        func run(_ arguments: String, fails: Bool = false) async throws -> Outcome {
-            let outcome = try await saccade(arguments.split(separator: " ").map(String.init), home: home.path)
-            #expect((outcome.status == 0) != fails, "saccade \(arguments): \(outcome.errors)")
-            return outcome
-        }
+        let run = Commands(home: home.path)
         let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
         for part in 1...2 {
             _ = try await run(
@@ -132,6 +135,16 @@ struct LearningTests {
         #expect(refused.errors.contains("4 teachers are too many"))
         let fold = try await run("train slow --leaving-out 3/2 \(data) --output none", fails: true)
         #expect(fold.errors.contains("leaving-out"))
+        let other = try await run(
+            "train slow --new --width 32 --minimum-count 1 --batch 6 --epochs 1 --leaving-out 2/2 \(data) --output part1",
+            fails: true)
+        #expect(other.errors.contains("--output"), "part1 was trained without another part: \(other.errors)")
+        let walls = try String(contentsOfFile: home.path.appending("walls.jsonl").string, encoding: .utf8)
+        try home.write(Data(walls.prefix { $0 != "\n" }.utf8), to: "one.jsonl")
+        let empty = try await run(
+            "train slow --new --width 32 --minimum-count 1 --epochs 1 --leaving-out 1/2 --data one.jsonl "
+                + "--validation walls.jsonl --cache features --output none", fails: true)
+        #expect(empty.errors.contains("no item to learn from"), "\(empty.errors)")
     }
 
     @Test func `a run that was broken off goes on from its checkpoint to the same weights`() async throws {

@@ -5,9 +5,6 @@ package struct Fold: Sendable, Equatable {
     package let index: Int
     package let count: Int
 
-    /// The fold that is a whole data set.
-    package static let whole = Fold(index: 0, of: 1)
-
     /// - Precondition: `index` is in `0..<count`.
     package init(index: Int, of count: Int) {
         precondition((0..<count).contains(index))
@@ -15,6 +12,8 @@ package struct Fold: Sendable, Equatable {
         self.count = count
     }
 
-    /// Whether a data set's item, by its place in the file, is in this part.
-    package func contains(_ item: Int) -> Bool { item % count == index }
+    /// The part that a data set's item is in, by its place in the file.
+    package static func index(of item: Int, among count: Int) -> Int { item % count }
+
+    package func contains(_ item: Int) -> Bool { Self.index(of: item, among: count) == index }
 }

@@ -43,6 +43,9 @@ package struct TrainingPool: Sendable {
         order = EpochOrder(count: places.count, batch: batch, seed: seed)
     }
 
+    /// Whether there is nothing to learn from.
+    package var isEmpty: Bool { places.isEmpty }
+
     package var stepsPerEpoch: Int { order.stepsPerEpoch }
 
     /// A step's items, none twice, each with one caption drawn at random; in the order of their sources.

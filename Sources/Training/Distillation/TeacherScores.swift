@@ -6,8 +6,9 @@ import Tensors
 /// What frozen Slow models think of a few clips for each caption: the teachers' side of distillation, computed once.
 ///
 /// Each teacher scores the captions and the clips of one fold of the items. One teacher scores all of them; of several, each has
-/// learned from the other folds only. Of each caption the first clip is its own; half of the others are the Fast model's hardest wrong answers, half are drawn at
-/// random: a cross-attention teacher's scores are so concentrated that only hard negatives carry a signal.
+/// learned from the other folds only. Of each caption the first clip is its own; half of the others are the Fast model's hardest
+/// wrong answers, half are drawn at random: a cross-attention teacher's scores are so concentrated that only hard negatives carry a
+/// signal.
 package struct TeacherScores: Sendable {
     /// An item of a training pool.
     package struct Clip: Sendable, Equatable {
@@ -54,11 +55,11 @@ package struct TeacherScores: Sendable {
         let captions = sources.map { $0.dataset.items.map { $0.captions.prefix(captionsPerItem).count } }
         firstRows = Self.starts(captions.flatMap { $0 })
         let items = sources.reduce(0) { $0 + $1.count }
-        // The items of each fold: of every source those that ``Fold/contains(_:)``.
+        let teacherOfItem = { (item: Int) in Fold.index(of: item, among: teachers.count) }
+        // The items of each fold, over all sources.
         let folds = teachers.indices.map { index in
-            let fold = Fold(index: index, of: teachers.count)
-            return zip(sources, firstItems).flatMap { source, first in
-                (0..<source.count).filter(fold.contains).map { first + $0 }
+            zip(sources, firstItems).flatMap { source, first in
+                (0..<source.count).filter { teacherOfItem($0) == index }.map { first + $0 }
             }
         }
         let wrong = min(2 * hard, (folds.map(\.count).min() ?? 0) - 1)
@@ -69,7 +70,7 @@ package struct TeacherScores: Sendable {
             &random)
         let sentences = sources.flatMap { set in
             set.dataset.items.enumerated().flatMap { item, content in
-                content.captions.prefix(captionsPerItem).map { encode($0, item % teachers.count) }
+                content.captions.prefix(captionsPerItem).map { encode($0, teacherOfItem(item)) }
             }
         }
         var uses = [[(row: Int, place: Int)]](repeating: [], count: items)
@@ -83,7 +84,7 @@ package struct TeacherScores: Sendable {
         for source in sources {
             for local in 0..<source.count {
                 let memories = SlowMemories(
-                    model: teachers[local % teachers.count].model, features: source, items: [local])
+                    model: teachers[teacherOfItem(local)].model, features: source, items: [local])
                 let rows = uses[item]
                 // Sentences of like length side by side need little padding.
                 let order = rows.indices.sorted { sentences[rows[$0].row].count < sentences[rows[$1].row].count }
@@ -117,10 +118,11 @@ package struct TeacherScores: Sendable {
         var chosen: [Int32] = []
         for (source, embedded) in embeddings.enumerated() {
             for (item, count) in captions[source].enumerated() {
-                let items = folds[item % folds.count]
+                let fold = Fold.index(of: item, among: folds.count)
+                let items = folds[fold]
                 let first = Int32(embedded.firstSentences[item])
                 let rows = Variable(constant: embedded.sentences).gatherRows((0..<Int32(count)).map { first + $0 })
-                let table = rows.matmul(galleries[item % folds.count], transposeB: true).value.scalars
+                let table = rows.matmul(galleries[fold], transposeB: true).value.scalars
                 let own = firstItems[source] + item
                 for row in 0..<count {
                     let scores = table[(row * items.count)..<((row + 1) * items.count)]
@@ -193,7 +195,8 @@ extension TeacherScores {
         clipsPerCaption = perCaption
         firstItems = Self.starts(sources.map(\.count))
         firstRows = Self.starts(captions)
-        self.clips = clips.scalars.map { Int32($0) }
+        // A number that is none of an item's, as in a damaged file, fails the check below.
+        self.clips = clips.scalars.map { Int32(exactly: $0) ?? -1 }
         self.scores = scores.scalars
         guard self.clips.allSatisfy({ (0..<Int32(items)).contains($0) }) else { return nil }
     }

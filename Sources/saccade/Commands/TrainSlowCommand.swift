@@ -124,15 +124,18 @@ struct TrainSlowCommand: AsyncParsableCommand {
                         model: model.fast, features: $0.features, framesInUse: model.framesPerClip,
                         encode: model.tokens(of:))
                 })
+        let pool = TrainingPool(sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode)
+        if pool.isEmpty {
+            throw ValidationError("--leaving-out leaves no item to learn from: give more, or fewer parts")
+        }
         let task = SlowTrainingTask(
-            model: slow,
-            pool: TrainingPool(
-                sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode),
-            hardness: hardness, validation: validation[0], settings: settings, encode: encode)
+            model: slow, pool: pool, hardness: hardness, validation: validation[0], settings: settings, encode: encode)
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: training.seed)
         run.optimiser.beta2 = 0.98
         run.epochsBetweenValidations = 3
-        try training.train(task, name: "slow", settings: run)
+        // Part of the name, so that a checkpoint of another part isn't gone on with.
+        let part = leavingOut.map { " without \($0.index + 1)/\($0.count)" } ?? ""
+        try training.train(task, name: "slow" + part, settings: run)
         try model.write(
             to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source, slow: captioner,
             reranking: .untuned)
