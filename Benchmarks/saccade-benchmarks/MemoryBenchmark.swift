@@ -1,7 +1,6 @@
 import Catalog
 import Foundation
 import Models
-import Search
 import Service
 import SystemPackage
 

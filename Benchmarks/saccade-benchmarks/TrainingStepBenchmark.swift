@@ -113,7 +113,7 @@ extension StepGraph {
             func norm(_ x: Variable<Float>) -> Variable<Float> {
                 x.layerNorm(gamma: take(), beta: take(), epsilon: 1e-12)
             }
-            let word = embedding(table: take(), ids: ids, shape: [batch, length])
+            let word = take().gatherRows(ids, shape: [batch, length])
             let position = take().sliced(axis: 0, 0..<length)
             let type = take().sliced(axis: 0, 0..<1).reshaped([width])
             var x = norm(word + position + type)
@@ -159,7 +159,7 @@ extension StepGraph {
                 x.layerNorm(gamma: take(), beta: take(), epsilon: 1e-5)
             }
             let table = take()
-            var x = embedding(table: table, ids: ids, shape: [batch, length]) + take()
+            var x = table.gatherRows(ids, shape: [batch, length]) + take()
             for memory in memories {
                 let own = norm(x)
                 let (q, k, v) = (linear(own), linear(own), linear(own))

@@ -89,13 +89,6 @@ extension Variable {
     }
 }
 
-/// Vectors of a table by id: [V, d] and ids → shape + [d].
-package func embedding<Scalar: TensorScalar>(
-    table: Variable<Scalar>, ids: [Int32], shape: [Int]? = nil
-) -> Variable<Scalar> {
-    table.gatherRows(ids, shape: shape)
-}
-
 /// Variables joined along an axis; their other axes are equal.
 package func concatenated<Scalar: TensorScalar>(_ variables: [Variable<Scalar>], axis: Int) -> Variable<Scalar> {
     precondition(!variables.isEmpty, "nothing to concatenate")
