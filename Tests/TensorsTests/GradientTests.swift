@@ -47,6 +47,14 @@ import Testing
         expectGradients(of: [normal([3, 4]), normal([5, 4], seed: 2)]) { $0[0].linear(weight: $0[1]) }
     }
 
+    @Test(arguments: [false, true])
+    func ofHeadwiseLinear(transposed: Bool) {
+        // Two heads of three rows each.
+        expectGradients(of: [normal([2, 4, transposed ? 6 : 10]), normal([6, 5], seed: 2)]) {
+            $0[0].headwiseLinear(weight: $0[1], heads: 2, transposed: transposed)
+        }
+    }
+
     @Test(arguments: [false, true], [false, true])
     func ofMatrixProducts(transposeA: Bool, transposeB: Bool) {
         for leading in [[], [3], [2, 2]] {

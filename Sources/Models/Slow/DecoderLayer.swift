@@ -76,10 +76,38 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
             value: batch.padded(selfValue(normal)), heads: heads, keyLengths: batch.lengths, mask: mask)
         var x = words + dropout(selfOutput(batch.packed(read)))
 
-        let looked = attention(
-            query: batch.padded(crossQuery(crossNorm(x))), key: crossKey(tokens.values),
-            value: crossValue(tokens.values), heads: heads, keyLengths: tokens.lengths, memoryIndices: memoryIndices)
+        let looked = look(batch.padded(crossQuery(crossNorm(x))), at: tokens, memoryIndices: memoryIndices)
         x = x + dropout(crossOutput(batch.packed(looked)))
         return x + dropout(feedOut(feedIn(feedNorm(x)).gelu()))
+    }
+
+    /// Cross-attention: softmax(q·(W_k x + b_k)/√d) over the tokens x of a clip, of W_v x + b_v.
+    ///
+    /// The products are associative, and the cheaper order is taken. With many words a clip, as in training, the tokens are made keys
+    /// and values. With few, as when clips are re-ranked, the query goes through W_k instead and the mix of the tokens through W_v:
+    /// b_k adds the same to all tokens' scores, and the weights of b_v add up to 1. There the heads are more queries of one head.
+    ///
+    /// - Parameter query: [sentences, longest, width].
+    private func look(
+        _ query: Variable<Scalar>, at tokens: VisualMemory<Scalar>.Tokens, memoryIndices: [Int]?
+    ) -> Variable<Scalar> {
+        let (clips, length, width) = (tokens.values.shape[0], tokens.values.shape[1], tokens.values.shape[2])
+        let (sentences, longest) = (query.shape[0], query.shape[1])
+        let throughTokens = clips * length * width + sentences * longest * length
+        let throughWords = sentences * longest * (width + heads * length)
+        if throughTokens <= throughWords {
+            return attention(
+                query: query, key: crossKey(tokens.values), value: crossValue(tokens.values), heads: heads,
+                keyLengths: tokens.lengths, memoryIndices: memoryIndices)
+        }
+        // Attention divides by √width where the heads' own depth is meant.
+        let asked = query.scaled(by: Scalar(heads).squareRoot())
+            .headwiseLinear(weight: crossKey.weight, heads: heads, transposed: true)
+            .reshaped([sentences, longest * heads, width])
+        let mixed = attention(
+            query: asked, key: tokens.values, value: tokens.values, heads: 1, keyLengths: tokens.lengths,
+            memoryIndices: memoryIndices)
+        return mixed.reshaped([sentences, longest, heads * width])
+            .headwiseLinear(weight: crossValue.weight, heads: heads) + crossValue.bias
     }
 }

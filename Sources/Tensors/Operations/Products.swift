@@ -73,6 +73,59 @@ extension Variable {
             return [da, db]
         }
     }
+
+    /// Each head's columns through the same head's rows of a matrix, which lie as in ``linear(weight:bias:)``.
+    ///
+    /// - Parameters:
+    ///   - weight: [H·d, n]: head h has the rows h·d ..< (h+1)·d, W_h.
+    ///   - heads: H.
+    ///   - transposed: whether x_h · W_h is meant, from [..., H·d] to [..., H·n]; x_h · W_hᵀ otherwise, from [..., H·n] to [..., H·d].
+    package func headwiseLinear(weight: Variable, heads: Int, transposed: Bool = false) -> Variable {
+        precondition(weight.shape.count == 2, "headwiseLinear: weight \(weight.shape)")
+        let (depth, width) = (weight.shape[0] / heads, weight.shape[1])
+        let (inputs, outputs) = transposed ? (depth, width) : (width, depth)
+        precondition(
+            weight.shape[0] % heads == 0 && shape.last == heads * inputs,
+            "headwiseLinear: input \(shape), weight \(weight.shape), \(heads) heads")
+        let rows = value.count / max(1, heads * inputs)
+        let (x, w) = (value, weight.value)
+        /// [rows, H·inputs] through W, or through its transpose.
+        func product(_ x: Tensor<Scalar>, transposed: Bool, shape: [Int]) -> Tensor<Scalar> {
+            let (inputs, outputs) = transposed ? (depth, width) : (width, depth)
+            return Tensor(uninitialized: shape) { out in
+                parallelFor(heads, grain: max(1, 500_000 / max(1, rows * depth * width))) { range in
+                    for head in range where rows > 0 {
+                        Scalar.gemm(
+                            MatrixProduct(
+                                m: rows, n: outputs, k: inputs, a: x.pointer + head * inputs, aStride: heads * inputs,
+                                b: w.pointer + head * depth * width, bStride: width, transposeB: !transposed,
+                                c: out + head * outputs, cStride: heads * outputs))
+                    }
+                }
+            }
+        }
+        let (needsInput, needsWeight) = (requiresGradient, weight.requiresGradient)
+        let ownShape = shape
+        let result = product(x, transposed: transposed, shape: shape.dropLast() + [heads * outputs])
+        return Variable(result, from: [self, weight]) { dy in
+            let dx = needsInput ? product(dy, transposed: !transposed, shape: ownShape) : nil
+            guard needsWeight else { return [dx, nil] }
+            // Either way W_h's gradient is the narrow rows' transpose times the wide rows.
+            let (narrow, wide) = transposed ? (x, dy) : (dy, x)
+            let dw = Tensor<Scalar>(uninitialized: [heads * depth, width]) { out in
+                parallelFor(heads, grain: max(1, 500_000 / max(1, rows * depth * width))) { range in
+                    for head in range {
+                        Scalar.gemm(
+                            MatrixProduct(
+                                m: depth, n: width, k: rows, a: narrow.pointer + head * depth, aStride: heads * depth,
+                                transposeA: true, b: wide.pointer + head * width, bStride: heads * width,
+                                c: out + head * depth * width, cStride: width))
+                    }
+                }
+            }
+            return [dx, dw]
+        }
+    }
 }
 
 private func batchedProduct<Scalar: TensorScalar>(

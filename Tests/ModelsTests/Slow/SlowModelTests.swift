@@ -79,6 +79,18 @@ import Testing
         #expect(abs(together[0] + first / 8) < 1e-12)
     }
 
+    @Test func `One sentence about a clip scores as among many: the order of the products doesn't matter`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        for clip in Self.frameCounts.indices {
+            let alone = model.scores(of: [Self.sentences[2]], memory: memory, memoryIndices: [clip])[0]
+            let many = model.scores(
+                of: [[Int32]](repeating: Self.sentences[2], count: 40), memory: memory,
+                memoryIndices: [Int](repeating: clip, count: 40))
+            #expect(many.allSatisfy { abs($0 - alone) < 1e-12 })
+        }
+    }
+
     @Test func `Every direction is a distribution over words`() throws {
         let model: SlowModel<Double> = try model()
         let memory = model.memory(maps: maps(frames: 1), frameCounts: [1])
