@@ -81,11 +81,19 @@ package final class Catalog: Sendable {
                 try pool.read { _ = try Schema.catalog.check($0, file: catalogFile) }
                 return pool
             }
-            memories =
-                FileManager.default.fileExists(atPath: memoriesFile.string)
-                ? try? DatabasePool(
-                    path: memoriesFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
-                : nil
+            if FileManager.default.fileExists(atPath: memoriesFile.string) {
+                do {
+                    memories = try DatabasePool(
+                        path: memoriesFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
+                } catch {
+                    memories = nil
+                    notices.append(
+                        "\(memoriesFile) can't be read (\(error)): nothing is re-ranked. Who next writes the index, the "
+                            + "daemon or `saccade index`, makes it again.")
+                }
+            } else {
+                memories = nil
+            }
         }
         self.notices = notices
         if access == .readWrite { try recoverUnfinishedJobs() }

@@ -12,18 +12,21 @@ package struct SlowReranker: Reranker {
     private let slow: SlowCaptioner
     private let catalog: Catalog
     private let blank: VisualMemory<Float>
+    private let report: @Sendable (CatalogError) -> Void
 
     package let defaultDepth: Int
     package let defaultBeta: Double
     package let calibration: Calibration?
     package var generation: String { model.generation }
 
+    /// - Parameter report: is told why stored memories can't be read; the search goes on without them.
     /// - Returns: nil for a model without a Slow part.
-    package init?(model: RetrievalModel, catalog: Catalog) {
+    package init?(model: RetrievalModel, catalog: Catalog, report: @escaping @Sendable (CatalogError) -> Void) {
         guard let slow = model.slow else { return nil }
         self.model = model
         self.slow = slow
         self.catalog = catalog
+        self.report = report
         blank = slow.blankMemory()
         let reranking = model.reranking ?? .untuned
         defaultDepth = reranking.depth
@@ -43,8 +46,14 @@ package struct SlowReranker: Reranker {
         for start in stride(from: 0, to: candidates.count, by: Self.batch) {
             guard !budget.isSpent else { break }
             let places = start..<min(start + Self.batch, candidates.count)
-            // A memory file that can't be read takes nothing from the Fast answer.
-            guard let stored = try? catalog.memories(of: places.map { candidates[$0].clip }) else { break }
+            let stored: [ClipID: [UInt8]]
+            do throws(CatalogError) {
+                stored = try catalog.memories(of: places.map { candidates[$0].clip })
+            } catch {
+                // What can't be read takes nothing from the Fast answer.
+                report(error)
+                break
+            }
             let usable = places.filter { place in
                 stored[candidates[place].clip].map { ClipMemory.isUsable($0, by: slow.model.configuration) } ?? false
             }

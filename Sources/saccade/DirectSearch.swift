@@ -17,16 +17,22 @@ enum DirectSearch {
             try forgetGoneFiles(in: configuration.state)
             let catalog = try Catalog(state: configuration.state, access: .readOnly)
             defer { catalog.close() }
+            catalog.notices.forEach(warn)
             let model = try InstalledModel.load(configuration.model)
             let searcher = Searcher(
                 catalog: catalog,
                 generation: try SearchGeneration(
-                    loading: catalog, encoder: model.queries, reranker: model.reranker(catalog))
+                    loading: catalog, encoder: model.queries,
+                    reranker: model.reranker(catalog) { warn("nothing is re-ranked: \($0)") })
             )
             var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
             return Array(try API.encoder().encode(response))
         }
+    }
+
+    private static func warn(_ text: String) {
+        FileHandle.standardError.write(Data("saccade: \(text)\n".utf8))
     }
 
     /// Where no daemon looks for files that were indexed by name, who asks does.

@@ -13,7 +13,7 @@ enum InstalledModel {
         let model = try RetrievalModel(directory: directory, memoryPrecision: memory)
         return ServedModel(
             name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil,
-            reranker: { catalog in SlowReranker(model: model, catalog: catalog) },
+            reranker: { catalog, report in SlowReranker(model: model, catalog: catalog, report: report) },
             describe: describer(of: model)
         )
     }

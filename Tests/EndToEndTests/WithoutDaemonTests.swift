@@ -92,6 +92,7 @@ struct WithoutDaemonTests {
         #expect(searched.status == 0, "\(searched.errors)")
         let answer = try API.decoder().decode(API.SearchResponse.self, from: searched.output)
         #expect(answer.stage == .fast && answer.rescored == 0 && answer.results.count == 2)
+        #expect(searched.errors.contains("memories.sqlite"), "\(searched.errors)")
     }
 
     @Test func `a file that can't be indexed is named with its reason`() async throws {

@@ -106,7 +106,7 @@ package struct SaccadeDaemon: Sendable {
         )
         let engine = await BlockingExecutor.shared.run { Self.engine() }
         let described = await BlockingExecutor.shared.run {
-            API.Status.Model(model, reranker: model.reranker(library.catalog))
+            API.Status.Model(model, reranker: model.reranker(library.catalog) { _ in })
         }
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(

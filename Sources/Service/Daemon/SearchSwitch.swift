@@ -55,8 +55,10 @@ package struct SearchSwitch: Sendable {
     }
 
     private func generation(of model: ServedModel, _ live: LiveIndex) throws -> SearchGeneration {
-        try SearchGeneration(
-            index: live.vectors, encoder: model.queries, reranker: model.reranker(library.catalog))
+        let reranker = model.reranker(library.catalog) { [logger] in
+            logger.error("searches answer without re-ranking: \($0)")
+        }
+        return try SearchGeneration(index: live.vectors, encoder: model.queries, reranker: reranker)
     }
 
     private func oldModel(of live: LiveIndex) -> ServedModel? {

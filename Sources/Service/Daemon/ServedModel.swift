@@ -13,12 +13,18 @@ package struct ServedModel: Sendable {
     /// Whether clips get a memory for re-ranking.
     package var hasMemories: Bool
     /// What re-ranks from a catalog's memories; nil where nothing does.
-    package var reranker: @Sendable (Catalog) -> (any Reranker)?
+    package var reranker: MakeReranker
     /// Writes the most likely sentence about a clip from its stored memory, and says how likely. Blocking. Nil for a model without a
     /// Slow part, or one that writes no sentences.
     ///
     /// It throws `ModelError` for bytes that are no memory of this model.
     package var describe: Describe?
+
+    /// - Parameter report: is told why memories can't be read.
+    package typealias MakeReranker =
+        @Sendable (
+            _ catalog: Catalog, _ report: @escaping @Sendable (CatalogError) -> Void
+        ) -> (any Reranker)?
 
     package typealias Describe = @Sendable (_ memory: [UInt8]) throws -> (sentence: String, score: Double)
 
@@ -28,7 +34,7 @@ package struct ServedModel: Sendable {
         clips: any ClipEncoder,
         queries: any QueryEncoder,
         hasMemories: Bool = false,
-        reranker: @escaping @Sendable (Catalog) -> (any Reranker)? = { _ in nil },
+        reranker: @escaping MakeReranker = { _, _ in nil },
         describe: Describe? = nil
     ) {
         self.name = name

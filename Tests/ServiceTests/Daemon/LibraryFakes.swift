@@ -133,7 +133,7 @@ struct IndexedLibrary {
         _ = try await library.index(files)
         let served = ServedModel(
             name: "constant", directory: "/models/constant", clips: model, queries: model,
-            hasMemories: model.memory != nil, reranker: { _ in reranker }, describe: describe)
+            hasMemories: model.memory != nil, reranker: { _, _ in reranker }, describe: describe)
         let searchSwitch = SearchSwitch(library: library, current: served, logger: logger) { _ in served }
         let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
         backend = LibraryBackend(
