@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/inotify.h>
@@ -60,3 +61,5 @@ int saccade_open_for_writing(int fd) {
     }
     return errno == EAGAIN ? 1 : -1;
 }
+
+void saccade_return_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }

@@ -25,4 +25,8 @@ uint32_t saccade_inotify_mask(void);
 // systems without leases or for a file of another user. `fd` must have been opened to be read only.
 int saccade_open_for_writing(int fd);
 
+// M_MMAP_THRESHOLD of mallopt(3): blocks of at least `bytes` go back to the system when they are freed. Left to itself glibc raises
+// the bound to the largest block that was freed, and keeps them.
+void saccade_return_blocks_from(int bytes);
+
 #endif

@@ -1,4 +1,5 @@
 import CKernels
+import CLinux
 import COpenBLAS
 import Catalog
 import Foundation
@@ -42,6 +43,8 @@ package struct SaccadeDaemon: Sendable {
 
     /// Memory that freed tensors may keep for new ones.
     private static let idleTensorBytes = 32 << 20
+    /// Bytes from which on a freed block goes back to the system.
+    private static let largeBlock: Int32 = 1 << 20
 
     private let configuration: Configuration
     private let program: Program
@@ -77,8 +80,9 @@ package struct SaccadeDaemon: Sendable {
             for socket in sockets { socket.file?.remove() }
         }
 
-        // Batches of queries and of clips differ in size: without a limit, blocks of every size would be kept.
+        // Batches of queries and of clips differ in size: without limits, blocks of every size would be kept.
         BufferCache.limit = Self.idleTensorBytes
+        saccade_return_blocks_from(Self.largeBlock)
         manager?.notify(.status("Loading the model and the index"))
         let decoder = try decoderProgram()
         let model = try await BlockingExecutor.shared.run { [configuration, program] in
