@@ -54,7 +54,9 @@ uint32_t saccade_inotify_mask(void) {
 }
 
 int saccade_open_for_writing(int fd) {
-    // A read lease is granted only while nobody has the file open to write: fcntl(2), F_SETLEASE.
+    // A read lease is granted only while nobody has the file open to write: fcntl(2), F_SETLEASE. Who opens it to write while we
+    // hold the lease sends a signal: one that does nothing, instead of SIGIO, which would end the program.
+    fcntl(fd, F_SETSIG, SIGURG);
     if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
         fcntl(fd, F_SETLEASE, F_UNLCK);
         return 0;

@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 import Ingest
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -81,5 +82,24 @@ import Testing
         #expect(files.isOpenForWriting(path))
         try writer.close()
         #expect(!files.isOpenForWriting(path))
+    }
+
+    private final class Writing: Sendable {
+        let isOver = Atomic(false)
+    }
+
+    @Test func `Who opens a file to write while that is asked doesn't end the program`() async throws {
+        let directory = try TemporaryDirectory()
+        let path = try directory.write(Data("1".utf8), to: "a")
+        let writing = Writing()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                while !writing.isOver.load(ordering: .relaxed) {
+                    if let writer = try? FileDescriptor.open(path, .readWrite) { try? writer.close() }
+                }
+            }
+            for _ in 0..<20_000 { _ = LinuxFileSystem().isOpenForWriting(path) }
+            writing.isOver.store(true, ordering: .relaxed)
+        }
     }
 }
