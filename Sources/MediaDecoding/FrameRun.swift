@@ -21,6 +21,8 @@ final class FrameRun {
     /// The end (s) of the last frame or packet that was seen.
     private var end = 0.0
     private var isDescribed = false
+    /// Whether reading began at a key frame within the media.
+    private var isSought = false
 
     /// Seconds between wanted and known times from which on seeking is worth its while.
     private static let seekGain = 2.0
@@ -67,8 +69,9 @@ final class FrameRun {
             unsafe describe(Int(parameters.width), Int(parameters.height))
         }
         if sampling.start > Self.seekGain {
-            unsafe av_seek_frame(
-                file.format, file.stream.pointee.index, file.timestamp(sampling.start), AVSEEK_FLAG_BACKWARD)
+            isSought =
+                unsafe av_seek_frame(
+                    file.format, file.stream.pointee.index, file.timestamp(sampling.start), AVSEEK_FLAG_BACKWARD) >= 0
         }
         try decodeAll(decoder)
         for picture in sampler.finish(mediaEnd: end) { try deliver(picture) }
@@ -122,7 +125,8 @@ final class FrameRun {
         }
         if unsafe packet.pointer.pointee.pts == saccade_no_timestamp, !plan.isBlind {
             plan.goBlind()
-            if timeline.latest == nil { timeline = Timeline(startsAtZero: true) }
+            // The first packet is decoded at once, so that its time of decoding is its picture's. After a seek it isn't the media's.
+            if timeline.latest == nil { timeline = Timeline(start: isSought ? description.decodeTime : 0) }
         }
         if description.facts.isEntry { entries += 1 }
         plan.add(packet, description)

@@ -9,12 +9,12 @@ struct Timeline {
     /// Whether a jump was bridged, so that times are no longer those of the container.
     private(set) var isBridged = false
     private var shift = 0.0
-    private let startsAtZero: Bool
+    private let start: Double?
 
-    /// - Parameter startsAtZero: the first frame is at 0 whatever its timestamp: for containers that don't store times of
+    /// - Parameter start: seconds at which the first frame is, whatever its timestamp: for containers that don't store times of
     ///   display, whose decoding times are late by the decoder's delay.
-    init(startsAtZero: Bool = false) {
-        self.startsAtZero = startsAtZero
+    init(start: Double? = nil) {
+        self.start = start
     }
 
     /// - Parameters:
@@ -23,10 +23,11 @@ struct Timeline {
     mutating func place(_ raw: Double?, step: Double) -> Double {
         guard let last = latest else {
             let raw = (raw ?? 0) + shift
-            let isPlausible = raw >= 0 && raw <= Self.longestMedia && !startsAtZero
-            if !isPlausible { shift -= raw }
-            latest = isPlausible ? raw : 0
-            return isPlausible ? raw : 0
+            let isPlausible = raw >= 0 && raw <= Self.longestMedia
+            let first = start ?? (isPlausible ? raw : 0)
+            shift += first - raw
+            latest = first
+            return first
         }
         var time = last + step
         if let raw {

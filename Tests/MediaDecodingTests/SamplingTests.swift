@@ -35,6 +35,22 @@ import Testing
         if rate <= 1 { #expect((answer.summary?.decodedFrames ?? 999) < 130) }
     }
 
+    @Test(arguments: ["a.mp4", "a.avi"])
+    func `A media that is gone on with has the frames of its later times`(name: String) async throws {
+        // AVI stores no times of display.
+        let path = try await video(seconds: 12, scenes: 6, name: name)
+        let whole = Answer(.frames(path, rate: 1))
+        let rest = Answer(.frames(path, rate: 1, start: 7))
+        #expect(rest.frames.count == 5, "\(rest.times)")
+        #expect(abs((rest.summary?.duration ?? 0) - 12) < 0.3)
+        for frame in rest.frames {
+            let same = try #require(whole.frames.min { abs($0.time - frame.time) < abs($1.time - frame.time) })
+            #expect(abs(same.time - frame.time) < 0.05)
+            let difference = zip(same.pixels, frame.pixels).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+            #expect(difference / same.pixels.count < 12, "at \(frame.time)")
+        }
+    }
+
     @Test func `A frame's pixels are those that ffmpeg decodes at its time`() async throws {
         let path = try await video(seconds: 5, width: 320, height: 180)
         let answer = Answer(.frames(path, rate: 1, size: 64))
