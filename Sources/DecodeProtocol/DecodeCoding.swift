@@ -153,20 +153,20 @@ extension DecodeMessage {
         case .mediaInfo:
             self = .mediaInfo(try MediaInfo(from: &reader))
         case .frame:
-            let time = try reader.double()
+            let time = try reader.mediaTime()
             let size = try reader.count(in: 1...DecodeLimits.frameSize)
             self = .frame(time: time, size: size, pixels: try reader.raw(size * size * 3))
         case .cut:
-            self = .cut(time: try reader.double())
+            self = .cut(time: try reader.mediaTime())
         case .progress:
-            self = .progress(time: try reader.double())
+            self = .progress(time: try reader.mediaTime())
         case .thumbnail:
             let time = try reader.double()
             self = .thumbnail(time: time, jpeg: try reader.blob(limit: DecodeLimits.messageBytes))
         case .end:
             self = .end(
                 DecodeSummary(
-                    duration: try reader.double(),
+                    duration: try reader.mediaTime(),
                     decodedFrames: try reader.total(),
                     deliveredFrames: try reader.total(),
                     skippedPackets: try reader.total(),

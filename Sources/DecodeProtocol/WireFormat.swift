@@ -8,6 +8,8 @@ package enum DecodeLimits {
     package static let messageBytes = 2048 * 2048 * 3 + 4096
     package static let frameSize = 2048
     package static let metadataEntries = 64
+    /// Seconds at which a media's pictures can be; the worker cuts off what is longer than seven days.
+    package static let mediaSeconds = 8.0 * 86_400
     /// Bytes of one string.
     package static let stringBytes = 4096
 }
@@ -142,6 +144,15 @@ struct WireReader {
         let value = Double(bitPattern: try integer())
         guard value.isFinite else { throw WireError(.content, "A number is not finite.") }
         return value
+    }
+
+    /// A time of a media, from its beginning.
+    mutating func mediaTime() throws(WireError) -> Double {
+        let time = try double()
+        guard (0...DecodeLimits.mediaSeconds).contains(time) else {
+            throw WireError(.content, "A media has no time \(time) s.")
+        }
+        return time
     }
 
     mutating func optionalDouble() throws(WireError) -> Double? { try bool() ? try double() : nil }

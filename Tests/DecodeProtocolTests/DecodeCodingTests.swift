@@ -144,6 +144,17 @@ import Testing
         #expect(throws: WireError.self) { try DecodeRequest(kind: header.kind, body: body) }
     }
 
+    @Test(arguments: [-0.1, 1e7, 1e300])
+    func `A time that no media has is refused`(time: Double) throws {
+        for message in [
+            DecodeMessage.frame(time: time, size: 1, pixels: [0, 0, 0]), .cut(time: time), .progress(time: time),
+            .end(DecodeSummary(duration: time)),
+        ] {
+            let (header, body) = try parts(message.encoded(request: 0), limit: DecodeLimits.messageBytes)
+            #expect(throws: WireError.self) { try DecodeMessage(kind: header.kind, body: body) }
+        }
+    }
+
     @Test func `A long tag is cut on a character's border`() throws {
         let long = String(repeating: "é", count: 9000)
         let message = DecodeMessage.failure(DecodeFailure(code: .damaged, isRetryable: true, message: long))

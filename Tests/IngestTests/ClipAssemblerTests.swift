@@ -35,6 +35,13 @@ import Testing
         #expect(spans(clips) == [[0, 0]] && clips[0].frames.count == 1 && clips[0].shot == 0)
     }
 
+    @Test func `Frames without end at one time are thinned`() {
+        var assembler = ClipAssembler()
+        for _ in 0..<20_000 { #expect(assembler.add(SampledFrame(time: 1, image: Self.pixel)).isEmpty) }
+        #expect(assembler.heldFrames <= 1024)
+        #expect(assembler.finish(duration: 2).first?.frames.count == 8)
+    }
+
     @Test func `A media without frames has no clips`() {
         var assembler = ClipAssembler()
         #expect(assembler.addCut(at: 3).isEmpty && assembler.finish(duration: 9).isEmpty)

@@ -101,6 +101,9 @@ package struct ClipAssembler: Sendable {
             clips = release(shot, end: open.start)
         }
         open.frames.append(frame)
+        if open.frames.count > Self.crowd * policy.heldFrames {
+            open.frames = stride(from: 0, to: open.frames.count, by: 2).map { open.frames[$0] }
+        }
         while mustLeave {
             let end = open.start + policy.longestClip
             var front = Shot(start: open.start)
@@ -147,6 +150,12 @@ package struct ClipAssembler: Sendable {
         open = Shot(start: end)
         return clips
     }
+
+    /// Frames in memory.
+    package var heldFrames: Int { open.frames.count + (closed?.frames.count ?? 0) }
+
+    /// Where time doesn't get on, every other frame is left out when this many times ``Policy/heldFrames`` are held.
+    private static let crowd = 4
 
     private var mustLeave: Bool {
         guard closed == nil else { return false }
