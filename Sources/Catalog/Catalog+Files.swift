@@ -53,14 +53,14 @@ extension Catalog {
         }
     }
 
-    /// Files that could not be read and whose time to be tried again has come.
+    /// Files in roots that are online that could not be read and whose time to be tried again has come.
     package func filesToRetry(at now: Timestamp, limit: Int = 256) throws(CatalogError) -> [MediaFile] {
         try read { db in
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND retry_at <= ?
-                    ORDER BY retry_at LIMIT ?
+                    SELECT files.* FROM files JOIN roots ON roots.id = root_id AND roots.state <> 'offline'
+                    WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND retry_at <= ? ORDER BY retry_at LIMIT ?
                     """, arguments: [now, limit]
             ).map(MediaFile.init)
         }

@@ -100,30 +100,41 @@ extension Catalog {
         try db.execute(sql: "DELETE FROM jobs WHERE generation_id = ?", arguments: [generation])
     }
 
-    /// Deletes clips of retired generations, tombstones that are older than `limit` says, and memories without a clip.
+    /// Deletes clips of retired generations, tombstones that are older than `before` with their clips, and memories without a clip.
+    ///
+    /// A media that comes back before all of it is deleted is gone on with after the clips that it still has: the last ones go first.
     ///
     /// - Parameter limit: at most about this many clips and this many files and media in one call, so that the writer
     ///   is soon free again.
     /// - Returns: whether there is more.
     package func purge(tombstonesBefore before: Timestamp, limit: Int = 2000) throws(CatalogError) -> Bool {
-        let (clips, others) = try write { db in
-            let retired = try ClipID.fetchAll(
-                db,
+        let (left, isMore) = try write { db in
+            try db.execute(
                 sql: """
-                    SELECT id FROM clips WHERE generation_id IN (SELECT id FROM generations WHERE state = 'retired')
-                    LIMIT ?
+                    DELETE FROM clips WHERE id IN (SELECT id FROM clips
+                        WHERE generation_id IN (SELECT id FROM generations WHERE state = 'retired') LIMIT ?)
                     """, arguments: [limit])
-            let clips =
-                retired.isEmpty
-                ? try ClipID.fetchAll(
+            var clips = db.changesCount
+            if clips == 0 {
+                let old = try Row.fetchAll(
                     db,
                     sql: """
-                        SELECT id FROM clips WHERE media_id IN (SELECT id FROM media WHERE deleted_at < ?) LIMIT ?
-                        """, arguments: [before, limit]) : retired
-            let delete = try db.cachedStatement(sql: "DELETE FROM clips WHERE id = ?")
-            for clip in clips { try delete.execute(arguments: [clip]) }
+                        SELECT id, media_id FROM clips WHERE media_id IN (SELECT id FROM media WHERE deleted_at < ?)
+                        ORDER BY media_id, ordinal DESC LIMIT ?
+                        """, arguments: [before, limit])
+                let delete = try db.cachedStatement(sql: "DELETE FROM clips WHERE id = ?")
+                for row in old { try delete.execute(arguments: [row["id"] as ClipID]) }
+                for media in Set(old.map { $0["media_id"] as MediaID }) {
+                    try db.execute(
+                        sql: """
+                            UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL,
+                                attempts = 0, crashes = 0 WHERE media_id = ?
+                            """, arguments: [media])
+                }
+                clips = old.count
+            }
             var others = 0
-            if clips.count < limit {
+            if clips < limit {
                 try db.execute(
                     sql: "DELETE FROM files WHERE id IN (SELECT id FROM files WHERE deleted_at < ? LIMIT ?)",
                     arguments: [before, limit])
@@ -135,16 +146,20 @@ extension Catalog {
                         """, arguments: [before, limit])
                 others += db.changesCount
             }
-            return (clips, others)
+            let left = try ClipID.fetchAll(
+                db, sql: "SELECT clip_id FROM left_memories LIMIT ?", arguments: [limit])
+            return (left, clips >= limit || others >= limit || left.count >= limit)
         }
-        if let memories, !clips.isEmpty {
-            try translatingErrors(on: memoriesFile) {
-                try memories.write { db in
-                    let delete = try db.cachedStatement(sql: "DELETE FROM memories WHERE clip_id = ?")
-                    for clip in clips { try delete.execute(arguments: [clip]) }
-                }
-            }
+        guard !left.isEmpty else { return isMore }
+        func deleteLeft(from table: String, _ db: Database) throws {
+            let delete = try db.cachedStatement(sql: "DELETE FROM \(table) WHERE clip_id = ?")
+            for clip in left { try delete.execute(arguments: [clip]) }
         }
-        return clips.count >= limit || others >= limit
+        if let memories {
+            try translatingErrors(on: memoriesFile) { try memories.write { try deleteLeft(from: "memories", $0) } }
+        }
+        // They are forgotten last: what is cut short is done again.
+        try write { try deleteLeft(from: "left_memories", $0) }
+        return isMore
     }
 }

@@ -89,17 +89,23 @@ extension Catalog {
         }
     }
 
-    /// The earliest time at which a failed job or file is to be tried again; nil when there is none.
-    package func nextRetry() throws(CatalogError) -> Timestamp? {
+    /// The first time after `now` at which a job of a generation or a file is to be tried again, of those that can be: what
+    /// ``nextJobs(of:at:limit:excluding:)`` and ``filesToRetry(at:limit:)`` have then. Nil when there is none.
+    package func nextRetry(of generation: GenerationID, after now: Timestamp) throws(CatalogError) -> Timestamp? {
         try read { db in
             try Timestamp.fetchOne(
                 db,
                 sql: """
                     SELECT min(retry_at) FROM (
-                        SELECT retry_at FROM jobs JOIN generations ON generations.id = generation_id
-                            WHERE retry_at IS NOT NULL AND generations.state <> 'retired'
-                        UNION ALL SELECT retry_at FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL)
-                    """)
+                        SELECT retry_at FROM jobs JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                            WHERE jobs.generation_id = ? AND jobs.state IN ('pending', 'failed') AND retry_at > ?
+                            AND EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
+                                WHERE files.media_id = media.id AND files.deleted_at IS NULL
+                                AND roots.state IS NOT 'offline')
+                        UNION ALL SELECT retry_at FROM files JOIN roots ON roots.id = root_id
+                            WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND roots.state <> 'offline'
+                            AND retry_at > ?)
+                    """, arguments: [generation, now, now])
         }
     }
 
@@ -108,7 +114,8 @@ extension Catalog {
         try write { db in
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'running', attempts = attempts + 1 WHERE media_id = ? AND generation_id = ?
+                    UPDATE jobs SET state = 'running', attempts = attempts + 1, retry_at = NULL
+                    WHERE media_id = ? AND generation_id = ?
                     """, arguments: [job.media, job.generation])
         }
     }
@@ -180,7 +187,7 @@ extension Catalog {
                 try db.execute(
                     sql: """
                         UPDATE jobs SET state = 'indexed', problem_code = NULL, problem = NULL, retry_at = NULL,
-                            attempts = 0, finished_at = ?
+                            attempts = 0, crashes = 0, finished_at = ?
                         WHERE media_id = ? AND generation_id = ?
                         """, arguments: [now, media, generation.id])
             }
@@ -189,15 +196,21 @@ extension Catalog {
     }
 
     /// Keeps that a media could not be indexed. Its committed clips stay.
+    ///
+    /// - Parameter isAttempt: whether it counts as an attempt: not where its file was never opened.
     package func fail(
-        _ media: MediaID, of generation: GenerationID, _ problem: Problem, at now: Timestamp
+        _ media: MediaID, of generation: GenerationID, _ problem: Problem, isAttempt: Bool = true, at now: Timestamp
     ) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'failed', problem_code = ?, problem = ?, retry_at = ?, finished_at = ?
+                    UPDATE jobs SET state = 'failed', problem_code = ?, problem = ?, retry_at = ?, finished_at = ?,
+                        attempts = max(0, attempts - ?), crashes = 0
                     WHERE media_id = ? AND generation_id = ?
-                    """, arguments: [problem.code, problem.message, problem.retryAt, now, media, generation])
+                    """,
+                arguments: [
+                    problem.code, problem.message, problem.retryAt, now, isAttempt ? 0 : 1, media, generation,
+                ])
         }
     }
 
@@ -221,7 +234,8 @@ extension Catalog {
                 sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?", arguments: [media, generation])
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL, attempts = 0
+                    UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL,
+                        attempts = 0, crashes = 0
                     WHERE media_id = ? AND generation_id = ?
                     """, arguments: [media, generation])
             return [.hidden(media)]
@@ -233,11 +247,15 @@ extension Catalog {
         try write { db in
             try db.execute(
                 sql: """
+                    UPDATE jobs SET state = 'pending', crashes = crashes + 1, attempts = max(0, attempts - 1)
+                    WHERE state = 'running'
+                    """)
+            try db.execute(
+                sql: """
                     UPDATE jobs SET state = 'failed', problem_code = 'crash', retry_at = NULL,
-                        problem = 'The program ended ' || attempts || ' times while it read this file.'
-                    WHERE state = 'running' AND attempts >= ?
+                        problem = 'The program ended ' || crashes || ' times while it read this file.', crashes = 0
+                    WHERE state = 'pending' AND crashes >= ?
                     """, arguments: [Self.crashLimit])
-            try db.execute(sql: "UPDATE jobs SET state = 'pending' WHERE state = 'running'")
         }
     }
 }

@@ -4,16 +4,18 @@ package import SystemPackage
 
 extension Catalog {
     package func roots() throws(CatalogError) -> [Root] {
-        try read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT roots.*, (SELECT count(*) FROM files WHERE root_id = roots.id AND deleted_at IS NULL)
-                        AS file_count
-                    FROM roots ORDER BY id
-                    """
-            ).map(Root.init)
-        }
+        try read(Self.roots)
+    }
+
+    static func roots(_ db: Database) throws -> [Root] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT roots.*, (SELECT count(*) FROM files WHERE root_id = roots.id AND deleted_at IS NULL)
+                    AS file_count
+                FROM roots ORDER BY id
+                """
+        ).map(Root.init)
     }
 
     package func root(_ id: RootID) throws(CatalogError) -> Root? {

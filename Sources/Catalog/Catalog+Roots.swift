@@ -11,25 +11,27 @@ extension Catalog {
     /// - Returns: the root; the one that is there already when it has this path.
     /// - Throws: ``CatalogError`` `overlappingRoot` when the directory lies in a root or a root in it.
     package func addRoot(_ path: FilePath, device: UInt64?, at now: Timestamp) throws(CatalogError) -> Root {
-        for root in try roots() {
-            if root.path == path { return root }
-            if path.starts(with: root.path) {
-                throw CatalogError(.overlappingRoot, "\(path) is watched already, as a part of \(root.path).")
+        try write { db in
+            for root in try Self.roots(db) {
+                if root.path == path { return root }
+                if path.starts(with: root.path) {
+                    throw CatalogError(.overlappingRoot, "\(path) is watched already, as a part of \(root.path).")
+                }
+                if root.path.starts(with: path) {
+                    throw CatalogError(
+                        .overlappingRoot,
+                        "\(root.path), which lies in \(path), is watched already: remove that root first.")
+                }
             }
-            if root.path.starts(with: path) {
-                throw CatalogError(
-                    .overlappingRoot,
-                    "\(root.path), which lies in \(path), is watched already: remove that root first.")
-            }
-        }
-        let id = try write { db in
             try db.execute(
                 sql: "INSERT INTO roots (path, state, device, added_at) VALUES (?, 'online', ?, ?)",
                 arguments: [path.data, device.map { Int64(bitPattern: $0) }, now])
-            return db.lastInsertedRowID
+            let id = db.lastInsertedRowID
+            guard let root = try Self.roots(db).first(where: { $0.id == id }) else {
+                throw CatalogError(.notFound, "There is no root \(id).")
+            }
+            return root
         }
-        guard let root = try root(id) else { throw CatalogError(.notFound, "There is no root \(id).") }
-        return root
     }
 
     /// Stops watching a directory; its files become tombstones.

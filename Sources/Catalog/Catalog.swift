@@ -146,26 +146,31 @@ package final class Catalog: Sendable {
             try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") }
         }
         guard known != store else { return pool }
+        let again = try translatingErrors(on: file) {
+            let again = try catalog.write { db in
+                try db.execute(
+                    sql: """
+                        UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL
+                        WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
+                        AND (state IN ('indexed', 'running') OR EXISTS (SELECT 1 FROM clips
+                            WHERE clips.media_id = jobs.media_id AND clips.generation_id = jobs.generation_id))
+                        """)
+                let again = db.changesCount
+                try db.execute(
+                    sql: """
+                        DELETE FROM clips WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
+                        """)
+                return again
+            }
+            // On the disk before the file is taken for this catalog's: a crash between them makes the same again.
+            try catalog.writeWithoutTransaction { _ = try $0.checkpoint(.full) }
+            return again
+        }
         try translatingErrors(on: file) { [pool] in
             try pool.write { db in
                 try db.execute(sql: "DELETE FROM memories")
                 try db.execute(sql: "DELETE FROM store")
                 try db.execute(sql: "INSERT INTO store (id) VALUES (?)", arguments: [store])
-            }
-        }
-        let again = try translatingErrors(on: file) {
-            try catalog.write { db in
-                try db.execute(
-                    sql: """
-                        DELETE FROM clips WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
-                        """)
-                try db.execute(
-                    sql: """
-                        UPDATE jobs SET state = 'pending', retry_at = NULL
-                        WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
-                        AND state IN ('indexed', 'running')
-                        """)
-                return db.changesCount
             }
         }
         if again > 0 {

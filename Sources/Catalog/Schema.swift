@@ -173,7 +173,18 @@ struct Schema: Sendable {
                 generation_id INTEGER NOT NULL,
                 vector BLOB NOT NULL          -- little-endian binary32
             );
+            """,
             """
+            CREATE TABLE left_memories (
+                clip_id INTEGER PRIMARY KEY   -- of a clip that is gone, for what memories.sqlite still has of it
+            );
+            CREATE TRIGGER clips_leave_memories AFTER DELETE ON clips BEGIN
+                INSERT OR IGNORE INTO left_memories (clip_id) VALUES (old.id);
+            END;
+
+            -- How often the program ended while it had the media in work, since it last came to an end with it.
+            ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+            """,
         ])
 
     /// The tables of `memories.sqlite`.

@@ -54,14 +54,18 @@ extension Library {
         var nextRescan = clock.now + settings.rescanInterval
         while !isStopped {
             let ticket = wakeup.ticket
-            if clock.now >= nextRescan {
+            let began = clock.now
+            if began >= nextRescan {
                 requestScan(ScanScope(), everything: true)
-                nextRescan = clock.now + settings.rescanInterval
+                nextRescan = began + settings.rescanInterval
             }
             await scanning.run { self.pass() }
             state.withLock { $0.feed }?.poke()
-            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog] in
-                (try? catalog.nextRetry(), (try? catalog.roots())?.contains { $0.state == .offline } ?? false)
+            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, generation] in
+                (
+                    try? catalog.nextRetry(of: generation.id, after: began),
+                    (try? catalog.roots())?.contains { $0.state == .offline } ?? false
+                )
             }
             let now = clock.now
             let isWaiting = trouble != nil || isAnyOffline

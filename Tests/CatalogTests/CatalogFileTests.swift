@@ -47,6 +47,38 @@ import Testing
         #expect(try fixture.catalog.file(at: "/a.mp4") == nil)
     }
 
+    @Test func `A media that comes back while it is purged is gone on with after the clips that are left`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let clips = (0..<5).map { fixture.clip(media, $0) }
+        _ = try fixture.catalog.commit(clips, of: generation, finished: [media], at: 11)
+        let file = try #require(try fixture.catalog.file(at: "/a.mp4"))
+        _ = try fixture.catalog.removeFiles([file.id], at: 20)
+        #expect(try fixture.catalog.purge(tombstonesBefore: 21, limit: 2))
+        try fixture.file("/a.mp4", content: 1, at: 30)
+        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 30, limit: 5).first)
+        #expect(job.media == media && job.committedClips == 3 && job.committedEnd == 3)
+    }
+
+    @Test func `Memories go with their clips, also when that was cut short`() throws {
+        var fixture = try CatalogFixture()
+        var generation = try fixture.generation("a", hasMemories: true)
+        let media = try fixture.file("/a.mp4", content: 1)
+        let ids = try fixture.catalog.commit(
+            [fixture.clip(media, 0, memory: [7]), fixture.clip(media, 1, memory: [8])], of: generation,
+            finished: [media], at: 11)
+        // Another model, and back before anything was purged: the clips of before are gone at once.
+        let other = try fixture.generation("b", hasMemories: true)
+        try fixture.catalog.switchLive(to: other.id)
+        generation = try fixture.generation("a", hasMemories: true)
+        #expect(try fixture.catalog.clips(of: media, generation: generation.id).isEmpty)
+        try fixture.reopen()
+        #expect(try fixture.catalog.memories(of: ids.compactMap { $0 }).count == 2)
+        while try fixture.catalog.purge(tombstonesBefore: 0, limit: 1) {}
+        #expect(try fixture.catalog.memories(of: ids.compactMap { $0 }).isEmpty)
+    }
+
     @Test func `Another content at a path is another media`() throws {
         let fixture = try CatalogFixture()
         let first = try fixture.file("/a.mp4", content: 1)

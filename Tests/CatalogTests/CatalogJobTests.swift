@@ -16,7 +16,7 @@ import Testing
         #expect(try fixture.catalog.media(media)?.state == .running)
         try fixture.reopen()
         let resumed = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
-        #expect(resumed.committedClips == 2 && resumed.committedEnd == 2 && resumed.attempts == 1)
+        #expect(resumed.committedClips == 2 && resumed.committedEnd == 2 && resumed.attempts == 0)
         _ = try fixture.catalog.commit([fixture.clip(media, 2)], of: generation, finished: [media], at: 4)
         #expect(try fixture.catalog.media(media)?.state == .indexed)
         #expect(try fixture.catalog.clips(of: media, generation: generation.id).map(\.ordinal) == [0, 1, 2])
@@ -46,9 +46,52 @@ import Testing
             lasting, of: generation.id, Problem(code: "y", message: "never", retryAt: nil), at: 3)
         #expect(try fixture.catalog.nextJobs(of: generation.id, at: 49, limit: 5).isEmpty)
         #expect(try fixture.catalog.nextJobs(of: generation.id, at: 50, limit: 5).map(\.media) == [passing])
-        #expect(try fixture.catalog.nextRetry() == 50)
+        #expect(try fixture.catalog.nextRetry(of: generation.id, after: 49) == 50)
         #expect(Set(try fixture.catalog.failures().map(\.problem.message)) == ["later", "never"])
         #expect(try fixture.catalog.statistics().media == [.failed: 2])
+    }
+
+    @Test func `What can't be tried again doesn't wake anybody`() throws {
+        let fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let root = try fixture.catalog.addRoot("/r", device: 1, at: 0)
+        let media = try fixture.file("/r/a.mp4", content: 1, root: root.id)
+        let later = Problem(code: "x", message: "later", retryAt: 50)
+        try fixture.catalog.fail(media, of: generation.id, later, at: 3)
+        _ = try fixture.catalog.recordProblem(
+            "/r/b.mp4", root: root.id, stamp: fixture.stamp(2), problem: later, at: 3)
+        _ = try fixture.catalog.recordProblem("/n/c.mp4", root: nil, stamp: fixture.stamp(3), problem: later, at: 3)
+        func next(after now: Timestamp) throws -> Timestamp? {
+            try fixture.catalog.nextRetry(of: generation.id, after: now)
+        }
+        #expect(try next(after: 3) == 50)
+        #expect(try fixture.catalog.filesToRetry(at: 50).map(\.path) == ["/r/b.mp4"])
+        // Its time has come: whoever is free takes it.
+        #expect(try next(after: 50) == nil)
+        try fixture.catalog.begin(try #require(try fixture.catalog.nextJobs(of: generation.id, at: 50, limit: 1).first))
+        try fixture.catalog.release(media, of: generation.id)
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 1).count == 1)
+        try fixture.catalog.fail(media, of: generation.id, later, at: 3)
+        try fixture.catalog.setRoot(root.id, state: .offline, reason: "away", device: nil)
+        #expect(try next(after: 3) == nil)
+        #expect(try fixture.catalog.filesToRetry(at: 50).isEmpty)
+    }
+
+    @Test func `Only the program's own ends are counted as crashes`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        for turn in 0..<20 {
+            try fixture.catalog.begin(
+                try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first))
+            let away = Problem(code: "vanished", message: "", retryAt: 5)
+            try fixture.catalog.fail(media, of: generation.id, away, isAttempt: false, at: Double(turn))
+        }
+        try fixture.catalog.begin(
+            try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first))
+        try fixture.reopen()
+        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first)
+        #expect(job.attempts == 0)
     }
 
     @Test func `Committing a clip twice keeps the first`() throws {

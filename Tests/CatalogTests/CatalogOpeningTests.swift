@@ -77,11 +77,11 @@ import Testing
 
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
-        for (file, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(0x5343_4354)),
-            (Catalog.memoriesFile(in: directory.path), 0x5343_4d45),
+        for (file, version, application) in [
+            (Catalog.catalogFile(in: directory.path), UInt32(2), UInt32(0x5343_4354)),
+            (Catalog.memoriesFile(in: directory.path), 1, 0x5343_4d45),
         ] {
-            #expect(try header(60, of: file) == 1)
+            #expect(try header(60, of: file) == version)
             #expect(try header(68, of: file) == application)
         }
     }
@@ -136,6 +136,21 @@ import Testing
         #expect(try fixture.catalog.media(media)?.state == .pending)
         #expect(try fixture.catalog.clips(of: media, generation: generation.id).isEmpty)
         #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).count == 1)
+    }
+
+    @Test func `Without the memories' file a media that failed half way is made again too`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation(hasMemories: true)
+        let media = try fixture.file("/a.mp4", content: 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0, memory: [7])], of: generation, at: 2)
+        try fixture.catalog.fail(media, of: generation.id, Problem(code: "x", message: "", retryAt: nil), at: 3)
+        fixture.catalog.close()
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(
+                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+        }
+        try fixture.reopen()
+        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).map(\.media) == [media])
     }
 
     @Test func `Damaged memories are set aside and made again`() throws {

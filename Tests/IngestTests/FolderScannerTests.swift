@@ -146,6 +146,18 @@ private final class ScannerFixture: Sendable {
         #expect(fixture.scanner.settlingFiles == 0)
     }
 
+    @Test func `A file that goes while it settles is forgotten`() throws {
+        let fixture = try ScannerFixture(ahead: 0)
+        try fixture.write("1".utf8, to: "a.mp4")
+        fixture.files.faults.withLock { $0.changedAt = fixture.clock.now }
+        try fixture.scan()
+        #expect(fixture.scanner.settlingFiles == 1)
+        try fixture.remove("a.mp4")
+        fixture.clock.advance(5)
+        try fixture.scan(ScanScope())
+        #expect(fixture.scanner.settlingFiles == 0 && fixture.scanner.nextLook == nil)
+    }
+
     @Test func `A file that is never closed is taken after a longer while`() throws {
         let fixture = try ScannerFixture(ahead: 0)
         let path = try fixture.write("1".utf8, to: "a.mp4")

@@ -72,6 +72,7 @@ package final class FolderScanner: Sendable {
         var pass = ScanPass()
         let now = clock.now
         let due = settling.withLock { $0.due(at: now) }
+        pass.due = Set(due)
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
         for root in try catalog.roots() {
@@ -104,9 +105,10 @@ package final class FolderScanner: Sendable {
             if whole { tell(.scanFinished(root.id)) }
         }
         if scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
-        // Paths that are due but lie in no root any more.
-        for path in due where !pass.visited.contains(path.removingLastComponent()) {
-            settling.withLock { $0.forget(path) }
+        // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
+        for path in pass.due {
+            let isHidden = pass.unreadable.contains { path.starts(with: $0) }
+            settling.withLock { isHidden ? $0.postpone(path, at: now) : $0.forget(path) }
         }
     }
 
@@ -153,7 +155,7 @@ package final class FolderScanner: Sendable {
             case .regular, .symbolicLink:
                 guard settings.candidates.contains(entry.name) else { continue }
                 let isLink = kind == .symbolicLink
-                if try examine(path, isLink: isLink, known: known[path], root: root) { known[path] = nil }
+                if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
             case .other, nil:
                 continue
             }
@@ -164,7 +166,10 @@ package final class FolderScanner: Sendable {
     /// Looks at one file.
     ///
     /// - Returns: whether there is a file.
-    private func examine(_ path: FilePath, isLink: Bool, known: MediaFile?, root: Root) throws -> Bool {
+    private func examine(
+        _ path: FilePath, isLink: Bool, known: MediaFile?, root: Root, _ pass: inout ScanPass
+    ) throws -> Bool {
+        pass.due.remove(path)
         guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
             settling.withLock { $0.forget(path) }
             return false
@@ -189,7 +194,14 @@ package final class FolderScanner: Sendable {
         let isSettled = settling.withLock { settling in
             settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
         }
-        if isSettled { _ = try take(path, attributes.stamp, known: known, root: root.id) }
+        guard isSettled else { return true }
+        do {
+            _ = try take(path, attributes.stamp, known: known, root: root.id)
+        } catch {
+            // The catalog can't be written: the file's turn comes again.
+            settling.withLock { $0.postpone(path, stamp: attributes.stamp, at: now) }
+            throw error
+        }
         return true
     }
 
@@ -273,6 +285,8 @@ package final class FolderScanner: Sendable {
 struct ScanPass {
     var directories: Set<FilePath> = []
     var visited: Set<FilePath> = []
+    /// Files whose time to be looked at has come and that were not seen yet.
+    var due: Set<FilePath> = []
     /// Directories that are there but can't be listed: nothing below them is given up.
     var unreadable: [FilePath] = []
     /// Files that are in the catalog and were not seen.

@@ -80,8 +80,9 @@ final class IngestPipeline: Sendable {
                 guard let job = try await feed.next() else { return }
                 await process(job, feed, queue)
             } catch {
-                store.pause("\(error)")
+                store.pause(.reading, "\(error)")
                 await store.wait(seconds: 30)
+                store.resume(.reading)
             }
         }
     }
@@ -109,9 +110,12 @@ final class IngestPipeline: Sendable {
         await read(file, work, feed, queue)
     }
 
+    private static let vanishedCode = "vanished"
+
     private func vanished(_ job: Job) -> Problem {
         Problem(
-            code: "vanished", message: "It was not there, or had changed, when its turn came: it is looked for again.",
+            code: Self.vanishedCode,
+            message: "It was not there, or had changed, when its turn came: it is looked for again.",
             retryAt: parts.clock.now + max(parts.settings.settleTime, 30))
     }
 
@@ -159,6 +163,7 @@ final class IngestPipeline: Sendable {
             if work.progress.withLock({ $0.isOver }) { return }
             switch event {
             case .mediaInfo(let info):
+                store.resume(.decoding)
                 properties = MediaProperties(info)
                 await keep(properties, work)
             case .progress(let time):
@@ -221,7 +226,7 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .released))
         case .workerUnavailable:
             await queue.send(.init(work: work, step: .released))
-            store.pause("\(error)")
+            store.pause(.decoding, "\(error)")
             await store.wait(seconds: 30)
         case .failed(.notFound):
             parts.suspect(work.path)
@@ -308,7 +313,10 @@ final class IngestPipeline: Sendable {
         switch step {
         case .clip, .finished: return
         case .failed(let problem):
-            _ = await store.persist { try catalog.fail(media, of: generation, problem, at: now) }
+            let isAttempt = problem.code != Self.vanishedCode
+            _ = await store.persist {
+                try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
+            }
             parts.tell(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
         case .released:
             _ = await store.persist { try catalog.release(media, of: generation) }

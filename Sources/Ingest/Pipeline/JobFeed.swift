@@ -60,8 +60,8 @@ final class JobFeed: Sendable {
         while true {
             let ticket = wakeup.ticket
             guard !isStopped, !Task.isCancelled else { return nil }
-            let taken = state.withLock { $0.taken }
-            let found = try await BlockingExecutor.shared.run { [self] in try find(excluding: taken) }
+            let (taken, now) = (state.withLock { $0.taken }, clock.now)
+            let found = try await BlockingExecutor.shared.run { [self] in try find(at: now, excluding: taken) }
             if let found {
                 if state.withLock({ $0.taken.insert(found.media).inserted }) { return found }
                 continue
@@ -69,15 +69,13 @@ final class JobFeed: Sendable {
             if only != nil { return nil }
             let retry = try await BlockingExecutor.shared.run { [self] in
                 try onIdle()
-                return try catalog.nextRetry()
+                return try catalog.nextRetry(of: generation, after: now)
             }
-            let now = clock.now
-            await wakeup.wait(since: ticket, seconds: retry.map { max(1, $0 - now) }, clock: clock)
+            await wakeup.wait(since: ticket, seconds: retry.map { max(1, $0 - clock.now) }, clock: clock)
         }
     }
 
-    private func find(excluding taken: Set<MediaID>) throws -> Job? {
-        let now = clock.now
+    private func find(at now: Timestamp, excluding taken: Set<MediaID>) throws -> Job? {
         guard let only else {
             return try catalog.nextJobs(of: generation, at: now, limit: 1, excluding: taken).first
         }

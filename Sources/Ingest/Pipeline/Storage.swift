@@ -3,9 +3,17 @@ internal import Synchronization
 
 /// The thread that writes, with patience: while the disk is full or the catalog can't be written, work waits.
 final class Storage: Sendable {
+    /// What work can wait for, in the order in which it is told of.
+    enum Stage: CaseIterable {
+        case reading, decoding, writing
+    }
+
     private struct State {
-        var paused: String?
+        /// Why a stage waits.
+        var reasons: [Stage: String] = [:]
         var isStopped = false
+
+        var paused: String? { Stage.allCases.lazy.compactMap { reasons[$0] }.first }
     }
 
     /// Seconds between attempts.
@@ -32,30 +40,27 @@ final class Storage: Sendable {
         while true {
             do {
                 let value = try await executor.run(body)
-                resume()
+                resume(.writing)
                 return value
             } catch {
-                pause("\(error)")
+                pause(.writing, "\(error)")
                 guard !state.withLock({ $0.isStopped }) else { return nil }
                 await wait(seconds: Self.patience)
             }
         }
     }
 
-    func pause(_ reason: String) {
-        let isNew = state.withLock { state in
-            defer { state.paused = reason }
-            return state.paused != reason
-        }
-        if isNew { tell(.paused(reason: reason)) }
-    }
+    func pause(_ stage: Stage, _ reason: String) { set(stage, reason) }
 
-    func resume() {
-        let wasPaused = state.withLock { state in
-            defer { state.paused = nil }
-            return state.paused != nil
+    func resume(_ stage: Stage) { set(stage, nil) }
+
+    private func set(_ stage: Stage, _ reason: String?) {
+        let (before, now) = state.withLock { state in
+            let before = state.paused
+            state.reasons[stage] = reason
+            return (before, state.paused)
         }
-        if wasPaused { tell(.paused(reason: nil)) }
+        if before != now { tell(.paused(reason: now)) }
     }
 
     /// Waits, but not past ``stop()``.
