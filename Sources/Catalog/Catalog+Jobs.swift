@@ -17,7 +17,7 @@ extension Catalog {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                     WHERE jobs.generation_id = ?
                     AND (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
@@ -38,7 +38,7 @@ extension Catalog {
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
                     JOIN media ON media.id = jobs.media_id WHERE media.id = ? AND generation_id = ?
                     """, arguments: [media, generation]
             ).map { try Self.job($0, generation: generation, db) }
@@ -62,17 +62,21 @@ extension Catalog {
                 SELECT files.* FROM files LEFT JOIN roots ON roots.id = files.root_id
                 WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
                 """, arguments: [media])
-        let last = try Row.fetchOne(
-            db,
-            sql: """
-                SELECT ordinal, end, shot FROM clips WHERE media_id = ? AND generation_id = ?
-                ORDER BY ordinal DESC LIMIT 1
-                """, arguments: [media, generation])
+        let isStale: Bool = row["is_stale"]
+        let last =
+            isStale
+            ? nil
+            : try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT ordinal, end, shot FROM clips WHERE media_id = ? AND generation_id = ?
+                    ORDER BY ordinal DESC LIMIT 1
+                    """, arguments: [media, generation])
         return Job(
             media: media, generation: generation,
             identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
             state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"],
-            files: files.map(MediaFile.init),
+            files: files.map(MediaFile.init), isStale: isStale,
             committedClips: last.map { ($0["ordinal"] as Int) + 1 } ?? 0, committedEnd: last?["end"],
             committedShot: last?["shot"])
     }
@@ -117,6 +121,21 @@ extension Catalog {
                     UPDATE jobs SET state = 'running', attempts = attempts + 1, retry_at = NULL
                     WHERE media_id = ? AND generation_id = ?
                     """, arguments: [job.media, job.generation])
+        }
+    }
+
+    /// Removes the clips of a stale job that is begun, whose file is there: they are made anew.
+    ///
+    /// - Returns: what to do to the index.
+    package func clear(_ job: Job) throws(CatalogError) -> [MediaChange] {
+        try write { db in
+            try db.execute(
+                sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?",
+                arguments: [job.media, job.generation])
+            try db.execute(
+                sql: "UPDATE jobs SET is_stale = 0 WHERE media_id = ? AND generation_id = ?",
+                arguments: [job.media, job.generation])
+            return [.hidden(job.media)]
         }
     }
 
@@ -235,7 +254,7 @@ extension Catalog {
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL,
-                        attempts = 0, crashes = 0
+                        attempts = 0, crashes = 0, is_stale = 0
                     WHERE media_id = ? AND generation_id = ?
                     """, arguments: [media, generation])
             return [.hidden(media)]

@@ -8,12 +8,21 @@ extension Catalog {
     /// - Parameters:
     ///   - path: absolute, without symbolic links.
     ///   - device: its `st_dev`, when it is there.
+    ///   - isConfigured: whether it is the configuration that asks; a root that somebody adds by hand stays theirs.
     /// - Returns: the root; the one that is there already when it has this path.
     /// - Throws: ``CatalogError`` `overlappingRoot` when the directory lies in a root or a root in it.
-    package func addRoot(_ path: FilePath, device: UInt64?, at now: Timestamp) throws(CatalogError) -> Root {
+    package func addRoot(
+        _ path: FilePath, device: UInt64?, isConfigured: Bool = false, at now: Timestamp
+    ) throws(CatalogError) -> Root {
         try write { db in
             for root in try Self.roots(db) {
-                if root.path == path { return root }
+                if root.path == path {
+                    guard root.isConfigured, !isConfigured else { return root }
+                    try db.execute(sql: "UPDATE roots SET is_configured = 0 WHERE id = ?", arguments: [root.id])
+                    var root = root
+                    root.isConfigured = false
+                    return root
+                }
                 if path.starts(with: root.path) {
                     throw CatalogError(.overlappingRoot, "\(path) is watched already, as a part of \(root.path).")
                 }
@@ -24,8 +33,8 @@ extension Catalog {
                 }
             }
             try db.execute(
-                sql: "INSERT INTO roots (path, state, device, added_at) VALUES (?, 'online', ?, ?)",
-                arguments: [path.data, device.map { Int64(bitPattern: $0) }, now])
+                sql: "INSERT INTO roots (path, state, device, added_at, is_configured) VALUES (?, 'online', ?, ?, ?)",
+                arguments: [path.data, device.map { Int64(bitPattern: $0) }, now, isConfigured])
             let id = db.lastInsertedRowID
             guard let root = try Self.roots(db).first(where: { $0.id == id }) else {
                 throw CatalogError(.notFound, "There is no root \(id).")

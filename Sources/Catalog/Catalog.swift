@@ -150,17 +150,13 @@ package final class Catalog: Sendable {
             let again = try catalog.write { db in
                 try db.execute(
                     sql: """
-                        UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL
+                        UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL,
+                            is_stale = 1
                         WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
-                        AND (state IN ('indexed', 'running') OR EXISTS (SELECT 1 FROM clips
-                            WHERE clips.media_id = jobs.media_id AND clips.generation_id = jobs.generation_id))
+                        AND EXISTS (SELECT 1 FROM clips
+                            WHERE clips.media_id = jobs.media_id AND clips.generation_id = jobs.generation_id)
                         """)
-                let again = db.changesCount
-                try db.execute(
-                    sql: """
-                        DELETE FROM clips WHERE generation_id IN (SELECT id FROM generations WHERE has_memories)
-                        """)
-                return again
+                return db.changesCount
             }
             // On the disk before the file is taken for this catalog's: a crash between them makes the same again.
             try catalog.writeWithoutTransaction { _ = try $0.checkpoint(.full) }
@@ -174,7 +170,11 @@ package final class Catalog: Sendable {
             }
         }
         if again > 0 {
-            notices.append("\(file) was lost: \(again) media are indexed again, to make their memories.")
+            notices.append(
+                """
+                \(file) was lost: \(again) media are indexed again, to make their memories; until \
+                then they are found without re-ranking.
+                """)
         }
         return pool
     }

@@ -8,7 +8,9 @@ package struct Job: Sendable, Equatable {
     package var attempts: Int
     /// Where it can be read now: files that are no tombstones, in roots that are online.
     package var files: [MediaFile]
-    /// Clips that are committed already; decoding goes on after the last one.
+    /// Whether the clips that it has are to be made anew; see ``Catalog/clear(_:)``.
+    package var isStale: Bool
+    /// Clips that are committed already; decoding goes on after the last one. None of a stale job's.
     package var committedClips: Int
     /// End of the last committed clip in seconds; nil when there is none.
     package var committedEnd: Double?

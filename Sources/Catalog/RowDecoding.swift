@@ -44,6 +44,7 @@ extension Root {
         device = (row["device"] as Int64?).map { UInt64(bitPattern: $0) }
         addedAt = row["added_at"]
         scannedAt = row["scanned_at"]
+        isConfigured = row["is_configured"] ?? false
         fileCount = row["file_count"] ?? 0
     }
 }

@@ -28,6 +28,8 @@ package struct Root: Sendable, Equatable, Identifiable {
     package var addedAt: Timestamp
     /// When the last full scan ended.
     package var scannedAt: Timestamp?
+    /// Whether the configuration alone asks for it; nobody has added it by hand.
+    package var isConfigured: Bool
     /// Files in it that are not tombstones.
     package var fileCount: Int
 }

@@ -184,6 +184,10 @@ struct Schema: Sendable {
 
             -- How often the program ended while it had the media in work, since it last came to an end with it.
             ALTER TABLE jobs ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+            -- Its clips answer until its turn comes, and are then made anew.
+            ALTER TABLE jobs ADD COLUMN is_stale INTEGER NOT NULL DEFAULT 0;
+            -- Whether the configuration alone asks for it.
+            ALTER TABLE roots ADD COLUMN is_configured INTEGER NOT NULL DEFAULT 0;
             """,
         ])
 

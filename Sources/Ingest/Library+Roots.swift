@@ -5,8 +5,9 @@ package import SystemPackage
 extension Library {
     /// Begins to watch a directory; its files are indexed in the background.
     ///
+    /// - Parameter isConfigured: whether it is the configuration that asks.
     /// - Throws: ``CatalogError``: `notFound` when it isn't a directory that can be read, `overlappingRoot`.
-    package func addRoot(_ path: FilePath) async throws -> Root {
+    package func addRoot(_ path: FilePath, isConfigured: Bool = false) async throws -> Root {
         let root = try await BlockingExecutor.shared.run { [self] in
             let files = scanner.files
             do throws(Errno) {
@@ -20,11 +21,16 @@ extension Library {
             }
         }
         let added = try await BlockingExecutor.shared.run { [self] in
-            try catalog.addRoot(root.0, device: root.1, at: clock.now)
+            try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
         }
         tell(.rootAdded(added.id))
         scan([added.id])
         return added
+    }
+
+    /// - Throws: ``CatalogError``.
+    package func root(_ id: RootID) async throws -> Root? {
+        try await BlockingExecutor.shared.run { [catalog] in try catalog.root(id) }
     }
 
     /// Stops watching a directory; what lies in no other root is found no more.

@@ -106,7 +106,7 @@ extension Library {
             state.withLock { state in
                 state.scanningRoots = []
                 state.trouble = nil
-                if !scope.roots.isEmpty { state.scannedAt = clock.now }
+                if !scope.roots.isEmpty || scope.namedFiles { state.scannedAt = clock.now }
             }
         } catch {
             // Nothing is lost: the same pass is made again.

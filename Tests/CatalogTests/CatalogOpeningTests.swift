@@ -134,8 +134,17 @@ import Testing
         try fixture.reopen()
         #expect(fixture.catalog.notices.count == 1)
         #expect(try fixture.catalog.media(media)?.state == .pending)
+        // They answer, without re-ranking, until their turn comes.
+        #expect(try fixture.catalog.embeddings(of: generation.id).count == 1)
+        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).first)
+        #expect(job.isStale && job.committedClips == 0)
+        try fixture.catalog.begin(job)
+        #expect(try fixture.catalog.clear(job) == [.hidden(media)])
         #expect(try fixture.catalog.clips(of: media, generation: generation.id).isEmpty)
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).count == 1)
+        let again = try fixture.catalog.commit(
+            [fixture.clip(media, 0, memory: [9])], of: generation, finished: [media], at: 4)
+        #expect(try fixture.catalog.memories(of: again.compactMap { $0 }).count == 1)
+        #expect(try fixture.catalog.job(of: media, generation: generation.id)?.isStale == false)
     }
 
     @Test func `Without the memories' file a media that failed half way is made again too`() throws {

@@ -220,6 +220,17 @@ private final class ScannerFixture: Sendable {
         try fixture.scan()
         #expect(try fixture.catalog.media(media)?.deletedAt != nil)
         #expect(try fixture.present == ["a.mp4"])
+        let other = try #require(try fixture.catalog.file(at: path)?.media)
+        var gone = [media, other]
+        for bytes in ["third", ""] {
+            try fixture.write(bytes.utf8, to: "a.mp4")
+            try fixture.scan()
+            let removed = fixture.told.withLock { $0 }.compactMap { kind -> MediaID? in
+                if case .mediaRemoved(let media) = kind { media } else { nil }
+            }
+            #expect(removed == gone)
+            if let third = try fixture.catalog.file(at: path)?.media { gone.append(third) }
+        }
     }
 
     @Test func `A file that is only touched stays what it is`() throws {

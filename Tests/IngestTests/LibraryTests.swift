@@ -177,6 +177,13 @@ import VectorIndex
         #expect(status.watcher == .stopped && status.rates.clips == 3 && status.rates.videoSeconds == 17)
     }
 
+    @Test func `Without a folder to watch there is nothing to wait for`() async throws {
+        let fixture = try LibraryFixture()
+        try await fixture.running {
+            while try await fixture.library.status().watcher != .watching { await Task.yield() }
+        }
+    }
+
     @Test func `A rescan on the timer finds what nobody told`() async throws {
         let fixture = try LibraryFixture()
         let events = fixture.library.events()

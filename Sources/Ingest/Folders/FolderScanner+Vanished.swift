@@ -96,7 +96,8 @@ extension FolderScanner {
         try applyRemoval(try named.giveUpGone(at: clock.now, isStopped: isStopped))
     }
 
-    private func applyRemoval(_ changes: [MediaChange]) throws {
+    /// Gives the index what has changed, and tells of the media that have no file any more.
+    func applyRemoval(_ changes: [MediaChange]) throws {
         try apply(changes)
         for case .hidden(let media) in changes { tell(.mediaRemoved(media)) }
     }

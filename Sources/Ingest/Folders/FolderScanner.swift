@@ -245,7 +245,7 @@ package final class FolderScanner: Sendable {
             }
             let (media, isNew, changes) = try catalog.recordFile(
                 path, root: root, stamp: stamp, identity: identity, at: now)
-            try apply(changes)
+            try applyRemoval(changes)
             if isNew {
                 tell(.mediaFound(media, path: path))
             } else if known?.media != media {
@@ -267,7 +267,7 @@ package final class FolderScanner: Sendable {
     private func keep(
         _ problem: Problem, _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
     ) throws {
-        try apply(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
+        try applyRemoval(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
         tell(.fileFailed(path: path, problem))
     }
 

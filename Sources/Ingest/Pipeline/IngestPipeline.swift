@@ -104,6 +104,10 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: nowhere, step: .failed(vanished(job))))
             return
         }
+        if job.isStale {
+            let index = parts.index
+            guard await store.persist({ try index.apply(try catalog.clear(job)) }) != nil else { return }
+        }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
         parts.tell(.mediaStarted(job.media, path: file.path))

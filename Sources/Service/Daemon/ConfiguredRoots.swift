@@ -22,19 +22,22 @@ package final class ConfiguredRoots: Sendable {
         self.logger = logger
     }
 
-    /// Watches what is named now, and no longer what was named by the last call and isn't any more.
+    /// Watches what is named now, and no longer what was named by the last call and isn't any more, unless another name leads there or
+    /// somebody has added it by hand.
     package func apply(_ paths: [FilePath]) async {
         let dropped = state.withLock { state in
             defer {
                 state.wanted = paths
                 state.missing = Set(paths.filter { state.roots[$0] == nil })
             }
-            return state.wanted.filter { !paths.contains($0) }.compactMap { path in
+            let dropped = state.wanted.filter { !paths.contains($0) }.compactMap { path in
                 state.roots.removeValue(forKey: path).map { (path, $0) }
             }
+            return dropped.filter { !state.roots.values.contains($0.1) }
         }
         for (path, root) in dropped {
             do {
+                guard try await library.root(root)?.isConfigured == true else { continue }
                 try await library.removeRoot(root)
                 logger.info("\(path) is no longer in the configuration: not watched any more")
             } catch {
@@ -52,7 +55,7 @@ package final class ConfiguredRoots: Sendable {
     private func addMissing(isFirst: Bool) async {
         for path in state.withLock({ $0.missing }).sorted(by: { $0.string < $1.string }) {
             do {
-                let root = try await library.addRoot(path)
+                let root = try await library.addRoot(path, isConfigured: true)
                 state.withLock { state in
                     state.missing.remove(path)
                     state.roots[path] = root.id

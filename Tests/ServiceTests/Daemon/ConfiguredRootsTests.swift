@@ -29,6 +29,23 @@ struct ConfiguredRootsTests {
         indexed.library.close()
     }
 
+    @Test func `a folder that has another name in the configuration, or that a person added too, stays`() async throws {
+        let indexed = try await IndexedLibrary()
+        let base = indexed.directory.path
+        for name in ["a", "b"] { try makeFolder(base.appending(name)) }
+        try FileManager.default.createSymbolicLink(
+            atPath: base.appending("link").string, withDestinationPath: base.appending("a").string)
+        let roots = ConfiguredRoots(library: indexed.library, logger: Logger(label: "test"))
+        await roots.apply([base.appending("a"), base.appending("link"), base.appending("b")])
+        #expect(try paths(indexed.library).count == 2)
+        _ = try await indexed.library.addRoot(base.appending("b"))
+        await roots.apply([base.appending("a")])
+        #expect(try Set(paths(indexed.library)) == Set(["a", "b"].map { base.appending($0) }))
+        await roots.apply([])
+        #expect(try paths(indexed.library) == [base.appending("b")])
+        indexed.library.close()
+    }
+
     @Test func `a folder that isn't there yet is tried again`() async throws {
         let indexed = try await IndexedLibrary()
         let late = indexed.directory.path.appending("late")
