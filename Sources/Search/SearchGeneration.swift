@@ -46,7 +46,7 @@ package struct SearchGeneration: Sendable {
                 .otherModel,
                 """
                 The index in \(catalog.state) was made with the model \(live.digest.prefix(12)) and this is \
-                \(encoder.generation.prefix(12)): name the first with --model, or index again.
+                \(encoder.generation.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
                 """)
         }
         let index = try VectorIndex(dimensions: live.dimensions)

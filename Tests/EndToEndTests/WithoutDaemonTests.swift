@@ -78,6 +78,36 @@ struct WithoutDaemonTests {
                 == Set(["kept/a.mp4", "away/b.mp4"].map { home.path.appending($0).string }))
     }
 
+    @Test func `a path through symbolic links means what the system means by it`() async throws {
+        let home = try TemporaryDirectory()
+        let manager = FileManager.default
+        for name in ["real/inner", "other"] {
+            try manager.createDirectory(
+                atPath: home.path.pushing(FilePath(name)).string, withIntermediateDirectories: true)
+        }
+        try await TestVideo(width: 160, height: 120, seconds: 3, scenes: 1).write(
+            to: home.path.appending("real").appending("a.mp4"))
+        try manager.createSymbolicLink(
+            atPath: home.path.appending("other").appending("link").string,
+            withDestinationPath: home.path.appending("real").appending("inner").string)
+        try manager.createSymbolicLink(
+            atPath: home.path.appending("videos").string, withDestinationPath: home.path.appending("real").string)
+        let state = home.path.appending("state").string
+        // Up from where the link leads: real/a.mp4.
+        let indexed = try await saccade(["index", "other/link/../a.mp4", "--state", state], home: home.path)
+        #expect(indexed.status == 0, "\(indexed.errors)")
+        let searched = try await saccade(
+            ["search", "bars", "--state", state, "--json", "--under", "videos"], home: home.path)
+        #expect(searched.status == 0, "\(searched.errors)")
+        let answer = try API.decoder().decode(API.SearchResponse.self, from: searched.output)
+        #expect(answer.results.map(\.media.path.text) == [home.path.appending("real").appending("a.mp4").string])
+        let past = try await saccade(["search", "bars", "--state", state, "--offset", "5"], home: home.path)
+        #expect(past.errors.contains("nothing after the first 5"))
+        for wrong in [["--min-duration", "nan"], ["--offset", "4", "--number", "3"], ["--after", "2026-02-30"]] {
+            #expect(try await saccade(["search", "bars", "--state", state] + wrong, home: home.path).status == 64)
+        }
+    }
+
     @Test func `with the memories damaged, a search still has the Fast answer`() async throws {
         let home = try TemporaryDirectory()
         try await TestVideo(width: 160, height: 120, seconds: 4, scenes: 2).write(to: home.path.appending("bars.mp4"))

@@ -17,7 +17,7 @@ import Training
             """
             {"id": "a", "frames": ["x/0.jpg", "x/1.jpg"], "captions": ["one", "two"]}
 
-            {"id": "b", "file": "/films/b.mp4", "captions": []}
+            {"id": "b", "file": "/films/b.mp4", "captions": ["a cat"]}
             """, "set.jsonl", in: folder)
         let dataset = try CaptionedDataset(path: path)
         #expect(dataset.name == "set")
@@ -27,7 +27,7 @@ import Training
                     id: "a",
                     source: .frames([folder.path.appending("x/0.jpg"), folder.path.appending("x/1.jpg")]),
                     captions: ["one", "two"]),
-                CaptionedItem(id: "b", source: .file("/films/b.mp4", span: nil), captions: []),
+                CaptionedItem(id: "b", source: .file("/films/b.mp4", span: nil), captions: ["a cat"]),
             ])
     }
 
@@ -72,7 +72,8 @@ import Training
     }
 
     @Test(arguments: [
-        ("", "has no items"), ("{\"id\": \"a\"}", ":1: isn't"),
+        ("", "has no items"), ("{\"id\": \"a\", \"file\": \"a\", \"captions\": []}", "a has no captions"),
+        ("{\"id\": \"a\"}", ":1: isn't"),
         ("{\"id\": \"a\", \"captions\": []}", ":1: an item wants"),
         ("{\"id\": \"a\", \"frames\": [], \"captions\": []}", "wants either"),
         ("{\"id\": 1, \"file\": \"a\", \"captions\": []}", "\"id\" has the wrong type"), ("[1]", "isn't an array"),

@@ -45,16 +45,26 @@ package enum RFC3339 {
         date.formatted(Date.ISO8601FormatStyle())
     }
 
-    /// Reads RFC 3339 with or without a fraction, or a day alone, which means its first moment in UTC.
+    /// Reads RFC 3339 with or without seconds and their fraction, which is cut; or a day alone, which means its first moment. What names
+    /// no offset is in UTC.
     package static func parse(_ text: String) -> Date? {
-        let styles = [
-            Date.ISO8601FormatStyle(),
-            Date.ISO8601FormatStyle(includingFractionalSeconds: true),
-            Date.ISO8601FormatStyle().year().month().day(),
-        ]
-        for style in styles {
-            if let date = try? style.parse(text) { return date }
+        let pattern =
+            #/
+            ([0-9]{4}) - ([0-9]{2}) - ([0-9]{2})
+            (?: [Tt\ ] ([0-9]{2}) : ([0-9]{2}) (?: : ([0-9]{2}) (?: \. [0-9]+ )? )?
+                (?: [Zz] | ([+\-]) ([0-9]{2}) : ([0-9]{2}) )? )?
+            /#
+        guard let match = text.wholeMatch(of: pattern) else { return nil }
+        let number = { (part: Substring?) in part.flatMap { Int($0) } }
+        var parts = DateComponents()
+        (parts.year, parts.month, parts.day) = (Int(match.1), Int(match.2), Int(match.3))
+        (parts.hour, parts.minute, parts.second) = (number(match.4) ?? 0, number(match.5) ?? 0, number(match.6) ?? 0)
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        let offset = 60 * (60 * (number(match.8) ?? 0) + (number(match.9) ?? 0))
+        guard parts.isValidDate(in: calendar), offset < 86_400, let date = calendar.date(from: parts) else {
+            return nil
         }
-        return nil
+        return date.addingTimeInterval(Double(match.7 == "-" ? offset : -offset))
     }
 }

@@ -1,4 +1,5 @@
 import Models
+import Search
 import SystemPackage
 
 /// One key of the configuration: its names, what it means, and how its text becomes a value.
@@ -96,7 +97,7 @@ extension ConfigurationKey {
         ) { $0.http.maxQueryBytes = $1 },
         integer(
             "http.max_results", "Most results that one answer may have.", default: "1000", reloadable: true,
-            in: 1...100_000
+            in: 1...SearchLimits.results
         ) { $0.http.maxResults = $1 },
         integer(
             "http.max_connections", "Connections open at once; more are answered 503.", default: "256",

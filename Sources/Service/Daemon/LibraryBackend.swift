@@ -178,11 +178,12 @@ package struct LibraryBackend: Backend {
     }
 
     package func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
-        let directory = path.filePath.lexicallyNormalized()
         do {
-            let known = try await executor.run { [catalog] in try catalog.roots() }
-            let root = try await library.addRoot(directory)
-            return (root.described(isScanning: false), !known.contains { $0.id == root.id })
+            return try await translating {
+                let known = try await executor.run { [catalog] in try catalog.roots() }
+                let root = try await library.addRoot(path.filePath)
+                return (root.described(isScanning: false), !known.contains { $0.id == root.id })
+            }
         } catch let error as CatalogError where [.overlappingRoot, .notFound, .unreadable].contains(error.code) {
             throw APIError(.invalidRoot, error.message)
         }

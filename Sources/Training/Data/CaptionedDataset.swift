@@ -49,6 +49,9 @@ package struct CaptionedDataset: Sendable {
         name = path.stem ?? path.string
         if let ids { try select(ids: ids, from: path) }
         if items.isEmpty { throw DatasetError("\(path): has no items; nothing can be done with it") }
+        if let bare = items.first(where: \.captions.isEmpty) {
+            throw DatasetError("\(path): the item \(bare.id) has no captions; give it one, or take it out")
+        }
     }
 
     private mutating func select(ids: [String], from path: FilePath) throws {

@@ -42,6 +42,9 @@ struct CalibrateCommand: AsyncParsableCommand {
     private static let depths = [16, 32, 64]
 
     func validate() throws {
+        if modelOptions.model == nil {
+            throw ValidationError("calibrate writes into the model's folder: name it with --model")
+        }
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let depth, !(1...1000).contains(depth) { throw ValidationError("--depth must be 1 to 1000") }
     }

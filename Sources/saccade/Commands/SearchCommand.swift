@@ -35,8 +35,9 @@ struct SearchCommand: AsyncParsableCommand {
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
-    @Option(help: ArgumentHelp("With --play: which line of the table to open.", valueName: "number"))
-    var number = 1
+    @Option(
+        help: ArgumentHelp("With --play: which line of the table to open. (default: the first)", valueName: "number"))
+    var number: Int?
 
     @OptionGroup(title: "Re-ranking") var reranking: RerankOptions
     @OptionGroup(title: "Filters") var filters: FilterOptions
@@ -45,7 +46,10 @@ struct SearchCommand: AsyncParsableCommand {
     func validate() throws {
         guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
         guard offset >= 0 else { throw ValidationError("--offset must be at least 0.") }
-        guard (1...limit).contains(number) else { throw ValidationError("--number must be from 1 to --limit.") }
+        if let number, !(1...limit).contains(number - offset) {
+            throw ValidationError("--number must be a line of the table: \(offset + 1) to \(offset + limit).")
+        }
+        guard !(json && play) else { throw ValidationError("Give --json or --play, not both.") }
     }
 
     func run() async throws {
@@ -97,10 +101,11 @@ struct SearchCommand: AsyncParsableCommand {
     }
 
     private func open(_ response: API.SearchResponse) throws {
-        guard number <= response.results.count else {
-            throw Failure(.noInput, "There is no result number \(number) to play.")
+        let place = (number ?? offset + 1) - offset - 1
+        guard place < response.results.count else {
+            throw Failure(.noInput, "There is no result number \(place + offset + 1) to play.")
         }
-        let result = response.results[number - 1]
+        let result = response.results[place]
         guard result.media.online else {
             throw Failure(.noInput, "\(result.media.path.text) is offline: connect its disk, then try again.")
         }

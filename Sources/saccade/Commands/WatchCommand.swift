@@ -75,7 +75,7 @@ struct WatchCommand: AsyncParsableCommand {
             let client = try places.client()
             for folder in folders {
                 let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
-                let path = FilePath.absolute(folder).string
+                let path = FilePath.resolved(folder).string
                 guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
                     throw Failure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
                 }

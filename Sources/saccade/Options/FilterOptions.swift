@@ -16,7 +16,10 @@ struct FilterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Only files whose whole path matches this shell pattern.", valueName: "pattern"))
     var glob: String?
 
-    @Option(help: ArgumentHelp("Only what was recorded then or later: 2026-03-01, or with a time.", valueName: "date"))
+    @Option(
+        help: ArgumentHelp(
+            "Only what was recorded then or later: 2026-03-01, or 2026-03-01T12:00 with a time in UTC.",
+            valueName: "date"))
     var after: String?
 
     @Option(help: ArgumentHelp("Only what was recorded before then.", valueName: "date"))
@@ -29,6 +32,11 @@ struct FilterOptions: ParsableArguments {
     var maxDuration: Double?
 
     func validate() throws {
+        for (name, value) in [("min-duration", minDuration), ("max-duration", maxDuration)] {
+            if let value, !(value >= 0 && value.isFinite) {
+                throw ValidationError("--\(name) must be a number of seconds.")
+            }
+        }
         for (name, value) in [("after", after), ("before", before)] {
             if let value, RFC3339.parse(value) == nil {
                 throw ValidationError("--\(name) must be a day or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")
@@ -39,7 +47,7 @@ struct FilterOptions: ParsableArguments {
     var filters: API.SearchFilters {
         API.SearchFilters(
             root: root,
-            pathPrefix: under.map { FilePath.absolute($0).string },
+            pathPrefix: under.map { FilePath.resolved($0).string },
             pathGlob: glob,
             recordedAfter: after.flatMap(RFC3339.parse),
             recordedBefore: before.flatMap(RFC3339.parse),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Ingest
 import Service
 import SystemPackage
 
@@ -61,9 +62,23 @@ extension FilePath {
     /// The working directory.
     static var current: FilePath { FilePath(FileManager.default.currentDirectoryPath) }
 
-    /// The path from the root of the file system, with `~`, `.` and `..` resolved by name alone.
+    /// The path from the root of the file system, with `~`, `.` and `..` resolved.
     static func absolute(_ text: String) -> FilePath {
         let expanded = text == "~" || text.hasPrefix("~/") ? NSString(string: text).expandingTildeInPath : text
-        return current.pushing(FilePath(expanded)).lexicallyNormalized()
+        let path = current.pushing(FilePath(expanded))
+        // From a symbolic link `..` goes up where the link leads.
+        let goesUp = path.components.contains { $0.kind == .parentDirectory }
+        return goesUp ? (try? LinuxFileSystem.resolved(path)) ?? path.lexicallyNormalized() : path.lexicallyNormalized()
+    }
+
+    /// The path as the index has it: of a directory the one that symbolic links lead to, of a file that of its directory.
+    static func resolved(_ text: String) -> FilePath {
+        let path = absolute(text)
+        guard let resolved = try? LinuxFileSystem.resolved(path) else { return path }
+        let attributes = try? LinuxFileSystem().attributes(of: resolved, followsLinks: false)
+        if attributes?.kind == .directory { return resolved }
+        guard let name = path.lastComponent, let parent = try? LinuxFileSystem.resolved(path.removingLastComponent())
+        else { return path }
+        return parent.appending(name)
     }
 }

@@ -27,6 +27,10 @@ enum IndexProgress {
                 found.insert(media)
                 done.insert(media)
                 shares[media] = nil
+            case .paused(let reason?):
+                bar.finish()
+                Terminal.error.line("saccade: waiting, and trying again: \(Terminal.printable(reason))")
+                continue
             default:
                 continue
             }

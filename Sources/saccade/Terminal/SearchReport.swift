@@ -30,6 +30,7 @@ struct SearchReport {
     /// Why there are no results.
     var emptiness: String {
         guard response.clips > 0 else { return "Nothing is indexed yet: see `saccade status`." }
+        if request.offset > 0 { return "There is nothing after the first \(Quantities.count(request.offset))." }
         guard let least = request.minProbability else { return "No clip passes the filters." }
         let which = request.filters == API.SearchFilters() ? "No clip" : "No clip that passes the filters"
         return "\(which) is likely enough (--min-probability \(least)): lower it, or say it in other words."

@@ -77,6 +77,9 @@ struct StatusReport {
             let padded = name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
             terminal.line(terminal.styled(padded, .dim) + text)
         }
+        if let reason = status.queue.paused {
+            terminal.line(terminal.styled("waiting", .yellow) + ": \(Terminal.printable(reason))")
+        }
         if status.roots.isEmpty { terminal.line("No folder is watched: add one with `saccade watch add DIR`.") }
         writeWork(to: terminal)
         writeFailures(to: terminal)

@@ -80,12 +80,18 @@ struct WireTypesTests {
         #expect(try json(request) == text)
     }
 
-    @Test(arguments: ["2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00+01:00"])
-    func `a time may be a day, have a fraction or an offset`(text: String) throws {
+    @Test(arguments: [
+        "2026-01-01", "2026-01-01T00:00:00.000Z", "2026-01-01T01:00:00+01:00", "2025-12-31T22:30-01:30",
+        "2026-01-01 00:00:00",
+    ])
+    func `a time may be a day, have a fraction, an offset or none of them`(text: String) throws {
         #expect(RFC3339.parse(text) == Date(timeIntervalSince1970: 1_767_225_600))
     }
 
-    @Test(arguments: ["", "yesterday", "2026-13-01", "1767225600"])
+    @Test(arguments: [
+        "", "yesterday", "2026-13-01", "1767225600", "2026-02-30", "2026-03-01junk", "2026-03-01T25:00:00Z",
+        "2026-03-01T12:61:00Z", "2026-03-01T12:00:00Zjunk", "2026-03-01T12", "2026-03-01T12:00:00+1:00",
+    ])
     func `a time that is none is refused`(text: String) {
         #expect(RFC3339.parse(text) == nil)
     }

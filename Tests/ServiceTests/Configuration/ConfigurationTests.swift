@@ -72,7 +72,7 @@ struct ConfigurationTests {
     @Test func `every key can be set in every way`() throws {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
-            "http.request_seconds": "1.5", "ingest.memory": "compact",
+            "http.request_seconds": "1.5", "http.max_results": "999", "ingest.memory": "compact",
         ]
         for key in ConfigurationKey.all {
             let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
