@@ -86,8 +86,15 @@ extension Library {
         switch attributes.kind {
         case .regular: return [try take(resolved, attributes.stamp)]
         case .directory:
-            let entries = ((try? files.entries(of: resolved)) ?? []).filter { !CandidateFiles.isHidden($0.name) }
-            return try entries.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
+            let entries: [DirectoryEntry]
+            do throws(Errno) {
+                entries = try files.entries(of: resolved)
+            } catch {
+                let problem = Problem(code: "unreadable", message: "The folder can't be read: \(error).", retryAt: nil)
+                return [FileOutcome(path: path, media: nil, result: .failed(problem))]
+            }
+            let shown = entries.filter { !CandidateFiles.isHidden($0.name) }
+            return try shown.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
                 let child = resolved.appending(entry.name)
                 guard let attributes = try? files.attributes(of: child, followsLinks: false) else { return [] }
                 let isWanted =

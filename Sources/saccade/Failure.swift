@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Search
 import Service
+import Training
 
 /// Why a command gave up: one line on standard error that says what to do, and an exit status for scripts.
 struct Failure: Error {
@@ -14,6 +15,7 @@ struct Failure: Error {
         case noInput = 66
         case unavailable = 69
         case software = 70
+        case output = 74
         case inUse = 75
         case notPermitted = 77
         case configuration = 78
@@ -50,7 +52,9 @@ struct Failure: Error {
         case let error as SearchError:
             self.init(Self.status(of: error), error.message)
         case let error as SocketError:
-            self.init(.unavailable, error.message)
+            self.init(error.code == .inUse ? .inUse : .unavailable, error.message)
+        case let error as DatasetError:
+            self.init(.data, error.message)
         case let error as WeightsError:
             self.init(.data, error.description)
         case is ExitCode, is CleanExit, is ValidationError:
@@ -73,7 +77,8 @@ struct Failure: Error {
     private static func status(of error: CatalogError) -> Status {
         switch error.code {
         case .locked, .busy: .inUse
-        case .unreadable, .notFound, .diskFull: .noInput
+        case .unreadable, .notFound: .noInput
+        case .diskFull: .unavailable
         case .readOnly: .notPermitted
         case .foreign, .newerSchema, .damaged: .data
         case .overlappingRoot, .sqlite: .software

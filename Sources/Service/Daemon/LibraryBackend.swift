@@ -120,7 +120,8 @@ package struct LibraryBackend: Backend {
         return API.Clip(
             id: id,
             media: API.MediaReference(
-                id: media.id, path: API.Path(place.path), duration: media.properties.duration, online: place.isOnline
+                id: media.id, path: API.Path(place.path), duration: media.properties.duration,
+                online: place.isOnline && place.path.isThere
             ),
             start: clip.start,
             end: clip.end,

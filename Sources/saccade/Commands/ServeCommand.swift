@@ -25,7 +25,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The least severe message to log: trace, debug, info, notice, warning, error.", valueName: "level")
+            "The least severe message to log: trace, debug, info, notice, warning, error, critical.", valueName: "level"
+        )
     )
     var logLevel: String?
 

@@ -13,7 +13,10 @@ struct FilterOptions: ParsableArguments {
     )
     var under: String?
 
-    @Option(help: ArgumentHelp("Only files whose whole path matches this shell pattern.", valueName: "pattern"))
+    @Option(
+        help: ArgumentHelp(
+            "Only files whose path matches this shell pattern; one without a leading / may begin at any folder.",
+            valueName: "pattern"))
     var glob: String?
 
     @Option(

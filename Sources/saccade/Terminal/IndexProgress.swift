@@ -36,7 +36,8 @@ enum IndexProgress {
             }
             let elapsed = (ContinuousClock.now - begin) / .seconds(1)
             let speed = seconds.values.reduce(0, +) / max(elapsed, 0.001)
-            let fraction = (Double(done.count) + shares.values.reduce(0, +)) / Double(max(1, found.count))
+            let share = (Double(done.count) + shares.values.reduce(0, +)) / Double(max(1, found.count))
+            let fraction = done.count < found.count ? min(share, 0.99) : share
             let detail =
                 "\(done.count)/\(Quantities.count(found.count, "file"))  \(Quantities.fixed(speed, 1))× real time  \(name)"
             bar.update(fraction, detail)

@@ -42,8 +42,15 @@ struct Terminal: Sendable {
         write(Array((text + "\n").utf8))
     }
 
+    /// A full disk ends the program: what was asked for is not there.
     func write(_ bytes: [UInt8]) {
-        try? handle.write(contentsOf: Data(bytes))
+        do {
+            try handle.write(contentsOf: Data(bytes))
+        } catch let error as CocoaError where error.code == .fileWriteOutOfSpace {
+            Failure.exit(with: Failure(.output, "The output can't be written: no space is left."))
+        } catch {
+            return
+        }
     }
 
     /// Writes a document, such as a service's answer, that ends its last line once, whether or not it came with an end.
