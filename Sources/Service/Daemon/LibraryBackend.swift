@@ -192,7 +192,7 @@ package struct LibraryBackend: Backend {
 
     package func removeRoot(_ id: Int64) async throws {
         do {
-            try await library.removeRoot(id)
+            try await translating { try await library.removeRoot(id) }
         } catch let error as CatalogError where error.code == .notFound {
             throw APIError(.rootNotFound, error.message)
         }
