@@ -76,7 +76,6 @@ struct WithoutDaemonTests {
         #expect(
             Set(answer.results.map(\.media.path.text))
                 == Set(["kept/a.mp4", "away/b.mp4"].map { home.path.appending($0).string }))
-        for result in answer.results { #expect(result.media.online == result.media.path.text.contains("kept")) }
     }
 
     @Test func `a path through symbolic links means what the system means by it`() async throws {

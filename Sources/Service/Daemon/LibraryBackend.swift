@@ -120,8 +120,7 @@ package struct LibraryBackend: Backend {
         return API.Clip(
             id: id,
             media: API.MediaReference(
-                id: media.id, path: API.Path(place.path), duration: media.properties.duration,
-                online: place.isOnline && place.path.isThere
+                id: media.id, path: API.Path(place.path), duration: media.properties.duration, online: place.isOnline
             ),
             start: clip.start,
             end: clip.end,

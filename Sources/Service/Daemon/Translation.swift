@@ -58,11 +58,6 @@ extension Search.RerankOptions {
     }
 }
 
-extension FilePath {
-    /// Whether something is there now. The index knows of roots that are away; not of a disk inside of one, nor of a file that lies in none.
-    var isThere: Bool { unsafe withPlatformString { unsafe access($0, F_OK) } == 0 }
-}
-
 extension API.SearchResponse {
     /// - Parameter isFinal: Of a line of a stream.
     package init(_ answer: SearchAnswer, query: String, isFinal: Bool? = nil) {
@@ -75,7 +70,7 @@ extension API.SearchResponse {
                         id: result.media.id,
                         path: API.Path(result.path),
                         duration: result.media.properties.duration,
-                        online: result.isOnline && result.path.isThere
+                        online: result.isOnline
                     ),
                     start: result.clip.start,
                     end: result.clip.end,
@@ -117,9 +112,7 @@ extension API.Media {
     fileprivate init(catalog media: CatalogMedia, places: [MediaPlace], clips: [CatalogClip]) {
         self.init(
             id: media.id,
-            paths: places.map {
-                API.MediaPath(root: $0.root, path: API.Path($0.path), online: $0.isOnline && $0.path.isThere)
-            },
+            paths: places.map { API.MediaPath(root: $0.root, path: API.Path($0.path), online: $0.isOnline) },
             state: API.MediaState(media.state),
             reason: media.problem?.message,
             attempts: media.attempts,
