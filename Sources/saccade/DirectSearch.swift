@@ -32,7 +32,7 @@ enum DirectSearch {
     }
 
     private static func warn(_ text: String) {
-        FileHandle.standardError.write(Data("saccade: \(text)\n".utf8))
+        Terminal.error.line("saccade: \(text)")
     }
 
     /// Where no daemon looks for files that were indexed by name, who asks does.

@@ -32,7 +32,7 @@ struct Failure: Error {
     /// Ends the program as the error asks for.
     static func exit(with error: any Error) -> Never {
         guard let failure = Failure(error) else { Saccade.exit(withError: error) }
-        FileHandle.standardError.write(Data("saccade: \(failure.message)\n".utf8))
+        Terminal.error.line("saccade: \(failure.message)")
         Foundation.exit(failure.status.rawValue)
     }
 

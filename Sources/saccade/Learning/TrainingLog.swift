@@ -9,7 +9,7 @@ struct TrainingLog {
             report.epoch,
             report.loss, report.stepsPerSecond, Self.duration(report.secondsLeft))
         for figure in report.figures { line += "  \(figure.name) " + String(format: "%.2f", figure.value) }
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        Terminal.error.line(line)
     }
 
     private static func duration(_ seconds: Double) -> String {

@@ -42,11 +42,13 @@ struct Terminal: Sendable {
         write(Array((text + "\n").utf8))
     }
 
-    /// A full disk ends the program: what was asked for is not there.
+    /// A full disk ends the program where it is the output: what was asked for is not there. What is said beside it may be lost.
     func write(_ bytes: [UInt8]) {
         do {
             try handle.write(contentsOf: Data(bytes))
-        } catch let error as CocoaError where error.code == .fileWriteOutOfSpace {
+        } catch let error as CocoaError
+            where error.code == .fileWriteOutOfSpace && handle.fileDescriptor == STDOUT_FILENO
+        {
             Failure.exit(with: Failure(.output, "The output can't be written: no space is left."))
         } catch {
             return
