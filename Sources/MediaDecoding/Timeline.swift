@@ -23,8 +23,8 @@ struct Timeline {
     mutating func place(_ raw: Double?, step: Double) -> Double {
         guard let last = latest else {
             let raw = (raw ?? 0) + shift
-            let isPlausible = raw >= 0 && raw <= Self.longestMedia
-            let first = start ?? (isPlausible ? raw : 0)
+            let said = start ?? raw
+            let first = said >= 0 && said <= Self.longestMedia ? said : 0
             shift += first - raw
             latest = first
             return first
