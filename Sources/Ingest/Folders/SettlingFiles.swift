@@ -61,13 +61,16 @@ package struct SettlingFiles: Sendable {
         return true
     }
 
-    /// Looks at a file again when it would have settled, had it changed now.
+    /// Looks at a file again when it would have settled, had it changed now, and not before ``patience`` seconds.
     ///
     /// - Parameter stamp: what is known of a file that was forgotten.
     package mutating func postpone(_ path: FilePath, stamp: FileStamp? = nil, at now: Timestamp) {
         guard let stamp = stamp ?? observations[path]?.stamp else { return }
-        observations[path] = Observation(stamp: stamp, since: now, lookAgainAt: now + settleTime)
+        observations[path] = Observation(
+            stamp: stamp, since: now, lookAgainAt: now + max(settleTime, Self.patience))
     }
+
+    private static let patience = 10.0
 
     package mutating func forget(_ path: FilePath) {
         observations[path] = nil
