@@ -202,6 +202,12 @@ extension Catalog {
                 try embed.execute(arguments: [id, generation.id, VectorBlob.encode(clip.embedding)])
                 ids.append(id)
             }
+            // A media that gets on is not what ends the program.
+            for media in Set(clips.map(\.media)) {
+                try db.execute(
+                    sql: "UPDATE jobs SET crashes = 0 WHERE media_id = ? AND generation_id = ? AND crashes > 0",
+                    arguments: [media, generation.id])
+            }
             for media in finished {
                 try db.execute(
                     sql: """

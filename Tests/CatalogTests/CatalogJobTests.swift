@@ -77,6 +77,19 @@ import Testing
         #expect(try fixture.catalog.filesToRetry(at: 50).isEmpty)
     }
 
+    @Test func `A media that gets on between the program's ends is not given up`() throws {
+        var fixture = try CatalogFixture()
+        let generation = try fixture.generation()
+        let media = try fixture.file("/a.mp4", content: 1)
+        for turn in 0..<12 {
+            let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+            #expect(job.committedClips == turn)
+            try fixture.catalog.begin(job)
+            _ = try fixture.catalog.commit([fixture.clip(media, turn)], of: generation, at: 2)
+            try fixture.reopen()
+        }
+    }
+
     @Test func `Only the program's own ends are counted as crashes`() throws {
         var fixture = try CatalogFixture()
         let generation = try fixture.generation()
