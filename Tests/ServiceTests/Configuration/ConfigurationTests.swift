@@ -22,11 +22,12 @@ struct ConfigurationTests {
     ) throws -> Configuration {
         guard let yaml else {
             return try Configuration.load(
-                environment: environment, arguments: arguments, currentDirectory: "/work", systemFile: "/nonexistent")
+                environment: environment, arguments: arguments, currentDirectory: "/home/me/here",
+                systemFile: "/nonexistent")
         }
         return try withFile(yaml) { file in
             try Configuration.load(
-                file: file, environment: environment, arguments: arguments, currentDirectory: "/work",
+                file: file, environment: environment, arguments: arguments, currentDirectory: "/home/me/here",
                 systemFile: "/nonexistent")
         }
     }
@@ -64,7 +65,7 @@ struct ConfigurationTests {
         #expect(try !load(arguments: [ConfigurationArgument("socket", "/s")]).leavesPlaceOpen)
         #expect(try !load(yaml: "log_level: debug").leavesPlaceOpen)
         try withFile("state: /var/lib/saccade") { file in
-            let system = try Configuration.load(environment: [:], currentDirectory: "/work", systemFile: file)
+            let system = try Configuration.load(environment: [:], currentDirectory: "/home/me/here", systemFile: file)
             #expect(system.file == file && system.leavesPlaceOpen)
         }
     }
@@ -84,7 +85,7 @@ struct ConfigurationTests {
             let yaml = parts.count == 2 ? "\(parts[0]):\n  \(parts[1]): \(text)\n" : "\(key.name): \(text)\n"
             let fromFile = try withFile(yaml) { file in
                 var configuration = try Configuration.load(
-                    file: file, environment: [:], currentDirectory: "/work", systemFile: "/nonexistent")
+                    file: file, environment: [:], currentDirectory: "/home/me/here", systemFile: "/nonexistent")
                 configuration.file = nil
                 configuration.leavesPlaceOpen = !["state", "socket"].contains(key.name)
                 return configuration
@@ -153,11 +154,12 @@ struct ConfigurationTests {
         try withFile(yaml) { file in
             let directory = file.removingLastComponent()
             let configuration = try Configuration.load(
-                file: file, environment: ["HOME": "/home/me"], currentDirectory: "/work", systemFile: "/nonexistent")
+                file: file, environment: ["HOME": "/home/me"], currentDirectory: "/home/me/here",
+                systemFile: "/nonexistent")
             #expect(configuration.state == directory.appending("data"))
             #expect(configuration.roots == ["/home/me/Videos", directory.appending("more"), "/absolute"])
         }
-        #expect(try load(environment: ["SACCADE_ROOTS": "a:/b"]).roots == ["/work/a", "/b"])
+        #expect(try load(environment: ["SACCADE_ROOTS": "a:/b"]).roots == ["/home/me/here/a", "/b"])
     }
 
     @Test func `the state and the socket follow systemd, then XDG, then the home directory`() throws {
