@@ -71,10 +71,7 @@ extension Catalog {
                     LEFT JOIN jobs AS old ON old.media_id = new.media_id
                         AND old.generation_id = (SELECT id FROM generations WHERE state = 'live')
                     WHERE new.generation_id = ? AND new.state IN ('pending', 'running')
-                        AND (old.state = 'indexed' OR EXISTS (SELECT 1 FROM files
-                            LEFT JOIN roots ON roots.id = files.root_id
-                            WHERE files.media_id = media.id AND files.deleted_at IS NULL
-                            AND roots.state IS NOT 'offline'))
+                        AND (old.state = 'indexed' OR \(Self.isReachable))
                     """, arguments: [generation]) ?? 0
         }
     }

@@ -6,6 +6,12 @@ extension Catalog {
     /// A media whose turn ended with the program this often is not tried again until it changes.
     static let crashLimit = 5
 
+    /// SQL: that a row's media has a file in a root that is online, or one that was named.
+    static let isReachable = """
+        EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
+            WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
+        """
+
     /// The next jobs of a generation that can be done now: pending, or failed with a time to try again that has come,
     /// of media that lie in a root that is online or were named.
     ///
@@ -22,8 +28,7 @@ extension Catalog {
                     WHERE jobs.generation_id = ?
                     AND (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
                         OR jobs.state = 'failed' AND jobs.retry_at <= ?)
-                    AND EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
-                        WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
+                    AND \(Self.isReachable)
                     ORDER BY jobs.state = 'failed', media.id LIMIT ?
                     """, arguments: [generation, now, now, limit + excluding.count])
             return try rows.filter { !excluding.contains($0["id"]) }.prefix(limit).map { row in
@@ -103,9 +108,7 @@ extension Catalog {
                     SELECT min(retry_at) FROM (
                         SELECT retry_at FROM jobs JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                             WHERE jobs.generation_id = ? AND jobs.state IN ('pending', 'failed') AND retry_at > ?
-                            AND EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
-                                WHERE files.media_id = media.id AND files.deleted_at IS NULL
-                                AND roots.state IS NOT 'offline')
+                            AND \(Self.isReachable)
                         UNION ALL SELECT retry_at FROM files JOIN roots ON roots.id = root_id
                             WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND roots.state <> 'offline'
                             AND retry_at > ?)
