@@ -9,6 +9,7 @@ let package = Package(
     products: [
         .executable(name: "saccade", targets: ["saccade"]),
         .executable(name: "saccade-decode", targets: ["saccade-decode"]),
+        .executable(name: "saccade-train", targets: ["saccade-train"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -34,35 +35,65 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CLinux"),
 
+        // The ground floor: knows nothing of the rooms above.
+        .target(
+            name: "Basics", dependencies: [.product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "Threads",
+            dependencies: [
+                "CKernels", "CLinux", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
         // Numbers.
-        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
+        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
         .target(
             name: "Models",
-            dependencies: ["CKernels", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "Basics", "CKernels", "Tensors", "Threads", .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(
             name: "Training",
-            dependencies: ["Models", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "Basics", "CKernels", "DecodeProtocol", "DecodeWorkers", "Models", "Tensors", "Threads",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
-        .target(name: "VectorIndex", dependencies: ["CKernels"]),
+        .target(name: "VectorIndex", dependencies: ["CKernels", "Threads"]),
 
         // Media.
         .target(name: "DecodeProtocol"),
         .target(name: "MediaDecoding", dependencies: ["CFFmpeg", "CKernels", "CLinux", "DecodeProtocol"]),
+        .target(
+            name: "DecodeWorkers",
+            dependencies: [
+                "Basics", "CLinux", "DecodeProtocol", "Models", "Threads",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
 
         // The library of media.
         .target(
             name: "Catalog",
             dependencies: [
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "Basics", .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(
-            name: "Ingest",
+            name: "FolderWatch",
             dependencies: [
-                "Catalog", "CLinux", "DecodeProtocol", "Models", "VectorIndex",
-                .product(name: "Logging", package: "swift-log"),
+                "Basics", "CLinux", "Catalog", "Threads", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "Library",
+            dependencies: [
+                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "Models", "Threads",
+                "VectorIndex", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -70,38 +101,77 @@ let package = Package(
         .target(
             name: "Search",
             dependencies: [
-                "Catalog", "Models", "VectorIndex",
+                "Basics", "Catalog", "Models", "VectorIndex", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
+        // The query socket.
+        .target(name: "API", dependencies: ["Basics"]),
+        .target(
+            name: "Client",
+            dependencies: [
+                "API", "Basics", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(
-            name: "Service",
+            name: "HTTPServer",
             dependencies: [
-                "CKernels", "CLinux", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors",
-                "VectorIndex",
-                .product(name: "HTTPTypes", package: "swift-http-types"),
+                "API", "Basics", "Settings", "Threads", .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ]
+        ),
+        .target(
+            name: "Settings",
+            dependencies: [
+                "Basics", .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Yams", package: "Yams"),
+            ]
+        ),
+        .target(
+            name: "Daemon",
+            dependencies: [
+                "API", "Basics", "CKernels", "CLinux", "COpenBLAS", "Catalog", "Settings", "DecodeProtocol",
+                "DecodeWorkers", "FolderWatch", "HTTPServer", "Library", "Models", "Search", "Tensors", "Threads",
+                "VectorIndex", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]
         ),
 
         // Programs.
+        .target(
+            name: "Terminal",
+            dependencies: [
+                "Basics", "Client", "Settings", "Models",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training",
-                "VectorIndex",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "API", "Basics", "CKernels", "COpenBLAS", "Catalog", "Client", "Settings", "Daemon",
+                "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer", "Library", "Models", "Search",
+                "Tensors", "Terminal", "Threads", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .executableTarget(
+            name: "saccade-train",
+            dependencies: [
+                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "Tensors", "Terminal", "Threads", "Training",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -110,8 +180,10 @@ let package = Package(
         .executableTarget(
             name: "saccade-benchmarks",
             dependencies: [
-                "CKernels", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "Tensors",
-                "Training", "VectorIndex", "saccade", "saccade-decode", .product(name: "Logging", package: "swift-log"),
+                "API", "Basics", "CKernels", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "Library",
+                "Models", "Search",
+                "Tensors", "Threads", "Training", "VectorIndex", "saccade", "saccade-decode",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Benchmarks/saccade-benchmarks"
@@ -123,7 +195,20 @@ let package = Package(
             dependencies: ["DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
-        .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
+        // Fakes of time, file system and watcher, for the tests of FolderWatch and Library.
+        .target(
+            name: "FolderFakes",
+            dependencies: [
+                "Basics", "Catalog", "FolderWatch", "Threads",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/FolderFakes"
+        ),
+        .testTarget(
+            name: "BasicsTests", dependencies: ["Basics", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(name: "ThreadsTests", dependencies: ["TestSupport", "Threads"]),
+        .testTarget(
+            name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
             name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"],
             resources: [.copy("Fixtures")]),
@@ -138,21 +223,57 @@ let package = Package(
             ]
         ),
         .testTarget(
-            name: "CatalogTests",
-            dependencies: ["Catalog", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
-        .testTarget(
-            name: "IngestTests",
+            name: "DecodeWorkersTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Models", "TestSupport", "VectorIndex", "saccade-decode",
+                "DecodeProtocol", "DecodeWorkers", "Models", "TestSupport", "saccade-decode",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "CatalogTests",
+            dependencies: [
+                "Basics", "Catalog", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "FolderWatchTests",
+            dependencies: [
+                "Basics", "Catalog", "FolderFakes", "FolderWatch", "TestSupport", "Threads",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "LibraryTests",
+            dependencies: [
+                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderFakes", "FolderWatch", "Library",
+                "Models",
+                "TestSupport", "Threads", "VectorIndex", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .testTarget(name: "SearchTests", dependencies: ["Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
         .testTarget(
-            name: "ServiceTests",
+            name: "SearchTests", dependencies: ["Basics", "Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        // Values that the tests of API and HTTPServer look at.
+        .target(name: "APISamples", dependencies: ["API"], path: "Tests/APISamples"),
+        .testTarget(name: "APITests", dependencies: ["API", "APISamples", "TestSupport"]),
+        .testTarget(
+            name: "HTTPServerTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport", "VectorIndex",
+                "API", "APISamples", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "SettingsTests",
+            dependencies: ["Settings", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: [
+                "API", "Basics", "Catalog", "Settings", "Daemon", "DecodeProtocol", "DecodeWorkers",
+                "FolderWatch", "HTTPServer", "Library", "Models", "Search", "TestSupport", "Threads", "VectorIndex",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -161,7 +282,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Search", "Service", "TestSupport", "saccade", "saccade-decode",
+                "API", "Basics", "Client", "HTTPServer", "Settings", "TestSupport", "Threads", "saccade",
+                "saccade-decode", "saccade-train",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -3,6 +3,7 @@ import Foundation
 import Models
 import SystemPackage
 import Tensors
+import Threads
 
 /// Pictures a second through the backbone, in batches of 16, beside PyTorch and ONNX Runtime on the same weights: `backbone.py`.
 ///
@@ -16,7 +17,7 @@ func backbone(_ arguments: [String]) throws {
     }
     let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 15
     let batch = 16
-    print("threads \(threadCount), kernels \(String(cString: saccade_simd_name(saccade_simd_detected())))")
+    print("threads \(ThreadCount.configured), kernels \(String(cString: saccade_simd_name(saccade_simd_detected())))")
     for (variant, side) in [("lite2", 256), ("lite0", 224)] {
         let path = FilePath(folder).appending(variant + ".pth")
         let architecture: EfficientNetLiteArchitecture = variant == "lite0" ? .lite0 : .lite2
@@ -30,7 +31,8 @@ func backbone(_ arguments: [String]) throws {
         guard let network else { return }
         let images = (0..<batch).map { picture($0, side: side) }
         let peer = Peer(
-            script: "backbone.py", arguments: [path.string, variant, String(side), String(batch), String(threadCount)])
+            script: "backbone.py",
+            arguments: [path.string, variant, String(side), String(batch), String(ThreadCount.configured)])
         var times: [String: [Double]] = [:]
         var sums: [String: [Double]] = [:]
         for round in 0..<rounds + 2 {

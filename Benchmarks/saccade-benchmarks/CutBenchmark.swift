@@ -1,6 +1,7 @@
+import Library
+import DecodeWorkers
 import DecodeProtocol
 import Foundation
-import Ingest
 import SystemPackage
 
 /// Cuts in a folder's videos joined into one file, beside PySceneDetect.

@@ -1,6 +1,7 @@
+import Library
 import DecodeProtocol
+import DecodeWorkers
 import Foundation
-import Ingest
 import Models
 import SystemPackage
 

@@ -1,6 +1,6 @@
-import Catalog
+import DecodeWorkers
 import Foundation
-import Ingest
+import Library
 import Logging
 import Models
 import SystemPackage

@@ -1,7 +1,8 @@
-import Catalog
+import API
+import Client
 import Foundation
 import Models
-import Service
+import Search
 import SystemPackage
 
 /// Resident memory of a daemon that is idle with 100,000 clips, and of the daemon and its workers while they take in a long 1080p

@@ -2,6 +2,7 @@ import Foundation
 import Models
 import SystemPackage
 import Tensors
+import Threads
 
 /// One query of twelve words through the tokenizer and MiniLM, beside transformers on PyTorch: `query_encoding.py`.
 ///
@@ -14,14 +15,14 @@ func queryEncoding(_ arguments: [String]) throws {
     try BLAS.load()
     let query = "a young man in a red jacket plays the guitar on stage"
     let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 300
-    print("threads \(threadCount), OpenBLAS core \(BLAS.coreName ?? "none")")
+    print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
     var loaded: PretrainedBERT<Float>?
     let loading = try seconds { loaded = try PretrainedBERT(folder: FilePath(folder)) }
     guard let model = loaded else { return }
     let text = try seconds { _ = try WordPieceTokenizer(vocabularyFile: FilePath(folder).appending("vocab.txt")) }
     print(String(format: "loading: model %.0f ms, its tokenizer %.1f ms", loading * 1000, text * 1000))
 
-    let peer = Peer(script: "query_encoding.py", arguments: [folder, String(threadCount), query])
+    let peer = Peer(script: "query_encoding.py", arguments: [folder, String(ThreadCount.configured), query])
     var ours: [Double] = []
     var theirs: [Double] = []
     var results: ([Float], [Float]) = ([], [])

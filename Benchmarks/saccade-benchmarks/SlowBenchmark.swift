@@ -2,6 +2,7 @@ import Foundation
 import Models
 import SystemPackage
 import Tensors
+import Threads
 
 /// The Slow model of a folder: re-ranking 32 clips for a query of 12 words, and a training step of 64 pictures with a caption each,
 /// beside PyTorch with the same weights: `slow.py`.
@@ -20,8 +21,8 @@ func slow(_ arguments: [String]) throws {
         print("\(folder) has no Slow part")
         return
     }
-    print("threads \(threadCount), OpenBLAS core \(BLAS.coreName ?? "none")")
-    let peer = Peer(script: "slow.py", arguments: [folder, String(threadCount)])
+    print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
+    let peer = Peer(script: "slow.py", arguments: [folder, String(ThreadCount.configured)])
     reranking(captioner, peer, rounds)
     let learning = try SlowCaptioner(
         folder: ModelFolder(directory), configuration: captioner.model.configuration, tokenizer: model.tokenizer,

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import Threads
 
 /// One training step (forward, backward, AdamW) of two graphs, beside PyTorch on the same numbers: `training_step.py`.
 ///
@@ -8,10 +9,10 @@ import Tensors
 func trainingStep(_ arguments: [String]) throws {
     try BLAS.load()
     let rounds = arguments.compactMap { Int($0) }.first ?? 7
-    print("threads \(threadCount), OpenBLAS core \(BLAS.coreName ?? "none")")
+    print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
     for graph in [StepGraph.miniLM, .decoder]
     where arguments.isEmpty || Int(arguments[0]) != nil || arguments.contains(graph.name) {
-        let peer = Peer(script: "training_step.py", arguments: [graph.name, String(threadCount)])
+        let peer = Peer(script: "training_step.py", arguments: [graph.name, String(ThreadCount.configured)])
         var trainer = StepTrainer(graph)
         var ours: [Double] = []
         var theirs: [Double] = []

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+
 package import SystemPackage
 
 /// Which media a search is restricted to; absent conditions hold for all.

@@ -1,5 +1,7 @@
+package import Basics
 internal import Foundation
 internal import GRDB
+
 package import SystemPackage
 
 extension Catalog {

@@ -1,5 +1,7 @@
+internal import Basics
 internal import Foundation
 internal import GRDB
+
 package import SystemPackage
 
 extension Catalog {

@@ -1,8 +1,9 @@
+package import Basics
 internal import GRDB
 internal import SystemPackage
 
 /// Why the catalog could not do what was asked, in words that say what to do about it.
-package struct CatalogError: Error, Sendable, CustomStringConvertible {
+package struct CatalogError: ExplainedError {
     /// The kinds of failure that callers tell apart.
     package enum Code: String, Sendable {
         /// The state folder or a database in it can't be created, opened or read.
@@ -37,7 +38,16 @@ package struct CatalogError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    package var description: String { message }
+    package var category: ErrorCategory {
+        switch code {
+        case .locked, .busy: .inUse
+        case .unreadable, .notFound: .notFound
+        case .diskFull: .unavailable
+        case .readOnly: .notPermitted
+        case .foreign, .newerSchema, .damaged: .invalidInput
+        case .overlappingRoot, .sqlite: .unexpected
+        }
+    }
 
     /// Whether the same call can succeed later without anybody changing the catalog's file.
     package var isTransient: Bool { code == .diskFull || code == .busy }

@@ -1,3 +1,5 @@
+package import Basics
+
 package import SystemPackage
 
 package typealias RootID = Int64
@@ -114,23 +116,6 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var attempts: Int
     /// When it was found missing.
     package var deletedAt: Timestamp?
-}
-
-/// What tells cheaply that a file is still the one that was seen.
-package struct FileStamp: Sendable, Hashable {
-    /// In bytes.
-    package var size: Int64
-    /// Time of last modification in nanoseconds since 1970.
-    package var modified: Int64
-    package var device: UInt64
-    package var inode: UInt64
-
-    package init(size: Int64, modified: Int64, device: UInt64, inode: UInt64) {
-        self.size = size
-        self.modified = modified
-        self.device = device
-        self.inode = inode
-    }
 }
 
 /// A time span of one media: the unit that is embedded and found.

@@ -1,4 +1,5 @@
 import CFFmpeg
+
 package import DecodeProtocol
 
 /// Answers decode requests. One at a time, in the calling thread; FFmpeg's threads come and go with each request.

@@ -1,4 +1,5 @@
 import CLinux
+
 package import DecodeProtocol
 import Glibc
 

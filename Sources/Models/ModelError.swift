@@ -1,5 +1,7 @@
+package import Basics
+
 /// A model that can't be read or can't be used on what it was given; the message says what to do.
-package struct ModelError: Error, Equatable, CustomStringConvertible {
+package struct ModelError: ExplainedError, Equatable {
     /// What kind of mistake it is, for programs.
     package enum Code: String, Sendable {
         /// A file of the model's folder is missing or can't be read.
@@ -20,5 +22,5 @@ package struct ModelError: Error, Equatable, CustomStringConvertible {
         self.message = message
     }
 
-    package var description: String { message }
+    package var category: ErrorCategory { code == .unreadable ? .notFound : .invalidInput }
 }

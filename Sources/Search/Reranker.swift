@@ -1,4 +1,5 @@
 package import Catalog
+
 package import Models
 
 /// How a search's best clips are scored again.

@@ -1,4 +1,5 @@
 package import Catalog
+
 package import SystemPackage
 
 /// What a search found.

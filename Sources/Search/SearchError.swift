@@ -1,5 +1,7 @@
+package import Basics
+
 /// Why a search was refused or failed, in words that say what to do about it.
-package struct SearchError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct SearchError: ExplainedError, Equatable {
     package enum Code: String, Sendable {
         case emptyQuery = "empty_query"
         case queryTooLong = "query_too_long"
@@ -23,7 +25,14 @@ package struct SearchError: Error, Sendable, Equatable, CustomStringConvertible 
         self.message = message
     }
 
-    package var description: String { message }
+    package var category: ErrorCategory {
+        switch code {
+        case .noIndex: .notFound
+        case .otherModel: .configuration
+        case .unusableEmbedding: .unexpected
+        default: .invalidInput
+        }
+    }
 
     /// Whether the request itself is at fault: another try with the same one can't succeed.
     package var isRequestError: Bool {

@@ -1,5 +1,7 @@
 package import Catalog
+
 package import Models
+
 package import VectorIndex
 
 /// What one generation is searched with.

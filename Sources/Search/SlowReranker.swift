@@ -1,4 +1,5 @@
 package import Catalog
+
 package import Models
 
 /// Re-ranking by the Slow model, from the memories that ingest stored: the media files aren't touched.

@@ -1,14 +1,18 @@
+import Daemon
+import API
 import Catalog
+import Settings
+import FolderWatch
 import Foundation
-import Ingest
 import Search
-import Service
 import SystemPackage
+import Terminal
+import Threads
 
 /// Answers from the databases themselves, where no daemon runs.
 enum DirectSearch {
     /// - Returns: the JSON that a daemon would have sent; nil when there is no index.
-    static func answer(_ request: API.SearchRequest, configuration: Service.Configuration) async throws -> [UInt8]? {
+    static func answer(_ request: API.SearchRequest, configuration: Settings.Configuration) async throws -> [UInt8]? {
         guard FileManager.default.fileExists(atPath: Catalog.catalogFile(in: configuration.state).string) else {
             return nil
         }

@@ -1,6 +1,7 @@
+import Daemon
 import Models
 import Search
-import Service
+import Settings
 import SystemPackage
 
 /// Loads the model that this installation uses.
@@ -8,9 +9,9 @@ enum InstalledModel {
     /// The named folder's, or the shipped one's. Blocking: reads and checks all weights.
     ///
     /// - Parameter memory: how the memories of new clips are stored.
-    static func load(_ named: FilePath?, memory: ClipMemory.Precision = .full) throws -> ServedModel {
+    static func load(_ named: FilePath?, memory: Configuration.Ingest.Memory = .full) throws -> ServedModel {
         let directory = try named ?? ModelFolder.shipped()
-        let model = try RetrievalModel(directory: directory, memoryPrecision: memory)
+        let model = try RetrievalModel(directory: directory, memoryPrecision: memory == .full ? .full : .compact)
         return ServedModel(
             name: model.name, directory: directory, clips: model, queries: model, hasMemories: model.slow != nil,
             reranker: { catalog, report in SlowReranker(model: model, catalog: catalog, report: report) },

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Basics
+import Terminal
+import Catalog
 
 /// The command-line program: the daemon itself, and what people and scripts ask of it.
 @main
@@ -23,15 +26,6 @@ struct Saccade: AsyncParsableCommand {
     )
 
     static func main() async {
-        do {
-            var command = try parseAsRoot()
-            if var asynchronous = command as? any AsyncParsableCommand {
-                try await asynchronous.run()
-            } else {
-                try command.run()
-            }
-        } catch {
-            Failure.exit(with: error)
-        }
+        await CommandFailure.run(Self.self)
     }
 }

@@ -1,5 +1,6 @@
+import Client
+import API
 import Foundation
-import Service
 import SystemPackage
 import TestSupport
 import Testing

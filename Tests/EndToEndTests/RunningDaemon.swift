@@ -1,5 +1,6 @@
+import API
+import Client
 import Foundation
-import Service
 import SystemPackage
 import TestSupport
 

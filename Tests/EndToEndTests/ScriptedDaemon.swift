@@ -1,9 +1,12 @@
+import API
 import Foundation
+import HTTPServer
 import Logging
-import Service
 import ServiceLifecycle
+import Settings
 import Synchronization
 import SystemPackage
+import Threads
 
 /// A real query socket whose searches all have the same answer, for what the command line asks and what it makes of answers.
 final class ScriptedDaemon: Backend {
@@ -28,7 +31,7 @@ final class ScriptedDaemon: Backend {
             listeners: [.unix(try ListeningSocket.bind(path: socket))],
             backend: daemon,
             limits: LiveLimits(Configuration.HTTP()),
-            events: EventHub(),
+            events: Broadcast<EventStreamItem>(),
             logger: logger
         )
         let group = ServiceGroup(services: [server], logger: logger)

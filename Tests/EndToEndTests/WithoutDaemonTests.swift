@@ -1,5 +1,5 @@
+import API
 import Foundation
-import Service
 import SystemPackage
 import TestSupport
 import Testing

@@ -29,4 +29,7 @@ int saccade_open_for_writing(int fd);
 // the bound to the largest block that was freed, and keeps them.
 void saccade_return_blocks_from(int bytes);
 
+// pthread_setname_np(3) for the calling thread; all but the first 15 bytes of `name` are left out.
+void saccade_name_thread(const char *name);
+
 #endif

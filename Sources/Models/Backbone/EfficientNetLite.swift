@@ -1,5 +1,7 @@
 package import CKernels
+
 package import Tensors
+import Threads
 
 /// EfficientNet-Lite as a frozen backbone, in single precision.
 ///

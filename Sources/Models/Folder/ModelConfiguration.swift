@@ -1,4 +1,5 @@
 import Foundation
+
 package import SystemPackage
 
 /// A model folder's `config.json`: what its parts are and how they are used.

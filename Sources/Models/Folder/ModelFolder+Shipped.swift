@@ -1,4 +1,5 @@
 import Foundation
+
 package import SystemPackage
 
 extension ModelFolder {

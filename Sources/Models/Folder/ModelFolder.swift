@@ -1,5 +1,7 @@
 import Foundation
+
 package import SystemPackage
+
 package import Tensors
 
 /// The files of a model.

@@ -1,4 +1,5 @@
 import Tensors
+import Threads
 
 /// The stored form of a clip's visual memory: small integers with a scale a token.
 ///

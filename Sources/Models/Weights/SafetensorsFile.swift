@@ -1,4 +1,7 @@
+import Basics
+
 package import SystemPackage
+
 package import Tensors
 
 /// A safetensors file, opened and checked: its header is parsed, its tensors are read when asked for.

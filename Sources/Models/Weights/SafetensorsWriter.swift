@@ -1,5 +1,8 @@
+import Basics
 import Glibc
+
 package import SystemPackage
+
 package import Tensors
 
 /// Collects tensors and writes them as one safetensors file.

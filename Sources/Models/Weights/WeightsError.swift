@@ -1,7 +1,9 @@
+package import Basics
+
 package import SystemPackage
 
 /// Why a file of weights can't be used. Every case names the file or the tensor, and what would mend it.
-package enum WeightsError: Error, Equatable, CustomStringConvertible {
+package enum WeightsError: ExplainedError, Equatable {
     /// The file can't be opened, read or written.
     case inaccessible(path: String, reason: Errno)
     /// The bytes aren't the format that they should be.
@@ -21,7 +23,9 @@ package enum WeightsError: Error, Equatable, CustomStringConvertible {
     /// Two tensors were given one name.
     case duplicate(tensor: String)
 
-    package var description: String {
+    package var category: ErrorCategory { .invalidInput }
+
+    package var message: String {
         switch self {
         case .inaccessible(let path, let reason):
             "\(path): \(reason); check that the file exists and may be read"

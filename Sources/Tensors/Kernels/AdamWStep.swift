@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 /// One step of AdamW: what is the same for all elements of a parameter.
 ///

@@ -1,3 +1,5 @@
+import Threads
+
 extension MatrixProduct {
     /// Computes the product on all threads, cut along the longer side of c.
     ///

@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// Elementwise sum. The shapes are equal, or one is broadcast to the other by NumPy's rule (trailing axes match or are 1).
     package static func + (left: Variable, right: Variable) -> Variable { combine(.add, left, right) }

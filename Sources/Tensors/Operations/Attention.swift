@@ -1,3 +1,5 @@
+import Threads
+
 /// Scaled dot-product attention with several heads, from projected queries, keys and values to the heads' outputs side by side.
 ///
 /// Head h works on the columns h·d ..< (h+1)·d. Probabilities are softmax(q·k/√d) over the keys a query sees; a query that sees

@@ -1,3 +1,5 @@
+import Threads
+
 // Feature maps are [N, H, W, C]: the channels of one place lie side by side.
 
 extension Variable {

@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// (x − mean) / √(variance + ε) · gamma + beta over the last axis; the variance is the biased one.
     ///

@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// x · Wᵀ + b over the last axis.
     ///

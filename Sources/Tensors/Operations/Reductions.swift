@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// The sum of all elements, of rank 0.
     package func sum() -> Variable { reshaped([value.count]).sum(axis: 0) }

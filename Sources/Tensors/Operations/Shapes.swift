@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// The same elements in another shape; one length may be −1 and is worked out.
     package func reshaped(_ shape: [Int]) -> Variable {

@@ -1,3 +1,5 @@
+import Threads
+
 extension Variable {
     /// eˣ / Σ eˣ over the last axis; any finite or −∞ logits are safe.
     package func softmax() -> Variable {

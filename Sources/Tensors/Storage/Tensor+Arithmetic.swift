@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 extension Tensor {
     /// Adds another tensor with as many elements, in place when the memory is not shared.

@@ -1,4 +1,5 @@
 import Glibc
+import Threads
 
 extension Tensor {
     /// Axis i of the result is axis `axes[i]` of self.

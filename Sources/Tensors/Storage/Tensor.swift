@@ -1,3 +1,5 @@
+import Threads
+
 /// Numbers in a box of any rank: contiguous, the last axis fastest.
 ///
 /// A value: copies share memory until one of them is written. Rank 0 (`shape == []`) is a single number.

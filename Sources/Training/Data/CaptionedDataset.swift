@@ -1,4 +1,5 @@
 import Foundation
+
 package import SystemPackage
 
 /// A named list of captioned items, read from one of the field's formats.

@@ -1,3 +1,4 @@
+package import Basics
 package import SystemPackage
 
 /// One clip or picture with the sentences that describe it.
@@ -22,12 +23,12 @@ package struct CaptionedItem: Sendable, Equatable {
 }
 
 /// A data set that can't be read; the message names the file, the place in it and what to do.
-package struct DatasetError: Error, Equatable, CustomStringConvertible {
+package struct DatasetError: ExplainedError, Equatable {
     package var message: String
 
     package init(_ message: String) {
         self.message = message
     }
 
-    package var description: String { message }
+    package var category: ErrorCategory { .invalidInput }
 }

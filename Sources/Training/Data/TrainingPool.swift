@@ -1,4 +1,5 @@
 import Models
+
 package import Tensors
 
 /// The items that a run learns from, of several data sets, and the order in which they come.

@@ -1,4 +1,5 @@
 import Glibc
+
 package import Models
 
 /// Fits a ``Calibration`` to what validation found, and says how good it is.

@@ -1,4 +1,5 @@
 package import Models
+
 package import Tensors
 
 /// Training of the Fast model by contrast, and by a Slow teacher where one is given.

@@ -1,5 +1,7 @@
 import Foundation
+
 package import Models
+
 package import SystemPackage
 import Tensors
 

@@ -1,4 +1,5 @@
 import Models
+
 package import Tensors
 
 /// A data set with the frozen backbone's features of its frames, in one or more views of every picture.

@@ -1,7 +1,10 @@
+import Threads
 import CKernels
 import Foundation
 import Glibc
+
 package import SystemPackage
+
 package import Tensors
 
 /// What a frozen backbone sees in one frame, as it is kept for training: four maps in a row of half-precision numbers.

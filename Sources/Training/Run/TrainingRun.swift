@@ -1,5 +1,6 @@
 import Foundation
 import Models
+
 package import SystemPackage
 import Tensors
 

@@ -1,11 +1,12 @@
+import Settings
 import ArgumentParser
-import Catalog
 import DecodeProtocol
+import DecodeWorkers
 import Foundation
-import Ingest
 import Models
-import Service
 import SystemPackage
+import Terminal
+import Threads
 
 /// Writes what the model sees.
 struct DescribeCommand: AsyncParsableCommand {
@@ -42,16 +43,17 @@ struct DescribeCommand: AsyncParsableCommand {
         let configuration = try places.load(parts.arguments)
         let path = FilePath.absolute(file)
         guard FileManager.default.fileExists(atPath: path.string) else {
-            throw Failure(.noInput, "There is no file \(path).")
+            throw CommandFailure(.noInput, "There is no file \(path).")
         }
         guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
-            throw Failure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
+            throw CommandFailure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
         }
         let model = try await BlockingExecutor.shared.run {
             try RetrievalModel(directory: configuration.model ?? ModelFolder.shipped())
         }
         guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
-            throw Failure(.configuration, "The model \(model.name) writes no sentences: name one with a Slow part.")
+            throw CommandFailure(
+                .configuration, "The model \(model.name) writes no sentences: name one with a Slow part.")
         }
         let pool = DecodeWorkerPool(
             configuration: .init(
@@ -64,7 +66,7 @@ struct DescribeCommand: AsyncParsableCommand {
                 for clip in assembler.consume(event) { try await show(clip, model, slow) }
             }
         } catch let error as DecodeError {
-            throw Failure(.noInput, "\(path): \(error)")
+            throw CommandFailure(.noInput, "\(path): \(error)")
         }
     }
 

@@ -1,8 +1,10 @@
+import Settings
+import API
 import ArgumentParser
-import Catalog
 import Foundation
-import Service
 import SystemPackage
+import Terminal
+import Threads
 
 /// Says what is wrong with this installation.
 struct DoctorCommand: AsyncParsableCommand {
@@ -25,7 +27,7 @@ struct DoctorCommand: AsyncParsableCommand {
         } else {
             show(findings)
         }
-        if findings.contains(where: { $0.verdict == .wrong }) { throw ExitCode(Failure.Status.partial.rawValue) }
+        if findings.contains(where: { $0.verdict == .wrong }) { throw ExitCode(CommandFailure.Status.partial.rawValue) }
     }
 
     private func look() async -> [Finding] {

@@ -1,10 +1,15 @@
+import Daemon
 import ArgumentParser
+import Basics
 import Catalog
+import Settings
+import DecodeWorkers
 import Foundation
-import Ingest
+import Library
 import Logging
-import Service
 import SystemPackage
+import Terminal
+import Threads
 
 /// Indexes files once.
 struct IndexCommand: AsyncParsableCommand {
@@ -27,7 +32,7 @@ struct IndexCommand: AsyncParsableCommand {
         let configuration = try places.load(parts.arguments)
         let paths = files.map { FilePath.absolute($0) }
         for path in paths where !FileManager.default.fileExists(atPath: path.string) {
-            throw Failure(.noInput, "There is no file \(path).")
+            throw CommandFailure(.noInput, "There is no file \(path).")
         }
         let library = try await BlockingExecutor.shared.run { try Self.open(configuration) }
         let events = library.events()
@@ -45,9 +50,9 @@ struct IndexCommand: AsyncParsableCommand {
     }
 
     /// The state folder with this process as its writer.
-    private static func open(_ configuration: Service.Configuration) throws -> Library {
+    private static func open(_ configuration: Settings.Configuration) throws -> Library {
         guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
-            throw Failure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
+            throw CommandFailure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
         }
         let model = try InstalledModel.load(configuration.model, memory: configuration.ingest.memory)
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
@@ -65,7 +70,8 @@ struct IndexCommand: AsyncParsableCommand {
                 source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch let error as CatalogError where error.code == .locked {
-            throw Failure(.inUse, "\(error.message) While a daemon runs, give it the folder: saccade watch add DIR.")
+            throw CommandFailure(
+                .inUse, "\(error.message) While a daemon runs, give it the folder: saccade watch add DIR.")
         }
     }
 
@@ -90,11 +96,11 @@ struct IndexCommand: AsyncParsableCommand {
             }
         }
         guard !outcomes.isEmpty else {
-            throw Failure(.noInput, "There is no video in what was named.")
+            throw CommandFailure(.noInput, "There is no video in what was named.")
         }
         if failures > 0 {
             let files = Quantities.count(failures, "file")
-            throw Failure(.partial, "\(files) of \(Quantities.count(outcomes.count)) could not be indexed.")
+            throw CommandFailure(.partial, "\(files) of \(Quantities.count(outcomes.count)) could not be indexed.")
         }
         Terminal.error.line(
             "Indexed \(Quantities.count(outcomes.count, "file")), \(Quantities.count(clips, "clip")). "

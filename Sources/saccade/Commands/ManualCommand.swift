@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Terminal
 
 /// Writes the manual page.
 struct ManualCommand: ParsableCommand {
@@ -11,121 +11,32 @@ struct ManualCommand: ParsableCommand {
     )
 
     func run() throws {
-        let description = try JSONDecoder().decode(ToolDescription.self, from: Data(Saccade._dumpHelp().utf8))
-        Terminal.output.write(Array(ManualPage.text(of: description.command).utf8))
-    }
-}
-
-/// What the argument parser says of a program, as far as a manual page needs it.
-struct ToolDescription: Decodable {
-    var command: Command
-
-    struct Command: Decodable {
-        var commandName: String
-        var abstract: String?
-        var discussion: String?
-        var shouldDisplay: Bool?
-        var subcommands: [Command]?
-        var arguments: [Argument]?
+        Terminal.output.write(Array(try ManualPage.text(of: Saccade.self, ending: Self.ending).utf8))
     }
 
-    struct Argument: Decodable {
-        enum Kind: String, Decodable {
-            case positional, option, flag
-        }
+    private static let ending = #"""
+        .SH FILES
+        .TP
+        .I /etc/saccade/config.yaml
+        the system's configuration
+        .TP
+        .I ~/.config/saccade/config.yaml
+        a user's own
+        .TP
+        .I ~/.local/state/saccade
+        the databases
+        .SH ENVIRONMENT
+        .TP
+        .B SACCADE_SIMD
+        lowers the instruction set that the kernels use: scalar, avx2, avx512, avx512vnni
+        .TP
+        .B SACCADE_THREADS
+        how many threads compute
+        .TP
+        .B NO_COLOR
+        turns colours off
+        .SH SEE ALSO
+        .BR saccade\-train (1)
 
-        struct Name: Decodable {
-            var kind: String
-            var name: String
-
-            var text: String { (kind == "long" ? "--" : "-") + name }
-        }
-
-        var kind: Kind
-        var shouldDisplay: Bool
-        var isOptional: Bool
-        var isRepeating: Bool
-        var names: [Name]?
-        var valueName: String?
-        var defaultValue: String?
-        var abstract: String?
-    }
-}
-
-/// A manual page in the `man` macros of roff: one section a command.
-enum ManualPage {
-    static func text(of command: ToolDescription.Command) -> String {
-        var page = ".TH SACCADE 1 \"\" \"saccade \(ProgramVersion.text)\" \"User Commands\"\n"
-        page += ".SH NAME\nsaccade \\- \(escaped(command.abstract ?? ""))\n"
-        page += ".SH SYNOPSIS\n.B saccade\n.I command\n.RI [ option ...]\n"
-        page += ".SH DESCRIPTION\n\(paragraphs(command.discussion))"
-        page += ".SH COMMANDS\n"
-        for subcommand in command.subcommands ?? [] where subcommand.shouldDisplay ?? true {
-            page += describe(subcommand, path: [])
-        }
-        page += ".SH FILES\n.TP\n.I /etc/saccade/config.yaml\nthe system's configuration\n"
-        page += ".TP\n.I ~/.config/saccade/config.yaml\na user's own\n"
-        page += ".TP\n.I ~/.local/state/saccade\nthe databases\n"
-        page +=
-            ".SH ENVIRONMENT\n.TP\n.B SACCADE_SIMD\nlowers the instruction set that the kernels use: scalar, avx2, avx512\n"
-        page += ".TP\n.B SACCADE_THREADS\nhow many threads compute\n.TP\n.B NO_COLOR\nturns colours off\n"
-        return page
-    }
-
-    private static func describe(_ command: ToolDescription.Command, path: [String]) -> String {
-        let path = path + [command.commandName]
-        guard command.commandName != "help" else { return "" }
-        let children = (command.subcommands ?? []).filter { $0.commandName != "help" }
-        let shown = (command.arguments ?? []).filter {
-            $0.shouldDisplay && !["help", "version"].contains($0.names?.last?.name)
-        }
-        var text = ".SS saccade \(escaped((path + shown.compactMap(synopsis)).joined(separator: " ")))\n"
-        text += escaped(command.abstract ?? "") + "\n" + paragraphs(command.discussion, leading: ".PP\n")
-        if children.isEmpty {
-            for argument in shown {
-                text += ".TP\n\(escaped(label(argument)))\n\(escaped(argument.abstract ?? "\\&"))"
-                if let value = argument.defaultValue, argument.kind == .option {
-                    text += " (default: \(escaped(value)))"
-                }
-                text += "\n"
-            }
-        }
-        return text + children.map { describe($0, path: path) }.joined()
-    }
-
-    /// Positional arguments only; options are listed below.
-    private static func synopsis(_ argument: ToolDescription.Argument) -> String? {
-        guard argument.kind == .positional else { return nil }
-        let name = (argument.valueName ?? "argument").uppercased() + (argument.isRepeating ? "..." : "")
-        return argument.isOptional ? "[\(name)]" : name
-    }
-
-    private static func label(_ argument: ToolDescription.Argument) -> String {
-        let names = (argument.names ?? []).map(\.text).joined(separator: ", ")
-        switch argument.kind {
-        case .positional: return (argument.valueName ?? "argument").uppercased()
-        case .flag: return names
-        case .option: return "\(names) \((argument.valueName ?? "value").uppercased())"
-        }
-    }
-
-    /// Lines that begin with a space are examples and keep their breaks.
-    private static func paragraphs(_ text: String?, leading: String = "") -> String {
-        guard let text, !text.isEmpty else { return "" }
-        var page = leading
-        var isExample = false
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            let example = line.hasPrefix(" ")
-            if example != isExample { page += example ? ".nf\n" : ".fi\n" }
-            isExample = example
-            page += line.isEmpty ? ".PP\n" : escaped(String(line)) + "\n"
-        }
-        return isExample ? page + ".fi\n" : page
-    }
-
-    /// Hyphens that are to be copied into a shell, and characters that mean something to roff.
-    private static func escaped(_ text: String) -> String {
-        let safe = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
-        return safe.hasPrefix(".") || safe.hasPrefix("'") ? "\\&" + safe : safe
-    }
+        """#
 }

@@ -1,15 +1,17 @@
 import ArgumentParser
-import Catalog
+import Basics
 import Foundation
 import Models
 import SystemPackage
 import Tensors
+import Terminal
+import Threads
 
-/// Looks at models, makes them from pre-trained parts and packs them.
+/// Looks at models.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Look at a model, make one from pre-trained parts, or pack one for use.",
-        subcommands: [Info.self, Import.self, Export.self])
+        commandName: "model", abstract: "Look at a model.",
+        subcommands: [Info.self])
 }
 
 extension ModelCommand {
@@ -84,84 +86,6 @@ extension ModelCommand {
                 line += "; K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
             }
             return line
-        }
-    }
-
-    struct Import: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "import", abstract: "Make an untrained model from a pre-trained backbone and text encoder.",
-            discussion: """
-                The backbone is a checkpoint of EfficientNet-Lite as PyTorch writes it (.pth); nothing in it is executed. The text \
-                encoder is a folder of sentence-transformers: config.json, model.safetensors, vocab.txt. What comes out is \
-                where `saccade train fast --model` starts.
-                """)
-
-        @Option(help: ArgumentHelp("PyTorch's checkpoint.", valueName: "file"), completion: .file(extensions: ["pth"]))
-        var backbone: String
-
-        @Option(help: "efficientnet-lite0 or efficientnet-lite2.")
-        var architecture = "efficientnet-lite2"
-
-        @Option(help: "Side of the square frames in pixels.")
-        var frameSize = 256
-
-        @Option(help: ArgumentHelp("The text encoder's folder.", valueName: "dir"), completion: .directory)
-        var text: String
-
-        @Option(help: "The model's name.")
-        var name = "untrained"
-
-        @Option(help: ArgumentHelp("The model folder to write.", valueName: "dir"), completion: .directory)
-        var output: String
-
-        @OptionGroup(title: "Places") var places: PlaceOptions
-
-        func run() async throws {
-            guard let known = ModelConfiguration.BackboneConfiguration.Architecture(rawValue: architecture) else {
-                throw ValidationError(
-                    "--architecture \(architecture) isn't known; it is efficientnet-lite0 or efficientnet-lite2")
-            }
-            let command = self
-            try await BlockingExecutor.shared.run {
-                try ModelImport(
-                    name: command.name, backbone: .absolute(command.backbone),
-                    configuration: .init(architecture: known, frameSize: command.frameSize),
-                    text: .absolute(command.text)
-                ).write(to: .absolute(command.output))
-            }
-            print("Wrote \(output). Train it with `saccade train fast --model \(output)`.")
-        }
-    }
-
-    struct Export: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "export", abstract: "Write a model with its weights packed for use.")
-
-        @Option(help: "int8: a byte a weight; half: two, for further training.")
-        var precision = WeightPrecision.int8.rawValue
-
-        @Option(help: ArgumentHelp("The model folder to write.", valueName: "dir"), completion: .directory)
-        var output: String
-
-        @OptionGroup var modelOptions: ModelOptions
-        @OptionGroup(title: "Places") var places: PlaceOptions
-
-        func run() async throws {
-            guard let precision = WeightPrecision(rawValue: precision) else {
-                throw ValidationError("--precision \(precision) isn't known; it is int8 or half")
-            }
-            let source = try modelOptions.folder()
-            let target = FilePath.absolute(output)
-            guard source != target else {
-                throw ValidationError("--output must be another folder than the model's own")
-            }
-            try await BlockingExecutor.shared.run {
-                let model = try RetrievalModel(directory: source)
-                try model.write(
-                    to: target, name: model.name, precision: precision, copyingBackboneFrom: source,
-                    reranking: model.reranking)
-            }
-            print("Wrote \(output).")
         }
     }
 }

@@ -1,7 +1,10 @@
+import API
 import ArgumentParser
+import Client
 import Foundation
-import Service
+import Search
 import SystemPackage
+import Terminal
 
 /// Asks one question.
 struct SearchCommand: AsyncParsableCommand {
@@ -71,7 +74,7 @@ struct SearchCommand: AsyncParsableCommand {
         do {
             response = try API.decoder().decode(API.SearchResponse.self, from: Data(answer))
         } catch {
-            throw Failure(.software, "The answer is of another version than this program: restart the daemon.")
+            throw CommandFailure(.software, "The answer is of another version than this program: restart the daemon.")
         }
         show(SearchReport(request: request, response: response))
         if play { try open(response) }
@@ -103,11 +106,11 @@ struct SearchCommand: AsyncParsableCommand {
     private func open(_ response: API.SearchResponse) throws {
         let place = (number ?? offset + 1) - offset - 1
         guard place < response.results.count else {
-            throw Failure(.noInput, "There is no result number \(place + offset + 1) to play.")
+            throw CommandFailure(.noInput, "There is no result number \(place + offset + 1) to play.")
         }
         let result = response.results[place]
         guard result.media.online else {
-            throw Failure(.noInput, "\(result.media.path.text) is offline: connect its disk, then try again.")
+            throw CommandFailure(.noInput, "\(result.media.path.text) is offline: connect its disk, then try again.")
         }
         try Player.open(result.media.path.bytes, at: result.start)
     }

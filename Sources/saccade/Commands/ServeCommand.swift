@@ -1,6 +1,9 @@
 import ArgumentParser
+import Basics
+import Settings
+import Daemon
 import Foundation
-import Service
+import Terminal
 
 /// The daemon.
 struct ServeCommand: AsyncParsableCommand {

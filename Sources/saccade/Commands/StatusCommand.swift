@@ -1,5 +1,7 @@
+import API
 import ArgumentParser
-import Service
+import Client
+import Terminal
 
 /// Tells what the daemon has and does.
 struct StatusCommand: AsyncParsableCommand {

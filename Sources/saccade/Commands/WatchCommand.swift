@@ -1,7 +1,10 @@
+import Client
+import API
 import ArgumentParser
+import Catalog
 import Foundation
-import Service
 import SystemPackage
+import Terminal
 
 /// Which folders the daemon watches.
 struct WatchCommand: AsyncParsableCommand {
@@ -77,7 +80,7 @@ struct WatchCommand: AsyncParsableCommand {
                 let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
                 let path = FilePath.resolved(folder).string
                 guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
-                    throw Failure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
+                    throw CommandFailure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
                 }
                 _ = try await client.send(.delete, "/v1/roots/\(root.id)")
                 Terminal.output.line("No longer watching \(Terminal.printable(root.path.text)).")

@@ -1,17 +1,19 @@
+import Daemon
 import Catalog
+import Settings
+import DecodeWorkers
 import Foundation
-import Ingest
 import Models
-import Service
 import SystemPackage
+import Terminal
 
 /// What was installed and what it has written: worker, model, databases.
 enum InstallationChecks {
-    static func all(_ configuration: Service.Configuration) -> [Finding] {
+    static func all(_ configuration: Settings.Configuration) -> [Finding] {
         decoder(configuration) + [model(configuration.model), databases(configuration.state)]
     }
 
-    private static func decoder(_ configuration: Service.Configuration) -> [Finding] {
+    private static func decoder(_ configuration: Settings.Configuration) -> [Finding] {
         guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
             return [
                 .wrong(

@@ -1,7 +1,11 @@
+import API
+import Basics
+import Client
+import Settings
 import Foundation
 import Glibc
-import Service
 import SystemPackage
+import Terminal
 
 /// The folders and the socket of this configuration.
 enum PlaceChecks {

@@ -3,6 +3,8 @@ import COpenBLAS
 import Foundation
 import SystemPackage
 import Tensors
+import Terminal
+import Threads
 
 /// The machine: processor, kernels, limits of the system.
 enum SystemChecks {
@@ -23,7 +25,7 @@ enum SystemChecks {
             return .notice(
                 "kernels", "scalar", do: "This processor has none of AVX2, AVX-512 and NEON: indexing will be slow.")
         }
-        return .good("kernels", "\(used), \(Quantities.count(threadCount, "thread"))")
+        return .good("kernels", "\(used), \(Quantities.count(ThreadCount.configured, "thread"))")
     }
 
     private static func blas() -> Finding {

@@ -1,6 +1,8 @@
+import Terminal
+import API
 import ArgumentParser
 import Foundation
-import Service
+import Search
 import SystemPackage
 
 /// Which clips may answer a search.

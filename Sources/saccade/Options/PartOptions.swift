@@ -1,5 +1,5 @@
 import ArgumentParser
-import Service
+import Settings
 
 /// The parts of the installation that may be named.
 struct PartOptions: ParsableArguments {

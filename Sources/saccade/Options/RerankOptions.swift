@@ -1,6 +1,6 @@
+import API
 import ArgumentParser
 import Search
-import Service
 
 /// How the Fast model's best clips are read again by the Slow one.
 struct RerankOptions: ParsableArguments {

@@ -1,12 +1,15 @@
+import FolderWatch
 import Catalog
 import Foundation
-import Ingest
+import Library
 import SystemPackage
+import Terminal
+import Threads
 
 /// Turns a library's events into a progress bar.
 enum IndexProgress {
     /// Returns when the events end.
-    static func show(_ events: AsyncStream<IngestEvent>) async {
+    static func show(_ events: Broadcast<LibraryEvent>.Subscription) async {
         var bar = ProgressBar("Indexing")
         var found: Set<MediaID> = []
         var done: Set<MediaID> = []
@@ -16,7 +19,7 @@ enum IndexProgress {
         for await event in events {
             var name = ""
             switch event.kind {
-            case .mediaFound(let media, let path), .mediaStarted(let media, let path):
+            case .folder(.mediaFound(let media, let path)), .mediaStarted(let media, let path):
                 found.insert(media)
                 name = path.lastComponent.map { Terminal.printable($0.string) } ?? ""
             case .mediaProgress(let media, let position, let duration, _):

@@ -1,4 +1,6 @@
+import Catalog
 import Foundation
+import Terminal
 
 /// Video players that this program knows how to start at a moment.
 enum Player {
@@ -7,7 +9,7 @@ enum Player {
     /// - Parameters:
     ///   - path: of the file, as bytes, since names need not be text.
     ///   - seconds: where to start.
-    static func open(_ path: [UInt8], at seconds: Double) throws(Failure) -> Never {
+    static func open(_ path: [UInt8], at seconds: Double) throws(CommandFailure) -> Never {
         let start = Quantities.fixed(max(0, seconds), 2)
         let commands: [[String]] = [
             ["mpv", "--start=\(start)", "--"],
@@ -20,7 +22,7 @@ enum Player {
         for command in commands {
             replaceProgram(command.map { Array($0.utf8) } + [path])
         }
-        throw Failure(.unavailable, "No player is installed: install mpv, vlc or ffmpeg (for ffplay).")
+        throw CommandFailure(.unavailable, "No player is installed: install mpv, vlc or ffmpeg (for ffplay).")
     }
 
     /// Returns only when there is no such program.

@@ -1,5 +1,7 @@
-import Service
+import API
+import Search
 import SystemPackage
+import Terminal
 
 /// The answer to a search as people read it.
 struct SearchReport {

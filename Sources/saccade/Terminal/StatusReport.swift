@@ -1,5 +1,7 @@
+import API
+import Catalog
 import Foundation
-import Service
+import Terminal
 
 /// A status as people read it.
 struct StatusReport {

@@ -1,0 +1,232 @@
+package import API
+import Catalog
+
+package import Settings
+
+package import DecodeWorkers
+
+package import Foundation
+
+import HTTPServer
+
+package import Library
+import Models
+
+package import Search
+import SystemPackage
+import Threads
+
+/// The library behind the query socket.
+package struct LibraryBackend: Backend {
+    /// What never changes while the daemon runs.
+    package struct Identity: Sendable {
+        package var version: String
+        package var pid: Int32
+        package var started: Date
+        package var model: API.Status.Model
+        package var engine: API.Status.Engine
+
+        package init(
+            version: String,
+            pid: Int32,
+            started: Date,
+            model: API.Status.Model,
+            engine: API.Status.Engine
+        ) {
+            self.version = version
+            self.pid = pid
+            self.started = started
+            self.model = model
+            self.engine = engine
+        }
+    }
+
+    private let identity: Identity
+    private let library: Library
+    private let catalog: Catalog
+    private let searcher: Searcher
+    private let thumbnails: ThumbnailSource
+    private let describe: ServedModel.Describe?
+    private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
+
+    /// - Parameters:
+    ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - describe: Of the model that `identity` names.
+    package init(
+        identity: Identity,
+        library: Library,
+        searcher: Searcher,
+        pictures: any FrameSource,
+        settings: Configuration.Thumbnails,
+        describe: ServedModel.Describe? = nil
+    ) {
+        self.identity = identity
+        self.library = library
+        self.searcher = searcher
+        catalog = library.catalog
+        thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
+        self.describe = describe
+    }
+
+    package func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+        let begin = ContinuousClock.now
+        return try await translating {
+            var response = API.SearchResponse(
+                try await executor.run { [searcher] in try searcher.search(Search.SearchRequest(request)) },
+                query: request.query
+            )
+            response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+            return response
+        }
+    }
+
+    package func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
+        let begin = ContinuousClock.now
+        let (answers, continuation) = AsyncThrowingStream.makeStream(
+            of: API.SearchResponse.self, throwing: (any Error).self, bufferingPolicy: .bufferingNewest(Self.unread)
+        )
+        executor.start { [searcher] in
+            @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
+                guard isWanted() else { throw CancellationError() }
+                var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
+                response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+                // What the buffer drops is the oldest, and so never the final answer.
+                if case .terminated = continuation.yield(response) { throw CancellationError() }
+            }
+            do {
+                let answer = try searcher.search(Search.SearchRequest(request)) { try put($0, isFinal: false) }
+                try put(answer, isFinal: true)
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: APIError(error) ?? error)
+            }
+        }
+        return answers
+    }
+
+    /// How many answers of a stream may wait for its reader.
+    private static let unread = 8
+
+    package func media(_ id: Int64) async throws -> API.Media {
+        try await translating {
+            try await executor.run { [catalog] in
+                guard let media = try catalog.media(id), media.deletedAt == nil else {
+                    throw APIError(
+                        .mediaNotFound, "there is no media \(id); it may have been removed since you saw its id")
+                }
+                let live = try catalog.liveGeneration()
+                return media.described(
+                    places: try catalog.places(of: id),
+                    clips: try live.map { try catalog.clips(of: id, generation: $0.id) } ?? []
+                )
+            }
+        }
+    }
+
+    package func clip(_ id: Int64) async throws -> API.Clip {
+        let (clip, media, places) = try await lookUp(id)
+        guard let place = places.first else { throw Self.noClip(id) }
+        return API.Clip(
+            id: id,
+            media: API.MediaReference(
+                id: media.id, path: API.Path(place.path), duration: media.properties.duration, online: place.isOnline
+            ),
+            start: clip.start,
+            end: clip.end,
+            shot: clip.shot
+        )
+    }
+
+    package func description(ofClip id: Int64) async throws -> API.ClipDescription {
+        let (clip, _, _) = try await lookUp(id)
+        guard let describe else {
+            throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
+        }
+        return try await translating {
+            try await executor.run { [catalog, identity] in
+                let maker = try catalog.generations().first { $0.id == clip.generation }
+                let isOfThisModel = maker?.digest == identity.model.generation
+                guard isOfThisModel, let memory = try catalog.memories(of: [id])[id] else {
+                    throw APIError(
+                        .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
+                }
+                do {
+                    let (sentence, score) = try describe(memory)
+                    return API.ClipDescription(clip: id, description: sentence, score: score)
+                } catch let error as ModelError {
+                    throw APIError(.noDescription, error.message)
+                }
+            }
+        }
+    }
+
+    package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
+        let (clip, _, places) = try await lookUp(id)
+        return try await thumbnails.picture(of: clip, at: places, side: side)
+    }
+
+    package func status() async throws -> API.Status {
+        let status = try await library.status(failures: API.Status.maximumFailures)
+        return API.Status(
+            status,
+            version: identity.version,
+            pid: identity.pid,
+            started: identity.started,
+            state: catalog.state,
+            model: identity.model,
+            engine: identity.engine
+        )
+    }
+
+    package func rescan(root: Int64?) async throws -> API.RescanAccepted {
+        do {
+            return API.RescanAccepted(roots: try await library.rescan(root))
+        } catch let error as CatalogError where error.code == .notFound {
+            throw APIError(.rootNotFound, error.message)
+        }
+    }
+
+    package func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
+        do {
+            return try await translating {
+                let known = try await executor.run { [catalog] in try catalog.roots() }
+                let root = try await library.addRoot(path.filePath)
+                return (root.described(isScanning: false), !known.contains { $0.id == root.id })
+            }
+        } catch let error as CatalogError where [.overlappingRoot, .notFound, .unreadable].contains(error.code) {
+            throw APIError(.invalidRoot, error.message)
+        }
+    }
+
+    package func removeRoot(_ id: Int64) async throws {
+        do {
+            try await translating { try await library.removeRoot(id) }
+        } catch let error as CatalogError where error.code == .notFound {
+            throw APIError(.rootNotFound, error.message)
+        }
+    }
+
+    private func lookUp(_ id: ClipID) async throws -> (Clip, Media, [MediaPlace]) {
+        try await translating {
+            try await executor.run { [catalog] in
+                guard let clip = try catalog.clip(id), let media = try catalog.media(clip.media), media.deletedAt == nil
+                else { throw Self.noClip(id) }
+                return (clip, media, try catalog.places(of: media.id))
+            }
+        }
+    }
+
+    private static func noClip(_ id: ClipID) -> APIError {
+        APIError(.clipNotFound, "there is no clip \(id); its media may have been indexed again: search again")
+    }
+
+    private func translating<Value>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch {
+            throw APIError(error) ?? error
+        }
+    }
+}

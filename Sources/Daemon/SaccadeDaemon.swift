@@ -1,0 +1,241 @@
+import API
+import CKernels
+import CLinux
+import COpenBLAS
+package import Settings
+import DecodeWorkers
+import FolderWatch
+import Foundation
+import HTTPServer
+import Library
+import Logging
+import Models
+import Search
+import ServiceLifecycle
+package import SystemPackage
+import Tensors
+import Threads
+import UnixSignals
+import VectorIndex
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// `saccade serve`: the composition of everything that runs for long.
+package struct SaccadeDaemon: Sendable {
+    /// What the daemon is given by its program, and by tests.
+    package struct Program: Sendable {
+        package var version: String
+        package var environment: [String: String]
+        /// Reads the configuration again, for SIGHUP.
+        package var reload: @Sendable () throws -> Configuration
+        /// Loads the model in a folder, or the shipped one for nil. Blocking.
+        package var loadModel: @Sendable (FilePath?) throws -> ServedModel
+
+        package init(
+            version: String,
+            environment: [String: String],
+            reload: @escaping @Sendable () throws -> Configuration,
+            loadModel: @escaping @Sendable (FilePath?) throws -> ServedModel
+        ) {
+            self.version = version
+            self.environment = environment
+            self.reload = reload
+            self.loadModel = loadModel
+        }
+    }
+
+    /// Memory that freed tensors may keep for new ones.
+    private static let idleTensorBytes = 32 << 20
+    /// Bytes from which on a freed block goes back to the system.
+    private static let largeBlock: Int32 = 1 << 20
+
+    private let configuration: Configuration
+    private let program: Program
+    private let level: SharedLogLevel
+    private let style: StandardErrorLog.Style
+
+    package init(configuration: Configuration, program: Program) {
+        self.configuration = configuration
+        self.program = program
+        level = SharedLogLevel(Logger.Level(rawValue: configuration.logLevel) ?? .info)
+        style = StandardErrorLog.Style.detect(environment: program.environment)
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until something fails that the daemon can't do without.
+    ///
+    /// - Throws: `SocketError`, `ConfigurationError`, `CatalogError`, `ModelError` and others whose description says what to do.
+    package func run() async throws {
+        let started = Date()
+        // Until there is something to reload, a reload must not end the program.
+        signal(SIGHUP, SIG_IGN)
+        let logger = makeLogger("saccade")
+        for notice in configuration.notices { logger.warning("\(notice)") }
+        let manager = ServiceManager(environment: program.environment)
+        ServiceManager.forgetEnvironment()
+        let activated = try SocketActivation.take(environment: program.environment)
+        let token = try configuration.http.tokenFile.map { file throws(ConfigurationError) in
+            try AccessToken(file: file)
+        }
+        // Bound before the long work, so that a second daemon ends at once; nobody is answered before READY.
+        let sockets = try activated.isEmpty ? [ListeningSocket.bind(path: configuration.socket)] : activated
+
+        defer {
+            for socket in sockets { socket.file?.remove() }
+        }
+
+        // Batches of queries and of clips differ in size: without limits, blocks of every size would be kept.
+        BufferCache.limit = Self.idleTensorBytes
+        saccade_return_blocks_from(Self.largeBlock)
+        manager?.notify(.status("Loading the model and the index"))
+        let decoder = try decoderProgram()
+        let model = try await BlockingExecutor.shared.run { [configuration, program] in
+            try program.loadModel(configuration.model)
+        }
+        let ingestDecoders = decoders(executable: decoder, workers: settings.decodeWorkers)
+        let library = try await BlockingExecutor.shared.run { [configuration, settings] in
+            try Library(
+                state: configuration.state,
+                encoder: model.clips,
+                hasMemories: model.hasMemories,
+                model: model.directory,
+                source: ingestDecoders,
+                settings: settings,
+                logger: makeLogger("ingest")
+            )
+        }
+        defer { library.close() }
+        let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { [program] folder in
+            try program.loadModel(folder)
+        }
+        let searcher = Searcher(
+            catalog: library.catalog,
+            generation: try await BlockingExecutor.shared.run { try searchSwitch.generation() }
+        )
+        let engine = await BlockingExecutor.shared.run { Self.engine() }
+        let described = await BlockingExecutor.shared.run {
+            API.Status.Model(model, reranker: model.reranker(library.catalog) { _ in })
+        }
+        let backend = LibraryBackend(
+            identity: LibraryBackend.Identity(
+                version: program.version,
+                pid: getpid(),
+                started: started,
+                model: described,
+                engine: engine
+            ),
+            library: library,
+            searcher: searcher,
+            pictures: decoders(executable: decoder, workers: 1),
+            settings: configuration.thumbnails,
+            describe: model.describe
+        )
+
+        let limits = LiveLimits(configuration.http)
+        let events = Broadcast<EventStreamItem>()
+        let roots = ConfiguredRoots(library: library, logger: logger)
+        var listeners = sockets.map { HTTPServer.Listener.unix($0) }
+        if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
+        let server = HTTPServer(
+            listeners: listeners, backend: backend, limits: limits, events: events, logger: makeLogger("http")
+        ) {
+            manager?.notify(.ready, .status("Ready"))
+            logger.notice(
+                "ready", metadata: ["socket": "\(activated.isEmpty ? configuration.socket.string : "systemd's")"])
+        }
+        logger.notice(
+            "saccade \(program.version)",
+            metadata: [
+                "blas": "\(engine.blasCore)", "simd": "\(engine.simd)", "threads": "\(engine.threads)",
+                "model": "\(model.name)", "generation": "\(model.queries.generation.prefix(12))",
+                "state": "\(configuration.state)", "clips": "\(library.live?.vectors.count ?? 0)",
+            ]
+        )
+        // Services stop in the reverse of this order: no more feeding first, then no more answers.
+        var services: [any Service] = [
+            LibraryEvents(
+                library: library, searcher: searcher, searchSwitch: searchSwitch, events: events, logger: logger,
+                heartbeat: .seconds(15)
+            ),
+            server,
+            library,
+            ReloadService(
+                configuration: configuration, limits: limits, level: level, roots: roots, manager: manager,
+                logger: logger, load: program.reload
+            ),
+        ]
+        if let manager {
+            services.append(WatchdogService(manager: manager) { await Self.line(of: backend) })
+        }
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: makeLogger("lifecycle")
+        )
+        group.maximumGracefulShutdownDuration = .seconds(20)
+        try await ServiceGroup(configuration: group).run()
+        logger.notice("stopped")
+    }
+
+    private func makeLogger(_ label: String) -> Logger {
+        Logger(label: label) { [style, level] in StandardErrorLog(label: $0, style: style, level: level) }
+    }
+
+    private var settings: IngestSettings {
+        var settings = IngestSettings(
+            framesPerSecond: configuration.ingest.framesPerSecond,
+            folders: FolderSettings(settleTime: configuration.ingest.settleSeconds),
+            rescanInterval: configuration.ingest.rescanSeconds
+        )
+        if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
+        return settings
+    }
+
+    private func decoderProgram() throws(ConfigurationError) -> FilePath {
+        guard let path = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
+            throw ConfigurationError(
+                .missingValue,
+                origin: "decoder",
+                message:
+                    "saccade-decode is neither beside this program nor in ../libexec/saccade; install it, or name it "
+                    + "with `decoder` in the configuration"
+            )
+        }
+        guard unsafe path.withPlatformString({ unsafe access($0, X_OK) }) == 0 else {
+            throw ConfigurationError(
+                .invalidValue, origin: "decoder", message: "\(path) is not a program that can be run")
+        }
+        return path
+    }
+
+    private func decoders(executable: FilePath, workers: Int) -> DecodeWorkerPool {
+        DecodeWorkerPool(
+            configuration: DecodeWorkerPool.Configuration(
+                executable: executable,
+                workers: workers,
+                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)
+            )
+        )
+    }
+
+    private static func engine() -> API.Status.Engine {
+        // The library is loaded at its first use, and has no name before.
+        _ = saccade_blas_load()
+        return API.Status.Engine(
+            blasCore: unsafe String(cString: saccade_blas_core_name()),
+            simd: unsafe String(cString: saccade_simd_name(saccade_simd_detected())),
+            threads: ThreadCount.configured
+        )
+    }
+
+    /// For `systemctl status`.
+    private static func line(of backend: LibraryBackend) async -> String {
+        do {
+            let status = try await backend.status()
+            let left = status.media.pending + status.media.indexing
+            let work = left > 0 ? "indexing, \(left) of \(status.media.total) media left" : "all indexed"
+            return "\(status.index.clips) clips of \(status.media.indexed) media; \(work)"
+        } catch {
+            return "The library doesn't answer: \(error)"
+        }
+    }
+}

@@ -1,0 +1,324 @@
+package import API
+import Basics
+import Catalog
+import FolderWatch
+import Foundation
+package import Library
+import Models
+package import Search
+package import SystemPackage
+
+// Inside of `API` these names mean its own types.
+private typealias CatalogMedia = Media
+private typealias CatalogClip = Clip
+private typealias CatalogRoot = Root
+
+// What the library says, in the words of the API.
+
+extension API.Path {
+    package init(_ path: FilePath) {
+        self.init(bytes: path.bytes)
+    }
+
+    var filePath: FilePath { FilePath(bytes: bytes) }
+}
+
+extension Date {
+    init(_ timestamp: Timestamp) {
+        self.init(timeIntervalSince1970: timestamp)
+    }
+}
+
+extension Search.SearchRequest {
+    package init(_ request: API.SearchRequest) {
+        let filters = request.filters
+        self.init(
+            query: request.query,
+            limit: request.limit,
+            offset: request.offset,
+            filters: Search.SearchFilters(
+                root: filters.root,
+                pathPrefix: filters.pathPrefix.map { Array($0.utf8) },
+                pathGlob: filters.pathGlob,
+                recordedAfter: filters.recordedAfter?.timeIntervalSince1970,
+                recordedBefore: filters.recordedBefore?.timeIntervalSince1970,
+                minDuration: filters.minDuration,
+                maxDuration: filters.maxDuration
+            ),
+            grouping: request.group == .media ? .media : .clips,
+            rerank: Search.RerankOptions(request.rerank),
+            minProbability: request.minProbability
+        )
+    }
+}
+
+extension Search.RerankOptions {
+    /// Nil where nothing is to be re-ranked.
+    fileprivate init?(_ rerank: API.Rerank) {
+        guard case .on(let options) = rerank else { return nil }
+        self.init(
+            depth: options.k, beta: options.beta, timeLimit: options.deadline.map { .nanoseconds(Int64($0 * 1e6)) })
+    }
+}
+
+extension API.SearchResponse {
+    /// - Parameter isFinal: Of a line of a stream.
+    package init(_ answer: SearchAnswer, query: String, isFinal: Bool? = nil) {
+        self.init(
+            query: query,
+            results: answer.results.map { result in
+                API.SearchResult(
+                    clip: result.clip.id,
+                    media: API.MediaReference(
+                        id: result.media.id,
+                        path: API.Path(result.path),
+                        duration: result.media.properties.duration,
+                        online: result.isOnline
+                    ),
+                    start: result.clip.start,
+                    end: result.clip.end,
+                    scores: API.SearchScores(
+                        fast: result.scores.fast, slow: result.scores.slow, combined: result.scores.combined),
+                    probability: result.scores.probability
+                )
+            },
+            stage: API.SearchStage(rawValue: answer.stage.rawValue) ?? .fast,
+            rescored: answer.rescored,
+            isFinal: isFinal,
+            generation: answer.generation,
+            clips: answer.clips,
+            timings: API.SearchTimings(
+                embed: answer.timings.embed,
+                filter: answer.timings.filter,
+                scan: answer.timings.scan,
+                rerank: answer.timings.rerank,
+                lookup: answer.timings.lookup,
+                total: answer.timings.total
+            )
+        )
+    }
+}
+
+extension API.MediaState {
+    fileprivate init(_ state: CatalogMedia.State?) {
+        self =
+            switch state {
+            case .pending?, nil: .pending
+            case .running?: .indexing
+            case .indexed?: .indexed
+            case .failed?: .failed
+            }
+    }
+}
+
+extension API.Media {
+    fileprivate init(catalog media: CatalogMedia, places: [MediaPlace], clips: [CatalogClip]) {
+        self.init(
+            id: media.id,
+            paths: places.map { API.MediaPath(root: $0.root, path: API.Path($0.path), online: $0.isOnline) },
+            state: API.MediaState(media.state),
+            reason: media.problem?.message,
+            attempts: media.attempts,
+            nextAttempt: media.problem?.retryAt.map { Date($0) },
+            size: media.identity.size,
+            duration: media.properties.duration,
+            width: media.properties.width,
+            height: media.properties.height,
+            codec: media.properties.codec,
+            container: media.properties.container,
+            recorded: media.properties.recordedAt.map { Date($0) },
+            clipCount: clips.count,
+            clips: clips.prefix(API.Media.maximumClips).map {
+                API.ClipSpan(id: $0.id, start: $0.start, end: $0.end, shot: $0.shot)
+            }
+        )
+    }
+}
+
+extension API.Root {
+    fileprivate init(catalog root: CatalogRoot, isScanning: Bool) {
+        let state: API.RootState =
+            switch root.state {
+            case .offline: .offline
+            // Nobody knows yet what is in a root that was never scanned to its end.
+            case .online: isScanning || root.scannedAt == nil ? .scanning : .online
+            }
+        self.init(id: root.id, path: API.Path(root.path), state: state, reason: root.reason, files: root.fileCount)
+    }
+}
+
+extension API.Status.Model {
+    /// - Parameter reranker: What re-ranks with this model's Slow part.
+    init(_ model: ServedModel, reranker: (any Reranker)?) {
+        self.init(
+            name: model.name,
+            generation: model.queries.generation,
+            dimensions: model.queries.dimensions,
+            slow: reranker != nil,
+            rerankK: reranker?.defaultDepth,
+            rerankBeta: reranker?.defaultBeta,
+            calibrated: reranker?.calibration != nil
+        )
+    }
+}
+
+extension API.Status {
+    /// - Parameters:
+    ///   - started: When the daemon did.
+    init(
+        _ status: IngestStatus, version: String, pid: Int32, started: Date, state: FilePath, model: Model,
+        engine: Engine
+    ) {
+        let counts = status.statistics.media
+        let media = MediaCounts(
+            total: counts.values.reduce(0, +),
+            pending: counts[.pending] ?? 0,
+            indexing: counts[.running] ?? 0,
+            indexed: counts[.indexed] ?? 0,
+            failed: counts[.failed] ?? 0
+        )
+        let failures = status.failures.prefix(API.Status.maximumFailures).map { failure in
+            Failure(
+                media: failure.media,
+                path: failure.path.map { API.Path($0).text } ?? "",
+                reason: failure.problem.message,
+                attempts: failure.attempts,
+                nextAttempt: failure.problem.retryAt.map { Date($0) }
+            )
+        }
+        self.init(
+            version: version,
+            pid: pid,
+            started: started,
+            stateDirectory: state.string,
+            model: model,
+            engine: engine,
+            watcher: Watcher(
+                state: WatcherState(rawValue: status.watcher.rawValue) ?? .starting,
+                directories: status.watchedDirectories,
+                advice: status.watcherAdvice,
+                lastScan: status.scannedAt.map { Date($0) }
+            ),
+            roots: status.roots.map { API.Root(catalog: $0, isScanning: status.scanning.contains($0.id)) },
+            media: media,
+            queue: Queue(
+                waiting: max(0, status.queueDepth - status.current.count) + status.settlingFiles,
+                retrying: status.failures.count { $0.problem.retryAt != nil },
+                current: status.current.map {
+                    Work(media: $0.media, path: API.Path($0.path).text, position: $0.position, duration: $0.duration)
+                },
+                paused: status.paused
+            ),
+            rates: Rates(
+                video: status.rates.videoRate,
+                clips: status.rates.clipRate,
+                frames: status.rates.frameRate,
+                remaining: Self.remaining(status)
+            ),
+            index: Index(
+                clips: status.indexedClips,
+                memoryBytes: status.indexBytes,
+                diskBytes: status.statistics.catalogBytes + status.statistics.memoriesBytes
+            ),
+            failures: failures
+        )
+    }
+
+    /// Seconds until the queue is empty: what is left of the media in work at the present rate, and for those that wait the
+    /// mean duration of the indexed ones.
+    private static func remaining(_ status: IngestStatus) -> Double? {
+        guard status.queueDepth > 0, status.rates.videoRate > 0 else { return nil }
+        let inWork = status.current.reduce(0) { $0 + max(0, ($1.duration ?? $1.position) - $1.position) }
+        let indexed = status.statistics.media[.indexed] ?? 0
+        let waiting = max(0, status.queueDepth - status.current.count)
+        guard waiting == 0 || indexed > 0 else { return nil }
+        let mean = indexed > 0 ? status.statistics.indexedSeconds / Double(indexed) : 0
+        return (inWork + mean * Double(waiting)) / status.rates.videoRate
+    }
+}
+
+extension API.Event {
+    package init(_ event: LibraryEvent) {
+        self.init(kind: .scanStarted, time: Date(event.time))
+        switch event.kind {
+        case .folder(let event): set(event)
+        case .rootAdded(let id): set(.rootAdded, root: id)
+        case .rootRemoved(let id): set(.rootRemoved, root: id)
+        case .mediaStarted(let id, let path): set(.mediaStarted, media: id, path: path)
+        case .mediaProgress(let id, let position, let duration, let clips):
+            set(.mediaProgress, media: id)
+            self.position = position
+            self.duration = duration
+            self.clips = clips
+        case .mediaIndexed(let id, let clips):
+            set(.mediaIndexed, media: id)
+            self.clips = clips
+        case .mediaFailed(let id, let path, let problem):
+            set(.mediaFailed, media: id, path: path, reason: problem.message)
+        case .generationSwitched: set(.generationSwitched)
+        case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
+        }
+    }
+
+    private mutating func set(_ event: FolderEvent) {
+        switch event {
+        case .scanStarted(let id): set(.scanStarted, root: id)
+        case .scanFinished(let id): set(.scanFinished, root: id)
+        case .rootOnline(let id): set(.rootOnline, root: id)
+        case .rootOffline(let id, let reason): set(.rootOffline, root: id, reason: reason)
+        case .mediaFound(let id, let path): set(.mediaFound, media: id, path: path)
+        case .mediaMoved(let id, let path): set(.mediaMoved, media: id, path: path)
+        case .mediaRemoved(let id): set(.mediaRemoved, media: id)
+        case .fileFailed(let path, let problem): set(.mediaFailed, path: path, reason: problem.message)
+        }
+    }
+
+    private mutating func set(
+        _ kind: API.EventKind,
+        root: Int64? = nil,
+        media: Int64? = nil,
+        path: FilePath? = nil,
+        reason: String? = nil
+    ) {
+        self.kind = kind
+        self.root = root
+        self.media = media
+        self.path = path.map { API.Path($0).text }
+        self.reason = reason
+    }
+}
+
+extension APIError {
+    /// The answer to what the library throws; nil for what is a fault of ours.
+    init?(_ error: any Error) {
+        switch error {
+        case let error as APIError:
+            self = error
+        case let error as SearchError:
+            switch error.code {
+            case .emptyQuery: self.init(.emptyQuery, error.message)
+            case .queryTooLong: self.init(.queryTooLong, error.message)
+            case .noIndex, .otherModel: self.init(.unavailable, error.message)
+            default:
+                guard error.isRequestError else { return nil }
+                self.init(.invalidRequest, error.message)
+            }
+        case let error as CatalogError where error.isTransient || error.code == .readOnly:
+            self.init(.unavailable, error.message)
+        default:
+            return nil
+        }
+    }
+}
+
+extension Media {
+    func described(places: [MediaPlace], clips: [Clip]) -> API.Media {
+        API.Media(catalog: self, places: places, clips: clips)
+    }
+}
+
+extension Root {
+    func described(isScanning: Bool) -> API.Root {
+        API.Root(catalog: self, isScanning: isScanning)
+    }
+}

@@ -1,0 +1,296 @@
+package import Basics
+package import Catalog
+internal import Synchronization
+package import SystemPackage
+package import Threads
+
+/// What to look at in one pass over the folders.
+package struct ScanScope: Sendable, Equatable {
+    /// Roots to be scanned whole.
+    package var roots: Set<RootID> = []
+    /// Directories to be scanned with all that is below them.
+    package var trees: Set<FilePath> = []
+    /// Directories of which only the entries are looked at.
+    package var directories: Set<FilePath> = []
+    /// Whether to look for the files that lie in no root.
+    package var namedFiles = false
+
+    package init(
+        roots: Set<RootID> = [], trees: Set<FilePath> = [], directories: Set<FilePath> = [], namedFiles: Bool = false
+    ) {
+        self.namedFiles = namedFiles
+        self.roots = roots
+        self.trees = trees
+        self.directories = directories
+    }
+}
+
+/// Brings the catalog in line with the folders: the one place that decides what is new, moved, changed or gone.
+///
+/// Events only say where to look. Symbolic links to directories are not followed, so there are no loops; links to files
+/// are, and are one more path of what they lead to. Hidden files and directories are left out. Blocking.
+package final class FolderScanner: Sendable {
+    let catalog: Catalog
+    package let files: any FileSystem
+    let watcher: any DirectoryWatcher
+    let clock: any WallClock
+    let settings: FolderSettings
+    let apply: @Sendable ([MediaChange]) throws -> Void
+    let tell: @Sendable (FolderEvent) -> Void
+    private let settling: Mutex<SettlingFiles>
+    private let limit = Mutex<WatchOutcome?>(nil)
+
+    /// - Parameters:
+    ///   - apply: is given what the catalog's writes mean for the index, after each of them.
+    ///   - tell: is given what happens, for people.
+    package init(
+        catalog: Catalog, files: any FileSystem, watcher: any DirectoryWatcher, clock: any WallClock,
+        settings: FolderSettings, apply: @escaping @Sendable ([MediaChange]) throws -> Void,
+        tell: @escaping @Sendable (FolderEvent) -> Void
+    ) {
+        self.catalog = catalog
+        self.files = files
+        self.watcher = watcher
+        self.clock = clock
+        self.settings = settings
+        self.apply = apply
+        self.tell = tell
+        settling = Mutex(
+            SettlingFiles(settleTime: settings.settleTime, openFileSettleTime: settings.openFileSettleTime))
+    }
+
+    package var settlingFiles: Int { settling.withLock { $0.count } }
+    /// When a pass should be made although nothing was told.
+    package var nextLook: Timestamp? { settling.withLock { $0.nextLook } }
+    /// Why some directories are not watched; nil when all are.
+    package var watchTrouble: WatchOutcome? { limit.withLock { $0 } }
+
+    /// Makes one pass over `scope`, over what settles, and over unreadable files whose time has come.
+    ///
+    /// New places are taken in before old ones are given up, so that a move is seen as one.
+    /// - Parameter isStopped: is asked often; the pass ends early when it says so, and no file is given up then.
+    /// - Throws: ``CatalogError``.
+    package func scan(_ scope: ScanScope, isStopped: () -> Bool = { false }) throws {
+        var pass = ScanPass()
+        let now = clock.now
+        let due = settling.withLock { $0.due(at: now) }
+        pass.due = Set(due)
+        pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
+        for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
+        for root in try catalog.roots() {
+            let whole = scope.roots.contains(root.id)
+            let trees = scope.trees.filter { $0.starts(with: root.path) && $0 != root.path }
+            let directories = pass.directories.filter { $0.starts(with: root.path) }
+            guard whole || !trees.isEmpty || !directories.isEmpty else { continue }
+            if whole { tell(.scanStarted(root.id)) }
+            guard try check(root) else {
+                settling.withLock { $0.forget(below: root.path) }
+                if whole { tell(.scanFinished(root.id)) }
+                continue
+            }
+            // A root that was away is not as it was left.
+            let everything = whole || root.state == .offline
+            if everything {
+                try walk(root.path, root: root, isStopped: isStopped, &pass)
+            } else {
+                for tree in trees { try walk(tree, root: root, isStopped: isStopped, &pass) }
+                for directory in directories where !pass.visited.contains(directory) {
+                    try visit(directory, root: root, recursively: nil, &pass)
+                }
+            }
+            guard !isStopped() else { return }
+            for tree in everything ? [root.path] : Array(trees) {
+                try findVanished(below: tree, root: root, &pass)
+            }
+            try giveUp(&pass, root: root)
+            if everything { try catalog.recordScan(of: root.id, at: clock.now) }
+            if whole { tell(.scanFinished(root.id)) }
+        }
+        if scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
+        // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
+        for path in pass.due {
+            let isHidden = pass.unreadable.contains { path.starts(with: $0) }
+            settling.withLock { isHidden ? $0.postpone(path, at: now) : $0.forget(path) }
+        }
+    }
+
+    /// Looks at everything below a directory.
+    private func walk(_ top: FilePath, root: Root, isStopped: () -> Bool, _ pass: inout ScanPass) throws {
+        var pending = [top]
+        while let directory = pending.popLast(), !isStopped() {
+            try visit(directory, root: root, recursively: { pending.append($0) }, &pass)
+        }
+    }
+
+    /// Looks at the entries of one directory.
+    ///
+    /// It is watched before it is read: what comes later is told, what came earlier is read.
+    private func visit(
+        _ directory: FilePath, root: Root, recursively: ((FilePath) -> Void)?, _ pass: inout ScanPass
+    ) throws {
+        guard pass.visited.insert(directory).inserted else { return }
+        let components = directory.components.dropFirst(root.path.components.count)
+        guard !components.contains(where: CandidateFiles.isHidden) else { return }
+        note(watcher.watch(directory))
+        let entries: [DirectoryEntry]
+        do {
+            if directory != root.path, try files.attributes(of: directory, followsLinks: false).kind != .directory {
+                throw Errno.notDirectory
+            }
+            entries = try files.entries(of: directory)
+        } catch let error as Errno {
+            if error == .noSuchFileOrDirectory || error == .notDirectory {
+                pass.vanished += try catalog.files(inDirectory: directory)
+            } else {
+                pass.unreadable.append(directory)
+            }
+            return
+        }
+        var known: [FilePath: MediaFile] = [:]
+        for file in try catalog.files(inDirectory: directory) { known[file.path] = file }
+        for entry in entries {
+            let path = directory.appending(entry.name)
+            let kind = entry.kind ?? (try? files.attributes(of: path, followsLinks: false).kind)
+            switch kind {
+            case .directory:
+                if !CandidateFiles.isHidden(entry.name) { recursively?(path) }
+            case .regular, .symbolicLink:
+                guard settings.candidates.contains(entry.name) else { continue }
+                let isLink = kind == .symbolicLink
+                if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
+            case .other, nil:
+                continue
+            }
+        }
+        pass.vanished += known.values
+    }
+
+    /// Looks at one file.
+    ///
+    /// - Returns: whether there is a file.
+    private func examine(
+        _ path: FilePath, isLink: Bool, known: MediaFile?, root: Root, _ pass: inout ScanPass
+    ) throws -> Bool {
+        pass.due.remove(path)
+        guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
+            settling.withLock { $0.forget(path) }
+            return false
+        }
+        if isLink, let link = try? files.attributes(of: path, followsLinks: false) {
+            // The device tells whether a missing file's file system is away: for a link, that of the link.
+            attributes.stamp.device = link.stamp.device
+        }
+        let now = clock.now
+        if let known, known.stamp.isSameContent(as: attributes.stamp) {
+            if known.stamp != attributes.stamp || known.root != root.id {
+                try apply(try catalog.restamp(known, attributes.stamp, root: root.id))
+            }
+            let retries = known.problem?.retryAt.map { $0 <= now } ?? false
+            guard retries else {
+                settling.withLock { $0.forget(path) }
+                return true
+            }
+        } else if known == nil, try follow(path, attributes.stamp, root: root) {
+            return true
+        }
+        let isSettled = settling.withLock { settling in
+            settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+        }
+        guard isSettled else { return true }
+        do {
+            _ = try take(path, attributes.stamp, known: known, root: root.id)
+        } catch {
+            // The catalog can't be written: the file's turn comes again.
+            settling.withLock { $0.postpone(path, stamp: attributes.stamp, at: now) }
+            throw error
+        }
+        return true
+    }
+
+    /// Whether the file that appears at `path` is one that has left another place; its one row is changed then.
+    private func follow(_ path: FilePath, _ stamp: FileStamp, root: Root) throws -> Bool {
+        for file in try catalog.files(stamped: stamp) where file.media != nil && file.path != path {
+            if file.deletedAt == nil {
+                do throws(Errno) {
+                    _ = try files.attributes(of: file.path, followsLinks: false)
+                    continue
+                } catch {
+                    guard error == .noSuchFileOrDirectory || error == .notDirectory else { continue }
+                }
+            }
+            try apply(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
+            if let media = file.media { tell(.mediaMoved(media, path: path)) }
+            return true
+        }
+        return false
+    }
+
+    /// Keeps a settled file: what it is by its content, or why it can't be read.
+    ///
+    /// - Returns: its media, or nil when it can't be read or has changed meanwhile.
+    package func take(
+        _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
+    ) throws -> MediaID? {
+        let now = clock.now
+        do {
+            guard stamp.size > 0 else {
+                let problem = Problem(code: "empty", message: "The file is empty.", retryAt: nil)
+                try keep(problem, path, stamp, known: known, root: root)
+                return nil
+            }
+            let identity = try files.identity(of: path)
+            guard try files.attributes(of: path, followsLinks: true).stamp.isSameContent(as: stamp) else {
+                // Written to while it was read: it has to settle again.
+                let attributes = try files.attributes(of: path, followsLinks: true)
+                settling.withLock { _ = $0.observe(path, attributes, at: now) { true } }
+                return nil
+            }
+            let (media, isNew, changes) = try catalog.recordFile(
+                path, root: root, stamp: stamp, identity: identity, at: now)
+            try applyRemoval(changes)
+            if isNew {
+                tell(.mediaFound(media, path: path))
+            } else if known?.media != media {
+                tell(.mediaMoved(media, path: path))
+            }
+            return media
+        } catch let error as Errno {
+            if error == .noSuchFileOrDirectory { return nil }
+            let attempts = (known?.stamp.isSameContent(as: stamp) ?? false) ? (known?.attempts ?? 0) + 1 : 1
+            let advice = error == .permissionDenied ? " Give the user that runs Saccade the right to read it." : ""
+            let problem = Problem(
+                code: "unreadable", message: "It can't be read: \(error).\(advice)",
+                retryAt: settings.retry.next(after: attempts, at: now))
+            try keep(problem, path, stamp, known: known, root: root)
+            return nil
+        }
+    }
+
+    private func keep(
+        _ problem: Problem, _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
+    ) throws {
+        try applyRemoval(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
+        tell(.fileFailed(path: path, problem))
+    }
+
+    private func note(_ outcome: WatchOutcome) {
+        if outcome == .limitReached { limit.withLock { $0 = outcome } }
+    }
+
+    /// Forgets that the limit of watches was reached, before a full scan that tries again.
+    package func clearWatchTrouble() {
+        limit.withLock { $0 = nil }
+    }
+}
+
+/// What one pass has seen.
+struct ScanPass {
+    var directories: Set<FilePath> = []
+    var visited: Set<FilePath> = []
+    /// Files whose time to be looked at has come and that were not seen yet.
+    var due: Set<FilePath> = []
+    /// Directories that are there but can't be listed: nothing below them is given up.
+    var unreadable: [FilePath] = []
+    /// Files that are in the catalog and were not seen.
+    var vanished: [MediaFile] = []
+}

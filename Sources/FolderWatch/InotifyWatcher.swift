@@ -1,0 +1,175 @@
+internal import Basics
+internal import CLinux
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+package import SystemPackage
+
+/// Watches directories with inotify(7).
+///
+/// A path that is told may be outdated at once; that is what scans are for.
+package final class InotifyWatcher: DirectoryWatcher {
+    /// Directories with hints that are held; with more, everything is scanned.
+    private static let hintLimit = 8192
+
+    private struct State {
+        var paths: [Int32: FilePath] = [:]
+        var descriptors: [FilePath: Int32] = [:]
+        var hints = WatchHints()
+        var onHint: (@Sendable () -> Void)?
+    }
+
+    private let descriptor: Int32
+    private let state = Mutex(State())
+    /// Only made, activated and cancelled: by `init` and `deinit`, which nothing else runs beside.
+    private nonisolated(unsafe) let source: any DispatchSourceRead
+
+    /// - Throws: `Errno`; `EMFILE` when this user has too many instances of inotify (`fs.inotify.max_user_instances`).
+    package init() throws(Errno) {
+        let descriptor = inotify_init1(Int32(IN_NONBLOCK) | Int32(IN_CLOEXEC))
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+        self.descriptor = descriptor
+        let source = DispatchSource.makeReadSource(
+            fileDescriptor: descriptor, queue: DispatchQueue(label: "saccade.inotify"))
+        unsafe self.source = source
+        source.setEventHandler { @Sendable [weak self] in self?.readEvents() }
+        source.setCancelHandler { @Sendable in close(descriptor) }
+        source.activate()
+    }
+
+    deinit {
+        unsafe source.cancel()
+    }
+
+    package var count: Int { state.withLock { $0.paths.count } }
+
+    package func onHint(_ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.onHint = body }
+    }
+
+    package func takeHints() -> WatchHints {
+        state.withLock { state in
+            let hints = state.hints
+            state.hints = WatchHints()
+            return hints
+        }
+    }
+
+    package func watch(_ directory: FilePath) -> WatchOutcome {
+        state.withLock { state in
+            let watch = unsafe directory.withPlatformString {
+                unsafe inotify_add_watch(descriptor, $0, saccade_inotify_mask())
+            }
+            guard watch >= 0 else {
+                let failure = Errno(rawValue: errno)
+                return failure == .noSpace ? .limitReached : .failed(failure)
+            }
+            // The kernel knows directories by inode: a moved one keeps its number and gets its new path here.
+            if let before = state.paths[watch], before != directory { state.descriptors[before] = nil }
+            state.paths[watch] = directory
+            state.descriptors[directory] = watch
+            return .watching
+        }
+    }
+
+    package func unwatch(tree: FilePath) {
+        state.withLock { Self.unwatch(tree, descriptor, &$0) }
+    }
+
+    private static func unwatch(_ tree: FilePath, _ descriptor: Int32, _ state: inout State) {
+        for (watch, path) in state.paths where path.starts(with: tree) {
+            inotify_rm_watch(descriptor, watch)
+            state.paths[watch] = nil
+            state.descriptors[path] = nil
+        }
+    }
+
+    private func readEvents() {
+        var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+        var told = false
+        while true {
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
+            }
+            guard count > 0 else { break }
+            state.withLock { state in
+                for event in InotifyEvent.parse(buffer[..<count]) { Self.take(event, descriptor, &state) }
+                told = told || !state.hints.isEmpty
+            }
+        }
+        guard told else { return }
+        let body = state.withLock { $0.onHint }
+        body?()
+    }
+
+    private static func take(_ event: InotifyEvent, _ descriptor: Int32, _ state: inout State) {
+        if event.has(IN_Q_OVERFLOW) {
+            state.hints = WatchHints(overflowed: true)
+            return
+        }
+        if event.has(IN_IGNORED) {
+            // Deleted, or its file system was unmounted: unless it was our wish, the path is still known.
+            if let path = state.paths.removeValue(forKey: event.watch) {
+                if state.descriptors[path] == event.watch { state.descriptors[path] = nil }
+                hint(path, &state)
+            }
+            return
+        }
+        guard let directory = state.paths[event.watch] else { return }
+        if event.has(IN_DELETE_SELF) || event.has(IN_MOVE_SELF) {
+            hint(directory.removingLastComponent(), &state)
+        }
+        hint(directory, &state)
+        guard event.has(IN_ISDIR), let name = event.name else { return }
+        let child = directory.appending(name)
+        if event.has(IN_MOVED_FROM) { unwatch(child, descriptor, &state) }
+        if event.has(IN_CREATE) || event.has(IN_MOVED_TO) || event.has(IN_MOVED_FROM) || event.has(IN_ATTRIB) {
+            guard state.hints.trees.count < hintLimit else {
+                state.hints = WatchHints(overflowed: true)
+                return
+            }
+            state.hints.trees.insert(child)
+        }
+    }
+
+    private static func hint(_ directory: FilePath, _ state: inout State) {
+        guard !state.hints.overflowed else { return }
+        state.hints.directories.insert(directory)
+        if state.hints.directories.count > hintLimit { state.hints = WatchHints(overflowed: true) }
+    }
+}
+
+/// One record of what reading an inotify descriptor yields.
+package struct InotifyEvent: Sendable, Equatable {
+    package var watch: Int32
+    package var mask: UInt32
+    /// Of the entry in the watched directory; nil for an event of the directory itself.
+    package var name: FilePath.Component?
+
+    package init(watch: Int32, mask: UInt32, name: FilePath.Component?) {
+        self.watch = watch
+        self.mask = mask
+        self.name = name
+    }
+
+    func has<Flag: BinaryInteger>(_ flag: Flag) -> Bool { mask & UInt32(truncatingIfNeeded: flag) != 0 }
+
+    /// The records in `bytes`; a truncated last one is left out.
+    package static func parse(_ bytes: ArraySlice<UInt8>) -> [InotifyEvent] {
+        var events: [InotifyEvent] = []
+        var at = bytes.startIndex
+        func word(_ offset: Int) -> UInt32 {
+            (0..<4).reduce(0) { $0 | UInt32(bytes[at + offset + $1]) << UInt32(8 * $1) }
+        }
+        while at + 16 <= bytes.endIndex {
+            let length = Int(word(12))
+            guard at + 16 + length <= bytes.endIndex else { break }
+            let name = FilePath(bytes: bytes[(at + 16)..<(at + 16 + length)])
+            events.append(
+                InotifyEvent(watch: Int32(bitPattern: word(0)), mask: word(4), name: name.lastComponent))
+            at += 16 + length
+        }
+        return events
+    }
+}

@@ -1,0 +1,68 @@
+internal import Basics
+
+package import Catalog
+internal import SystemPackage
+
+/// Files that were indexed by name and lie in no root: nobody tells what becomes of them, so they are looked for.
+///
+/// One is gone when it is missing although its folder is there, on the file system that the file was on. While the folder
+/// is away, or can't be looked into, the file is offline.
+package struct NamedFiles: Sendable {
+    package let catalog: Catalog
+    package let files: any FileSystem
+
+    package init(catalog: Catalog, files: any FileSystem = LinuxFileSystem()) {
+        self.catalog = catalog
+        self.files = files
+    }
+
+    /// Those that are gone. Blocking; a system call or two a file.
+    ///
+    /// - Throws: ``CatalogError``.
+    package func gone() throws -> [MediaFile] {
+        try look().gone
+    }
+
+    /// Makes tombstones of those that are gone. Blocking.
+    ///
+    /// - Parameter isStopped: is asked often; nothing is given up once it says so.
+    /// - Returns: what to do to the index.
+    /// - Throws: ``CatalogError``.
+    package func giveUpGone(at now: Timestamp, isStopped: () -> Bool = { false }) throws -> [MediaChange] {
+        let found = try look(isStopped: isStopped)
+        guard !isStopped() else { return [] }
+        for (file, stamp) in found.renumbered { _ = try catalog.restamp(file, stamp, root: nil) }
+        return try catalog.removeFiles(found.gone.map(\.id), at: now)
+    }
+
+    private struct Findings {
+        var gone: [MediaFile] = []
+        /// There, on a file system that has another number since it was mounted again.
+        var renumbered: [(MediaFile, FileStamp)] = []
+    }
+
+    private func look(isStopped: () -> Bool = { false }) throws -> Findings {
+        var findings = Findings()
+        var after: FileID = 0
+        while !isStopped() {
+            let files = try catalog.filesWithoutRoot(after: after)
+            guard let last = files.last else { break }
+            for file in files { look(at: file, &findings) }
+            after = last.id
+        }
+        return findings
+    }
+
+    private func look(at file: MediaFile, _ findings: inout Findings) {
+        do throws(Errno) {
+            let stamp = try files.attributes(of: file.path, followsLinks: true).stamp
+            if stamp.isSameContent(as: file.stamp), stamp.device != file.stamp.device {
+                findings.renumbered.append((file, stamp))
+            }
+        } catch {
+            guard error == .noSuchFileOrDirectory || error == .notDirectory else { return }
+            let folder = try? files.attributes(of: file.path.removingLastComponent(), followsLinks: true)
+            if folder?.kind == .directory, folder?.stamp.device == file.stamp.device { findings.gone.append(file) }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package import API
+
+/// What the query socket asks of the library: the seam between HTTP and everything else.
+///
+/// Every method may be called from many tasks at once, throws only `APIError` on purpose (anything else becomes
+/// `internal_error`), and keeps what blocks off Swift's cooperative pool.
+package protocol Backend: Sendable {
+    /// The request has been checked: its query isn't empty and its numbers are within the limits.
+    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse
+
+    /// As ``search(_:)``, with answers before the final one: the Fast model's, and one after each batch that is re-ranked.
+    ///
+    /// A reader that is slow misses improvements, but never the final answer, the only one whose `isFinal` is true, nor the error.
+    /// The stream ends when the work has: who wants no more answers and must know of the end reads on.
+    ///
+    /// - Parameter isWanted: asked before each answer, from any thread; when it says no, the search ends with an error.
+    func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error>
+
+    /// - Throws: `media_not_found`.
+    func media(_ id: Int64) async throws -> API.Media
+
+    /// - Throws: `clip_not_found`.
+    func clip(_ id: Int64) async throws -> API.Clip
+
+    /// The most likely sentence about a clip, from what the index keeps of it.
+    ///
+    /// - Throws: `clip_not_found`, `no_description`.
+    func description(ofClip id: Int64) async throws -> API.ClipDescription
+
+    /// A picture from the middle of a clip.
+    ///
+    /// - Parameter side: The longest side in pixels; nil means the configured one.
+    /// - Returns: A JPEG file.
+    /// - Throws: `clip_not_found`, `media_offline`, `thumbnail_failed`.
+    func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8]
+
+    func status() async throws -> API.Status
+
+    /// Starts a scan of one root, or of all of them, and returns at once.
+    ///
+    /// - Throws: `root_not_found`.
+    func rescan(root: Int64?) async throws -> API.RescanAccepted
+
+    /// - Returns: The root, and whether it is new.
+    /// - Throws: `invalid_root`.
+    func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool)
+
+    /// - Throws: `root_not_found`.
+    func removeRoot(_ id: Int64) async throws
+}

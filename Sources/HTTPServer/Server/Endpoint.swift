@@ -1,0 +1,91 @@
+import API
+import HTTPTypes
+
+/// A route of the query socket. Finding it is pure: no server is needed to test it.
+enum Endpoint: Equatable {
+    case search
+    case media(Int64)
+    case clip(Int64)
+    case thumbnail(Int64)
+    case description(Int64)
+    case status
+    case rescan
+    case roots
+    case root(Int64)
+    case events
+
+    /// - Parameters:
+    ///   - path: Without the query string, as it came over the wire.
+    /// - Throws: `unknown_route`, `method_not_allowed`, or `invalid_request` for an id that is no number.
+    static func find(method: HTTPRequest.Method, path: some StringProtocol) throws(APIError) -> Endpoint {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: true)
+        guard parts.first == "v1", let endpoint = try find(parts.dropFirst()) else {
+            throw APIError(.unknownRoute, "there is no route \(path.prefix(100)); docs/API.md lists those that exist")
+        }
+        guard method == endpoint.method else {
+            throw APIError(
+                .methodNotAllowed,
+                "\(path.prefix(100)) takes \(endpoint.method.rawValue), not \(method.rawValue.prefix(20))"
+            )
+        }
+        return endpoint
+    }
+
+    private static func find(_ parts: ArraySlice<some StringProtocol>) throws(APIError) -> Endpoint? {
+        let words = parts.map { String($0) }
+        switch (words.first, words.count) {
+        case ("search", 1): return .search
+        case ("status", 1): return .status
+        case ("rescan", 1): return .rescan
+        case ("roots", 1): return .roots
+        case ("events", 1): return .events
+        case ("media", 2): return .media(try id(words[1]))
+        case ("clips", 2): return .clip(try id(words[1]))
+        case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
+        case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
+        case ("roots", 2): return .root(try id(words[1]))
+        default: return nil
+        }
+    }
+
+    private static func id(_ word: String) throws(APIError) -> Int64 {
+        guard let id = Int64(word), id >= 0 else {
+            throw APIError(
+                .invalidRequest, "“\(word.prefix(40))” is no id; ids are whole numbers, as in search results")
+        }
+        return id
+    }
+
+    /// The one method that each route takes.
+    var method: HTTPRequest.Method {
+        switch self {
+        case .search, .rescan, .roots: .post
+        case .root: .delete
+        case .media, .clip, .thumbnail, .description, .status, .events: .get
+        }
+    }
+
+    static let all: [(path: String, example: Endpoint)] = [
+        ("search", .search), ("media/{id}", .media(0)), ("clips/{id}", .clip(0)),
+        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
+        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
+    ]
+}
+
+extension APIError.Code {
+    /// The HTTP status that goes with the code.
+    var status: HTTPResponse.Status {
+        switch self {
+        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
+        case .unauthorized: .unauthorized
+        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .timeout: .requestTimeout
+        case .bodyTooLarge: .contentTooLarge
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .thumbnailFailed: .unprocessableContent
+        case .overloaded, .unavailable, .mediaOffline: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+}

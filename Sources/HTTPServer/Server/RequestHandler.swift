@@ -1,0 +1,235 @@
+import API
+import Foundation
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOFoundationCompat
+import Settings
+import Threads
+
+/// Answers one request. Knows routes, limits and JSON; knows nothing of sockets.
+struct RequestHandler: Sendable {
+    let backend: any Backend
+    let limits: LiveLimits
+    let events: Broadcast<EventStreamItem>
+    let eventCapacity: Int
+    let logger: Logger
+    private let requests = Gate()
+    /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
+    private let thumbnails = Gate()
+
+    init(
+        backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
+        logger: Logger
+    ) {
+        self.backend = backend
+        self.limits = limits
+        self.events = events
+        self.eventCapacity = eventCapacity
+        self.logger = logger
+    }
+
+    /// - Parameters:
+    ///   - token: What the request must show, nil on the Unix socket, where the file's mode decides.
+    ///   - isConnected: Whether somebody is there to read the answer.
+    /// - Throws: Only what reading the body throws when the connection breaks.
+    func respond(
+        to request: Request,
+        peer: Peer,
+        token: AccessToken?,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
+        let begin = ContinuousClock.now
+        let response: Response
+        do {
+            response = try await answer(request, token: token, isConnected: isConnected)
+        } catch let error as ConnectionBroken {
+            throw error.underlying
+        } catch {
+            response = Self.response(for: told(error, of: request), path: request.uri.path)
+        }
+        let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
+        // Who looks at a status page asks every second.
+        let isRoutine = request.method == .get && response.status.kind == .successful
+        logger.log(
+            level: isRoutine ? .debug : .info,
+            "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
+            metadata: peer.metadata.merging(["ms": "\((elapsed * 100).rounded() / 100)"]) { $1 }
+        )
+        return response
+    }
+
+    /// What the client is told of an error; the details of one that isn't the client's go to the log.
+    private func told(_ error: any Error, of request: Request) -> APIError {
+        if let error = error as? APIError { return error }
+        logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+        return APIError(.internalError, "something went wrong inside; the daemon's log says what")
+    }
+
+    private func answer(
+        _ request: Request,
+        token: AccessToken?,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
+        if let token, !token.isShown(by: request.headers[.authorization]) {
+            throw APIError(.unauthorized, "this port asks for a token: send “Authorization: Bearer TOKEN”")
+        }
+        let endpoint = try Endpoint.find(method: request.method, path: request.uri.path)
+        if endpoint == .events { return try eventStream(request) }
+
+        let limits = limits.current
+        let (gate, limit) =
+            if case .thumbnail = endpoint { (thumbnails, max(1, limits.maxRequests / 4)) } else {
+                (requests, limits.maxRequests)
+            }
+        guard let place = gate.enter(limit: limit) else {
+            throw APIError(.overloaded, "\(limit) requests of this kind are in work; try again in a second")
+        }
+        if endpoint == .search {
+            let body = try await body(of: request, limits: limits)
+            let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
+            try RequestDecoding.check(search, limits: limits)
+            if search.stream {
+                return try await answerStream(search, of: request, holding: place, isConnected: isConnected)
+            }
+            defer { place.end() }
+            return try json(try await backend.search(search))
+        }
+        defer { place.end() }
+        return try await answer(request, at: endpoint, limits: limits)
+    }
+
+    private func answer(
+        _ request: Request, at endpoint: Endpoint, limits: Configuration.HTTP
+    ) async throws -> Response {
+        switch endpoint {
+        case .media(let id):
+            return try json(try await backend.media(id))
+        case .clip(let id):
+            return try json(try await backend.clip(id))
+        case .description(let id):
+            return try json(try await backend.description(ofClip: id))
+        case .thumbnail(let id):
+            let bytes = try await backend.thumbnail(ofClip: id, side: try side(in: request))
+            return Response(
+                status: .ok,
+                headers: [.contentType: "image/jpeg", .cacheControl: "private, max-age=86400"],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+            )
+        case .status:
+            return try json(try await backend.status())
+        case .rescan:
+            let body = try await body(of: request, limits: limits)
+            let root = body.isEmpty ? nil : try RequestDecoding.decode(API.RescanRequest.self, from: body).root
+            return try json(try await backend.rescan(root: root), status: .accepted)
+        case .roots:
+            let body = try await body(of: request, limits: limits)
+            let path = API.Path(try RequestDecoding.decode(API.AddRoot.self, from: body).path)
+            guard path.bytes.first == UInt8(ascii: "/"), !path.bytes.contains(0), path.bytes.count < 4096 else {
+                throw APIError(.invalidRoot, "“path” must be the absolute path of a directory")
+            }
+            let added = try await backend.addRoot(path: path)
+            return try json(added.root, status: added.isNew ? .created : .ok)
+        case .root(let id):
+            try await backend.removeRoot(id)
+            return Response(status: .noContent)
+        case .search, .events:
+            throw APIError(.internalError, "streams are answered before this")
+        }
+    }
+
+    /// The answers of a search as they come, a line each.
+    ///
+    /// - Parameter place: Given back when the search has ended, also when nobody reads its answers any more.
+    /// - Throws: Of a search that fails before its first answer, so that the error has a status of its own.
+    private func answerStream(
+        _ search: API.SearchRequest,
+        of request: Request,
+        holding place: Lease,
+        isConnected: @escaping @Sendable () -> Bool
+    ) async throws -> Response {
+        let answers = backend.searchStream(search, while: isConnected)
+        guard let first = try await answers.first(where: { _ in true }) else { throw CancellationError() }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/x-ndjson", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                defer { place.end() }
+                try await SearchStreamBody.write(first, then: answers, to: &writer) { error in
+                    // Of a search that ended because its client is gone there is nothing to say.
+                    isConnected() ? told(error, of: request) : nil
+                }
+            }
+        )
+    }
+
+    private func body(of request: Request, limits: Configuration.HTTP) async throws -> Data {
+        do {
+            return Data(buffer: try await request.body.collect(upTo: limits.maxBodyBytes))
+        } catch is NIOTooManyBytesError {
+            throw APIError(.bodyTooLarge, "the body has more than \(limits.maxBodyBytes) bytes; send a shorter one")
+        } catch {
+            throw ConnectionBroken(underlying: error)
+        }
+    }
+
+    private func side(in request: Request) throws(APIError) -> Int? {
+        for (name, value) in request.uri.queryParameters where name == "side" {
+            guard let side = Int(value), (16...2048).contains(side) else {
+                throw APIError(.invalidRequest, "“side” must be a whole number of pixels from 16 to 2048")
+            }
+            return side
+        }
+        return nil
+    }
+
+    private func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        var data = try API.encoder().encode(value)
+        data.append(0x0A)
+        return Response(
+            status: status,
+            headers: [.contentType: "application/json; charset=utf-8"],
+            body: ResponseBody(byteBuffer: ByteBuffer(data: data))
+        )
+    }
+
+    private func eventStream(_ request: Request) throws -> Response {
+        let limit = limits.current.maxEventStreams
+        guard let subscription = events.subscribe(capacity: eventCapacity, limit: limit) else {
+            throw APIError(.overloaded, "\(limit) readers of events are there; close one or ask /v1/status instead")
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            body: ResponseBody { writer in
+                defer { subscription.cancel() }
+                try await EventStreamBody.write(subscription, of: request, to: &writer)
+            }
+        )
+    }
+
+    static func response(for error: APIError, path: String) -> Response {
+        var headers: HTTPFields = [.contentType: "application/json; charset=utf-8"]
+        switch error.code {
+        case .overloaded, .unavailable: headers[.retryAfter] = "1"
+        case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
+        case .methodNotAllowed:
+            let methods = [HTTPRequest.Method.get, .post, .delete].filter {
+                (try? Endpoint.find(method: $0, path: path)) != nil
+            }
+            headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+        default: break
+        }
+        var data = (try? API.encoder().encode(API.ErrorBody(error))) ?? Data()
+        data.append(0x0A)
+        return Response(
+            status: error.code.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(data: data))
+        )
+    }
+}
+
+/// The connection failed while a body was read: there is nobody to answer.
+private struct ConnectionBroken: Error {
+    var underlying: any Error
+}

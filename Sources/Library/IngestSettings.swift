@@ -1,0 +1,39 @@
+import Catalog
+package import FolderWatch
+internal import Foundation
+
+/// How the library is fed; the defaults are for a person's video folders.
+package struct IngestSettings: Sendable, Equatable {
+    /// Processes that decode at the same time.
+    package var decodeWorkers: Int
+    /// Frames of a second of video that are decoded.
+    package var framesPerSecond: Double
+    /// Frames that a batch for the encoder should have; it may have up to one clip more.
+    package var batchFrames: Int
+    /// How long the encoder waits for a batch to fill, in seconds.
+    package var batchWait: Double
+    /// Frames that may wait between decoding and encoding.
+    package var queuedFrames: Int
+    /// Which files are indexed, and when they are ready to be.
+    package var folders: FolderSettings
+    /// Time between full scans, in seconds.
+    package var rescanInterval: Double
+    /// Time after which a tombstone's clips are deleted, in seconds; a file that comes back earlier isn't decoded again.
+    package var tombstoneLifetime: Double
+
+    package init(
+        decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
+        framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
+        folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
+        tombstoneLifetime: Double = 7 * 86_400
+    ) {
+        self.decodeWorkers = max(1, decodeWorkers)
+        self.framesPerSecond = framesPerSecond
+        self.batchFrames = batchFrames
+        self.batchWait = batchWait
+        self.queuedFrames = queuedFrames
+        self.folders = folders
+        self.rescanInterval = rescanInterval
+        self.tombstoneLifetime = tombstoneLifetime
+    }
+}

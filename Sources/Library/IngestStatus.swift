@@ -1,0 +1,70 @@
+package import Catalog
+
+package import SystemPackage
+
+/// Where ingest stands at one moment.
+package struct IngestStatus: Sendable, Equatable {
+    package enum WatcherState: String, Sendable {
+        /// Not begun yet, or without folders.
+        case starting
+        /// A full scan is running.
+        case scanning
+        /// Waiting for changes.
+        case watching
+        /// The kernel's limit of watches is reached: some directories are only seen by rescans.
+        case limited
+        case stopped
+    }
+
+    /// A media in work.
+    package struct Work: Sendable, Equatable {
+        package var media: MediaID
+        package var path: FilePath
+        /// How far decoding has come, in seconds.
+        package var position: Double
+        /// In seconds; nil when the container doesn't say.
+        package var duration: Double?
+        /// Clips that are committed.
+        package var clips: Int
+    }
+
+    /// Where the time goes since the start, and how fast it went in the last minute of work.
+    package struct Rates: Sendable, Equatable {
+        /// Seconds in which the decoder was waited for, summed over the decoders.
+        package var decodeSeconds = 0.0
+        package var encodeSeconds = 0.0
+        package var storeSeconds = 0.0
+        /// Since the start.
+        package var videoSeconds = 0.0
+        package var clips = 0
+        package var frames = 0
+        /// In the last minute: seconds of video, clips and frames a second.
+        package var videoRate = 0.0
+        package var clipRate = 0.0
+        package var frameRate = 0.0
+    }
+
+    package var watcher = WatcherState.starting
+    /// What a person should do about the watcher.
+    package var watcherAdvice: String?
+    package var watchedDirectories = 0
+    /// When the last full scan ended.
+    package var scannedAt: Timestamp?
+    package var roots: [Root] = []
+    /// Roots whose full scan is running.
+    package var scanning: Set<RootID> = []
+    /// Files that are watched until their writer has finished.
+    package var settlingFiles = 0
+    package var statistics = CatalogStatistics()
+    /// Media that wait or are in work, in the generation that is being made.
+    package var queueDepth = 0
+    package var current: [Work] = []
+    package var rates = Rates()
+    package var failures: [Failure] = []
+    package var generations: [Generation] = []
+    /// Clips and bytes of the vectors in memory.
+    package var indexedClips = 0
+    package var indexBytes = 0
+    /// Why ingest waits; nil when it goes on.
+    package var paused: String?
+}

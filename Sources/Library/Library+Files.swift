@@ -1,0 +1,128 @@
+internal import Basics
+
+package import Catalog
+import FolderWatch
+internal import Synchronization
+
+package import SystemPackage
+internal import Threads
+
+/// What became of a file that was to be indexed.
+package struct FileOutcome: Sendable, Equatable {
+    package enum Result: Sendable, Equatable {
+        case indexed(clips: Int)
+        /// Its content was indexed before.
+        case known(clips: Int)
+        case failed(Problem)
+        /// The work was stopped before its turn.
+        case stopped
+    }
+
+    package var path: FilePath
+    package var media: MediaID?
+    package var result: Result
+}
+
+extension Library {
+    /// Indexes files, and the candidate files below directories, without watching them; ``events(buffer:)`` tells the
+    /// progress. Not for a library that runs.
+    ///
+    /// A file that is named is taken whatever its name, and at once, without waiting for it to settle. Files that were named
+    /// before and are gone are found no more.
+    /// - Returns: one outcome a file.
+    /// - Throws: ``CatalogError``.
+    package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {
+        let taken = try await scanning.run { [self] in
+            let taken = try paths.flatMap { try takeAll($0) }
+            // Last, so that a file that was moved is one that has another path.
+            try scanner.giveUpNamed()
+            return taken
+        }
+        let before = try await states(of: taken.compactMap(\.media))
+        let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
+        let feed = JobFeed(
+            catalog: catalog, generation: generation.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
+        let isStopped = state.withLock { state in
+            state.feed = feed
+            return state.isStopped
+        }
+        if !isStopped { await pipeline.run(feed) }
+        try await BlockingExecutor.shared.run { [self] in try switchIfComplete() }
+        let after = try await states(of: taken.compactMap(\.media))
+        return try await BlockingExecutor.shared.run { [self] in
+            try taken.map { file in
+                guard let media = file.media else { return file }
+                var file = file
+                switch after[media]?.state {
+                case .indexed:
+                    let clips = try catalog.clips(of: media, generation: generation.id).count
+                    file.result = before[media]?.state == .indexed ? .known(clips: clips) : .indexed(clips: clips)
+                case .failed:
+                    let problem = try catalog.problem(of: media, generation: generation.id)
+                    file.result = problem.map { .failed($0) } ?? .stopped
+                case .pending, .running, nil:
+                    file.result = .stopped
+                }
+                return file
+            }
+        }
+    }
+
+    private func states(of media: [MediaID]) async throws -> [MediaID: Job] {
+        try await BlockingExecutor.shared.run { [self] in
+            var jobs: [MediaID: Job] = [:]
+            for id in media { jobs[id] = try catalog.job(of: id, generation: generation.id) }
+            return jobs
+        }
+    }
+
+    /// Puts a file, or the candidates below a directory, into the catalog.
+    private func takeAll(_ path: FilePath) throws -> [FileOutcome] {
+        let files = scanner.files
+        let resolved: FilePath
+        let attributes: FileAttributes
+        do throws(Errno) {
+            resolved = try FilePath.realPath(of: path)
+            attributes = try files.attributes(of: resolved, followsLinks: true)
+        } catch {
+            let problem = Problem(code: "unreadable", message: "\(path) can't be read: \(error).", retryAt: nil)
+            return [FileOutcome(path: path, media: nil, result: .failed(problem))]
+        }
+        switch attributes.kind {
+        case .regular: return [try take(resolved, attributes.stamp)]
+        case .directory:
+            let entries: [DirectoryEntry]
+            do throws(Errno) {
+                entries = try files.entries(of: resolved)
+            } catch {
+                let problem = Problem(code: "unreadable", message: "The folder can't be read: \(error).", retryAt: nil)
+                return [FileOutcome(path: path, media: nil, result: .failed(problem))]
+            }
+            let shown = entries.filter { !CandidateFiles.isHidden($0.name) }
+            return try shown.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
+                let child = resolved.appending(entry.name)
+                guard let attributes = try? files.attributes(of: child, followsLinks: false) else { return [] }
+                let isWanted =
+                    attributes.kind == .directory
+                    || attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
+                return isWanted ? try takeAll(child) : []
+            }
+        case .symbolicLink, .other:
+            let problem = Problem(code: "unreadable", message: "\(path) is no regular file.", retryAt: nil)
+            return [FileOutcome(path: path, media: nil, result: .failed(problem))]
+        }
+    }
+
+    private func take(_ path: FilePath, _ stamp: FileStamp) throws -> FileOutcome {
+        let known = try catalog.file(at: path)
+        let isKnown = known?.deletedAt == nil && known?.problem == nil && known?.stamp == stamp
+        let media = isKnown ? known?.media : try scanner.take(path, stamp, known: known, root: known?.root)
+        guard let media else {
+            let problem =
+                try catalog.file(at: path)?.problem
+                ?? Problem(code: "changing", message: "It is being written to: try again later.", retryAt: nil)
+            return FileOutcome(path: path, media: nil, result: .failed(problem))
+        }
+        return FileOutcome(path: path, media: media, result: .stopped)
+    }
+}

@@ -1,0 +1,76 @@
+import Basics
+package import Catalog
+import FolderWatch
+internal import Synchronization
+
+package import SystemPackage
+internal import Threads
+
+extension Library {
+    /// Begins to watch a directory; its files are indexed in the background.
+    ///
+    /// - Parameter isConfigured: whether it is the configuration that asks.
+    /// - Throws: ``CatalogError``: `notFound` when it isn't a directory that can be read, `overlappingRoot`.
+    package func addRoot(_ path: FilePath, isConfigured: Bool = false) async throws -> Root {
+        let root = try await BlockingExecutor.shared.run { [self] in
+            let files = scanner.files
+            do throws(Errno) {
+                let resolved = try FilePath.realPath(of: path)
+                let attributes = try files.attributes(of: resolved, followsLinks: true)
+                guard attributes.kind == .directory else { throw Errno.notDirectory }
+                _ = try files.entries(of: resolved)
+                return (resolved, attributes.stamp.device)
+            } catch {
+                throw CatalogError(.notFound, "\(path) can't be watched (\(error)): name a directory that can be read.")
+            }
+        }
+        let added = try await BlockingExecutor.shared.run { [self] in
+            try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
+        }
+        tell(.rootAdded(added.id))
+        scan([added.id])
+        return added
+    }
+
+    /// - Throws: ``CatalogError``.
+    package func root(_ id: RootID) async throws -> Root? {
+        try await BlockingExecutor.shared.run { [catalog] in try catalog.root(id) }
+    }
+
+    /// Stops watching a directory; what lies in no other root is found no more.
+    ///
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func removeRoot(_ id: RootID) async throws {
+        try await scanning.run { [self] in
+            let path = try catalog.root(id)?.path
+            try keeper.apply(try catalog.removeRoot(id, at: clock.now))
+            if let path { watcher.unwatch(tree: path) }
+        }
+        tell(.rootRemoved(id))
+    }
+
+    /// Asks for a full scan of one root, or of all and of the files that lie in none.
+    ///
+    /// - Returns: the roots that will be scanned.
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func rescan(_ root: RootID? = nil) async throws -> [RootID] {
+        let roots = try await BlockingExecutor.shared.run { [catalog] in try catalog.roots().map(\.id) }
+        guard let root else {
+            scan(Set(roots), namedFiles: true)
+            return roots
+        }
+        guard roots.contains(root) else {
+            throw CatalogError(.notFound, "There is no root \(root): see `saccade watch list`.")
+        }
+        scan([root])
+        return [root]
+    }
+
+    private func scan(_ roots: Set<RootID>, namedFiles: Bool = false) {
+        state.withLock { state in
+            state.scope.roots.formUnion(roots)
+            if namedFiles { state.scope.namedFiles = true }
+        }
+        wakeup.fire()
+    }
+}

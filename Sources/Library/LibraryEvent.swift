@@ -1,0 +1,29 @@
+package import Catalog
+package import FolderWatch
+package import SystemPackage
+
+/// Something that happened to the library, for those who watch its progress.
+package struct LibraryEvent: Sendable, Equatable {
+    package enum Kind: Sendable, Equatable {
+        case folder(FolderEvent)
+        case rootAdded(RootID)
+        case rootRemoved(RootID)
+        case mediaStarted(MediaID, path: FilePath)
+        /// How far its clips are committed, in seconds, of how much when that is known, and how many there are.
+        case mediaProgress(MediaID, position: Double, duration: Double?, clips: Int)
+        case mediaIndexed(MediaID, clips: Int)
+        case mediaFailed(MediaID, path: FilePath?, Problem)
+        /// The generation that queries go to is another one now.
+        case generationSwitched(Generation)
+        /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.
+        case paused(reason: String?)
+    }
+
+    package var time: Timestamp
+    package var kind: Kind
+
+    package init(time: Timestamp, kind: Kind) {
+        self.time = time
+        self.kind = kind
+    }
+}

@@ -1,0 +1,340 @@
+import Basics
+internal import Catalog
+internal import DecodeProtocol
+import DecodeWorkers
+import FolderWatch
+internal import Models
+internal import Synchronization
+internal import SystemPackage
+internal import Threads
+
+/// Decodes, encodes and stores media: frames stream from the decoders through a bounded queue to one encoder, whose
+/// batches cross clips and files, and from there into one transaction a batch.
+///
+/// Memory is bounded by the queue and by what each decoder's ``ClipAssembler`` holds, whatever the length of a video.
+/// A media is gone on with after its last committed clip.
+final class IngestPipeline: Sendable {
+    /// What the pipeline works with.
+    struct Parts: Sendable {
+        var catalog: Catalog
+        var generation: Generation
+        var index: LiveIndexKeeper
+        var encoder: any ClipEncoder
+        var source: any FrameSource
+        var files: any FileSystem
+        var clock: any WallClock
+        var settings: IngestSettings
+        /// Is told what happens, for people.
+        var tell: @Sendable (LibraryEvent.Kind) -> Void
+        /// Is told of files that are not what the catalog says.
+        var suspect: @Sendable (FilePath) -> Void
+    }
+
+    let parts: Parts
+    let meter = StageMeter()
+    let store: Storage
+    private let computing = BlockingExecutor(label: "encode")
+    private let working = Mutex<[MediaID: MediaWork]>([:])
+
+    init(_ parts: Parts) {
+        self.parts = parts
+        store = Storage(clock: parts.clock, tell: parts.tell)
+    }
+
+    /// The media in work, in the order of their ids.
+    var current: [IngestStatus.Work] {
+        working.withLock { Array($0.values) }.sorted { $0.job.media < $1.job.media }.map { work in
+            let progress = work.progress.withLock { $0 }
+            return IngestStatus.Work(
+                media: work.job.media, path: work.path, position: progress.position, duration: progress.duration,
+                clips: progress.clips)
+        }
+    }
+
+    /// Works until the feed ends; then what is decoded already is stored.
+    func run(_ feed: JobFeed) async {
+        let queue = ClipQueue(limit: parts.settings.queuedFrames)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.encode(queue, feed) }
+            await withTaskGroup(of: Bool.self) { decoders in
+                for _ in 0..<parts.settings.decodeWorkers {
+                    decoders.addTask {
+                        await self.decode(feed, into: queue)
+                        return false
+                    }
+                }
+                // A decoder that waits for its worker is not asked again whether to stop.
+                decoders.addTask {
+                    await feed.waitForStop()
+                    return true
+                }
+                var working = parts.settings.decodeWorkers
+                while working > 0, let isStopped = await decoders.next(), !isStopped { working -= 1 }
+                decoders.cancelAll()
+            }
+            queue.close()
+        }
+    }
+
+    // Decoding.
+
+    private func decode(_ feed: JobFeed, into queue: ClipQueue) async {
+        while !feed.isStopped {
+            do {
+                guard let job = try await feed.next() else { return }
+                await process(job, feed, queue)
+            } catch {
+                store.pause(.reading, "\(error)")
+                await store.wait(seconds: 30)
+                store.resume(.reading)
+            }
+        }
+    }
+
+    private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
+        let catalog = parts.catalog
+        guard await store.persist({ try catalog.begin(job) }) != nil else { return }
+        defer { feed.giveBack(job.media) }
+        let file = await BlockingExecutor.shared.run { [files = parts.files, suspect = parts.suspect] in
+            job.files.first { file in
+                let there = try? files.attributes(of: file.path, followsLinks: true)
+                if let there, there.stamp.isSameContent(as: file.stamp) { return true }
+                suspect(file.path)
+                return false
+            }
+        }
+        guard let file else {
+            let nowhere = MediaWork(job: job, path: job.files.first?.path ?? FilePath())
+            await queue.send(.init(work: nowhere, step: .failed(vanished(job))))
+            return
+        }
+        if job.isStale {
+            let index = parts.index
+            guard await store.persist({ try index.apply(try catalog.clear(job)) }) != nil else { return }
+        }
+        let work = MediaWork(job: job, path: file.path)
+        working.withLock { $0[job.media] = work }
+        parts.tell(.mediaStarted(job.media, path: file.path))
+        await read(file, work, feed, queue)
+    }
+
+    private static let vanishedCode = "vanished"
+
+    private func vanished(_ job: Job) -> Problem {
+        Problem(
+            code: Self.vanishedCode,
+            message: "It was not there, or had changed, when its turn came: it is looked for again.",
+            retryAt: parts.clock.now + max(parts.settings.folders.settleTime, 30))
+    }
+
+    /// Reads a file into clips. Its first worker that dies is replaced at once: one that was killed for what went on beside it,
+    /// such as too little memory, costs what it had in hand and no time.
+    private func read(_ file: MediaFile, _ work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue) async {
+        var reading = ClipReading(of: work.job, framesPerClip: parts.encoder.framesPerClip)
+        var mayReplace = work.job.attempts == 0
+        while true {
+            do {
+                try await read(file, work, &reading, feed, queue)
+                return
+            } catch {
+                guard !feed.isStopped, !Task.isCancelled else {
+                    await queue.send(.init(work: work, step: .released))
+                    return
+                }
+                guard mayReplace, (error as? DecodeError)?.code == .workerCrashed else {
+                    await fail(error, reading, work, queue)
+                    return
+                }
+                mayReplace = false
+                reading.goBack()
+            }
+        }
+    }
+
+    /// - Throws: what the decoder throws.
+    private func read(
+        _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
+    ) async throws {
+        let sampling = FrameSampling(
+            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.frameSize, start: reading.position
+        )
+        var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
+        var properties = MediaProperties()
+        while true {
+            let began = ContinuousClock.now
+            let event = try await events.next()
+            meter.addDecoding(seconds: began.age)
+            guard !feed.isStopped, !Task.isCancelled, let event else {
+                await queue.send(.init(work: work, step: .released))
+                return
+            }
+            if work.progress.withLock({ $0.isOver }) { return }
+            switch event {
+            case .mediaInfo(let info):
+                store.resume(.decoding)
+                properties = MediaProperties(info)
+                await keep(properties, work)
+            case .progress(let time):
+                work.progress.withLock { $0.position = max($0.position, time) }
+            case .frame(let frame):
+                work.progress.withLock { $0.position = max($0.position, frame.time) }
+                fallthrough
+            case .cut:
+                for (clip, ordinal) in reading.consume(event) {
+                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
+                }
+            case .end(let summary):
+                if properties.duration != summary.duration, summary.duration > 0 {
+                    properties.duration = summary.duration
+                    await keep(properties, work)
+                }
+                await end(&reading, duration: summary.duration, file, work, queue)
+                return
+            }
+        }
+    }
+
+    private func keep(_ properties: MediaProperties, _ work: MediaWork) async {
+        let (catalog, media) = (parts.catalog, work.job.media)
+        work.progress.withLock { $0.duration = properties.duration }
+        _ = await store.persist { try catalog.setProperties(properties, of: media) }
+    }
+
+    /// Sends the last clips of a media whose file is still the one that was asked for.
+    private func end(
+        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ queue: ClipQueue
+    ) async {
+        let isSame = await BlockingExecutor.shared.run { [files = parts.files] in
+            let there = try? files.attributes(of: file.path, followsLinks: true)
+            return there.map { $0.stamp.isSameContent(as: file.stamp) } ?? true
+        }
+        guard isSame else {
+            parts.suspect(file.path)
+            await queue.send(.init(work: work, step: .changed))
+            return
+        }
+        let clips = reading.finish(duration: duration)
+        guard reading.count > 0 else {
+            let problem = Problem(code: "no-frames", message: "It holds no picture that can be decoded.", retryAt: nil)
+            await queue.send(.init(work: work, step: .failed(problem)))
+            return
+        }
+        for (clip, ordinal) in clips {
+            let isLast = ordinal == reading.count - 1
+            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: isLast)))
+        }
+        if clips.isEmpty { await queue.send(.init(work: work, step: .finished)) }
+    }
+
+    private func fail(
+        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ queue: ClipQueue
+    ) async {
+        switch (error as? DecodeError)?.code {
+        case .cancelled:
+            await queue.send(.init(work: work, step: .released))
+        case .workerUnavailable:
+            await queue.send(.init(work: work, step: .released))
+            store.pause(.decoding, "\(error)")
+            await store.wait(seconds: 30)
+        case .failed(.notFound):
+            parts.suspect(work.path)
+            await queue.send(.init(work: work, step: .failed(vanished(work.job))))
+        default:
+            let problem = Problem(
+                error, after: work.job.attempts + 1, parts.settings.folders.retry, at: parts.clock.now)
+            // What could be read of a file that will not get better can be found.
+            if problem.retryAt == nil {
+                var reading = reading
+                for (clip, ordinal) in reading.finish(duration: 0) {
+                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
+                }
+            }
+            await queue.send(.init(work: work, step: .failed(problem)))
+        }
+    }
+
+    // Encoding and storing.
+
+    private func encode(_ queue: ClipQueue, _ feed: JobFeed) async {
+        let settings = parts.settings
+        while let batch = await queue.nextBatch(
+            frames: settings.batchFrames, wait: settings.batchWait, clock: parts.clock)
+        {
+            await put(batch)
+            // Whoever waits for the last media to be stored looks again.
+            if batch.contains(where: \.endsMedia) { feed.poke() }
+        }
+    }
+
+    private func put(_ batch: [ClipQueue.Item]) async {
+        let batch = batch.filter { !$0.work.progress.withLock { $0.isOver } }
+        let encoder = parts.encoder
+        let began = ContinuousClock.now
+        let encoded = await computing.run { EncodedBatch(batch, with: encoder) }
+        meter.addEncoding(seconds: began.age)
+        await commit(encoded)
+        for (work, problem) in encoded.refused { await close(work, .failed(problem)) }
+        for item in batch {
+            if case .clip = item.step { continue }
+            await close(item.work, item.step)
+        }
+    }
+
+    private func commit(_ batch: EncodedBatch) async {
+        guard !batch.clips.isEmpty || !batch.finished.isEmpty else { return }
+        let began = ContinuousClock.now
+        let (catalog, generation, index) = (parts.catalog, parts.generation, parts.index)
+        let (clips, finished) = (batch.clips, batch.finished.map(\.job.media))
+        let now = parts.clock.now
+        let ids = await store.persist {
+            try catalog.commit(clips, of: generation, finished: finished, at: now)
+        }
+        guard let ids else { return }
+        let stored = zip(ids, clips).compactMap { id, clip in id.map { ($0, clip) } }
+        _ = await store.persist { try index.insert(stored, of: generation.id) }
+        meter.addStoring(seconds: began.age)
+        meter.addClips(
+            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.1.end - $1.1.start }, at: now)
+        for (work, clip) in zip(batch.works, clips) {
+            let progress = work.progress.withLock { progress in
+                progress.clips = max(progress.clips, clip.ordinal + 1)
+                return progress
+            }
+            parts.tell(
+                .mediaProgress(
+                    work.job.media, position: clip.end, duration: progress.duration, clips: progress.clips))
+        }
+        for work in batch.finished {
+            _ = working.withLock { $0.removeValue(forKey: work.job.media) }
+            parts.tell(.mediaIndexed(work.job.media, clips: work.progress.withLock { $0.clips }))
+        }
+    }
+
+    /// Keeps how work on a media ended without its last clip.
+    private func close(_ work: MediaWork, _ step: ClipQueue.Step) async {
+        let (catalog, generation, media) = (parts.catalog, parts.generation.id, work.job.media)
+        let (index, now) = (parts.index, parts.clock.now)
+        let isOver = work.progress.withLock { progress in
+            defer { progress.isOver = true }
+            return progress.isOver
+        }
+        guard !isOver else { return }
+        switch step {
+        case .clip, .finished: return
+        case .failed(let problem):
+            let isAttempt = problem.code != Self.vanishedCode
+            _ = await store.persist {
+                try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
+            }
+            parts.tell(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
+        case .released:
+            _ = await store.persist { try catalog.release(media, of: generation) }
+        case .changed:
+            _ = await store.persist { try index.apply(catalog.restart(media, of: generation)) }
+        }
+        _ = working.withLock { $0.removeValue(forKey: media) }
+    }
+
+    /// Lets what waits for better times go on or give up.
+    func stop() { store.stop() }
+}

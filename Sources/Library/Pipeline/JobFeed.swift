@@ -1,0 +1,88 @@
+internal import Catalog
+internal import Synchronization
+internal import Threads
+
+/// Hands out jobs, one after the other and each once.
+final class JobFeed: Sendable {
+    private struct State {
+        var taken: Set<MediaID> = []
+        var isStopped = false
+    }
+
+    private let catalog: Catalog
+    private let generation: GenerationID
+    private let clock: any WallClock
+    /// nil for all there are and will be; otherwise the feed ends when these are done.
+    private let only: [MediaID]?
+    private let onIdle: @Sendable () throws -> Void
+    private let state = Mutex(State())
+    private let wakeup = Wakeup()
+
+    /// - Parameter onIdle: is called, off the cooperative pool, when there is nothing to do.
+    init(
+        catalog: Catalog, generation: GenerationID, clock: any WallClock, only: [MediaID]?,
+        onIdle: @escaping @Sendable () throws -> Void
+    ) {
+        self.catalog = catalog
+        self.generation = generation
+        self.clock = clock
+        self.only = only
+        self.onIdle = onIdle
+    }
+
+    /// There may be more jobs than before.
+    func poke() { wakeup.fire() }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wakeup.fire()
+    }
+
+    /// Returns after ``stop()``, or when the task is cancelled.
+    func waitForStop() async {
+        while !Task.isCancelled {
+            let ticket = wakeup.ticket
+            if isStopped { return }
+            await wakeup.wait(since: ticket)
+        }
+    }
+
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    /// The job's state is in the catalog now. A feed of certain media hands none out twice.
+    func giveBack(_ media: MediaID) {
+        guard only == nil else { return }
+        state.withLock { _ = $0.taken.remove(media) }
+    }
+
+    /// - Returns: a job that nobody else has, nil when there will be none.
+    /// - Throws: ``CatalogError``.
+    func next() async throws -> Job? {
+        while true {
+            let ticket = wakeup.ticket
+            guard !isStopped, !Task.isCancelled else { return nil }
+            let (taken, now) = (state.withLock { $0.taken }, clock.now)
+            let found = try await BlockingExecutor.shared.run { [self] in try find(at: now, excluding: taken) }
+            if let found {
+                if state.withLock({ $0.taken.insert(found.media).inserted }) { return found }
+                continue
+            }
+            if only != nil { return nil }
+            let retry = try await BlockingExecutor.shared.run { [self] in
+                try onIdle()
+                return try catalog.nextRetry(of: generation, after: now)
+            }
+            await wakeup.wait(since: ticket, seconds: retry.map { max(1, $0 - clock.now) }, clock: clock)
+        }
+    }
+
+    private func find(at now: Timestamp, excluding taken: Set<MediaID>) throws -> Job? {
+        guard let only else {
+            return try catalog.nextJobs(of: generation, at: now, limit: 1, excluding: taken).first
+        }
+        for media in only where !taken.contains(media) {
+            if let job = try catalog.job(of: media, generation: generation), job.isWanted { return job }
+        }
+        return nil
+    }
+}

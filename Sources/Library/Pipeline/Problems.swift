@@ -1,0 +1,39 @@
+internal import Catalog
+internal import DecodeProtocol
+import DecodeWorkers
+
+extension Problem {
+    /// What a decoder's error means for a media that was tried `attempts` times.
+    init(_ error: any Error, after attempts: Int, _ retry: RetryPolicy, at now: Timestamp) {
+        guard let error = error as? DecodeError else {
+            self.init(code: "decode", message: "\(error)", retryAt: retry.next(after: attempts, at: now))
+            return
+        }
+        let code =
+            switch error.code {
+            case .failed(let failure): "\(failure)".hyphenated
+            default: "\(error.code)".hyphenated
+            }
+        self.init(
+            code: code, message: error.message,
+            retryAt: error.isRetryable ? retry.next(after: attempts, at: now) : nil)
+    }
+}
+
+extension String {
+    /// `notMedia` as `not-media`.
+    fileprivate var hyphenated: String {
+        reduce(into: "") { result, character in
+            if character.isUppercase { result += "-" }
+            result += character.lowercased()
+        }
+    }
+}
+
+extension MediaProperties {
+    init(_ info: MediaInfo) {
+        self.init(
+            duration: info.isStill ? 0 : info.duration, width: info.width, height: info.height, codec: info.codec,
+            container: info.container, recordedAt: info.creationTime)
+    }
+}

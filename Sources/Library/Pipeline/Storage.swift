@@ -1,0 +1,77 @@
+internal import Synchronization
+internal import Threads
+
+/// The thread that writes, with patience: while the disk is full or the catalog can't be written, work waits.
+final class Storage: Sendable {
+    /// What work can wait for, in the order in which it is told of.
+    enum Stage: CaseIterable {
+        case reading, decoding, writing
+    }
+
+    private struct State {
+        /// Why a stage waits.
+        var reasons: [Stage: String] = [:]
+        var isStopped = false
+
+        var paused: String? { Stage.allCases.lazy.compactMap { reasons[$0] }.first }
+    }
+
+    /// Seconds between attempts.
+    private static let patience = 10.0
+
+    private let executor = BlockingExecutor(label: "store")
+    private let clock: any WallClock
+    private let tell: @Sendable (LibraryEvent.Kind) -> Void
+    private let state = Mutex(State())
+    private let wakeup = Wakeup()
+
+    init(clock: any WallClock, tell: @escaping @Sendable (LibraryEvent.Kind) -> Void) {
+        self.clock = clock
+        self.tell = tell
+    }
+
+    /// Why work waits; nil when it goes on.
+    var paused: String? { state.withLock { $0.paused } }
+
+    /// Runs `body` until it succeeds.
+    ///
+    /// - Returns: nil when it had not succeeded at the time of ``stop()``.
+    func persist<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async -> Value? {
+        while true {
+            do {
+                let value = try await executor.run(body)
+                resume(.writing)
+                return value
+            } catch {
+                pause(.writing, "\(error)")
+                guard !state.withLock({ $0.isStopped }) else { return nil }
+                await wait(seconds: Self.patience)
+            }
+        }
+    }
+
+    func pause(_ stage: Stage, _ reason: String) { set(stage, reason) }
+
+    func resume(_ stage: Stage) { set(stage, nil) }
+
+    private func set(_ stage: Stage, _ reason: String?) {
+        let (before, now) = state.withLock { state in
+            let before = state.paused
+            state.reasons[stage] = reason
+            return (before, state.paused)
+        }
+        if before != now { tell(.paused(reason: now)) }
+    }
+
+    /// Waits, but not past ``stop()``.
+    func wait(seconds: Double) async {
+        let ticket = wakeup.ticket
+        guard !state.withLock({ $0.isStopped }) else { return }
+        await wakeup.wait(since: ticket, seconds: seconds, clock: clock)
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wakeup.fire()
+    }
+}

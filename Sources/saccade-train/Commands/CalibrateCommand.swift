@@ -1,0 +1,162 @@
+import Settings
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Terminal
+import Threads
+import Training
+
+/// Finds how a model's scores are best put together.
+struct CalibrateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "calibrate",
+        abstract: "Find a model's K and β, and what its scores say about being right, on validation items.",
+        discussion: """
+            Writes reranking.json into the model's folder; the index stays as it is. Probabilities are fitted by logistic regression to \
+            the first answers of every caption, once with its clip in the gallery and once without, and reported by fits to the \
+            other half of the items.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp("Captioned items that nothing was learned from.", valueName: "file"),
+        completion: .file(extensions: ["jsonl", "json"]))
+    var data: String
+
+    @Option(help: "How many captions of each item are queries. (default: all)")
+    var captions: Int?
+
+    @Option(help: "K. (default: the least of 16, 32, 64 within half a point of the best mean of R@1 and R@10)")
+    var depth: Int?
+
+    @Option(
+        help: ArgumentHelp("Draw the reliability curve.", valueName: "svg"), completion: .file(extensions: ["svg"]))
+    var plot: String?
+
+    @OptionGroup var dataOptions: DataOptions
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    /// Answers of a query that are fitted.
+    private static let answers = 5
+    private static let depths = [16, 32, 64]
+
+    func validate() throws {
+        if modelOptions.model == nil {
+            throw ValidationError("calibrate writes into the model's folder: name it with --model")
+        }
+        if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
+        if let depth, !(1...1000).contains(depth) { throw ValidationError("--depth must be 1 to 1000") }
+    }
+
+    func run() async throws {
+        let command = self
+        let decoder = try places.load().decoder
+        try await BlockingExecutor.shared.run { try command.calibrate(decoder: decoder) }
+    }
+
+    private func calibrate(decoder: FilePath?) throws {
+        let folder = try modelOptions.folder()
+        let model = try RetrievalModel(directory: folder)
+        guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
+            throw ValidationError("the model \(model.name) has no captioner: there is nothing to put together")
+        }
+        let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
+        let evaluation = evaluated(model, slow, features)
+        let depths = depth.map { [$0] } ?? Self.depths
+        let tried = depths.map { depth in (depth, Self.bestBeta(evaluation, depth: depth)) }
+        for (depth, best) in tried {
+            let (first, tenth) = (best.metrics.recallAt1, best.metrics.recallAt10)
+            print(
+                "K \(depth): β \(Quantities.fixed(best.beta, 2)), R@1 \(Quantities.fixed(first, 1)), "
+                    + "R@10 \(Quantities.fixed(tenth, 1))")
+        }
+        let top = tried.map { Self.score($0.1.metrics) }.max() ?? 0
+        guard let (depth, best) = tried.first(where: { Self.score($0.1.metrics) >= top - 0.5 }) else { return }
+        let answers = evaluation.answers(depth: depth, beta: best.beta, count: Self.answers)
+        let fit = CalibrationFit(answers.flatMap { $0.with + $0.without })
+        let reranking = Reranking(depth: depth, beta: best.beta, calibration: fit.calibration)
+        try reranking.write(to: ModelFolder(folder).reranking)
+        report(fit, answers)
+        try plot.map { try Self.chart(of: fit, model.name).write(to: FilePath.absolute($0).string) }
+        print("Wrote \(ModelFolder(folder).reranking): K \(depth), β \(Quantities.fixed(best.beta, 2)).")
+    }
+
+    private func evaluated(
+        _ model: RetrievalModel, _ slow: SlowCaptioner, _ features: FeatureSet
+    ) -> RerankingEvaluation {
+        let fast = FastEmbeddings(
+            model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
+            encode: model.tokens(of:))
+        let sentences = features.dataset.items.flatMap { item in
+            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
+        }
+        let memories = SlowMemories(
+            model: slow.model, features: features, items: Array(0..<features.count), precision: .full)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        return RerankingEvaluation(
+            captioner: slow, memories: memories, fast: fast.table, sentences: sentences,
+            pairs: .bestItems((depth ?? Self.depths.max() ?? 64) + 1)
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+    }
+
+    /// What K and β are chosen by.
+    private static func score(_ metrics: RetrievalMetrics) -> Double {
+        (metrics.recallAt1 + metrics.recallAt10) / 2
+    }
+
+    /// The weight that is best for text to video.
+    private static func bestBeta(
+        _ evaluation: RerankingEvaluation, depth: Int
+    ) -> (beta: Double, metrics: RetrievalMetrics) {
+        let betas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 12]
+        let tried = betas.map { beta in
+            (beta: beta, metrics: RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta)))
+        }
+        return tried.max { score($0.metrics) < score($1.metrics) } ?? tried[0]
+    }
+
+    private func report(
+        _ fit: CalibrationFit, _ answers: [(with: [CalibrationFit.Answer], without: [CalibrationFit.Answer])]
+    ) {
+        print("Probabilities of \(fit.answers.count) answers, by fits to the other half of the items:")
+        print("  said     were right   answers")
+        for bin in fit.reliability {
+            print(
+                String(
+                    format: "  %4.1f %%   %5.1f %%   %8d", bin.meanProbability * 100, bin.frequency * 100, bin.count))
+        }
+        print(String(format: "  expected calibration error %.3f", fit.expectedCalibrationError))
+        print("The first answer's probability, with the query's clip in the gallery and without it:")
+        print("  at least   with   without")
+        var place = 0
+        var (with, without): ([Double], [Double]) = ([], [])
+        for (present, absent) in answers {
+            if !present.isEmpty { with.append(fit.probabilities[place]) }
+            if !absent.isEmpty { without.append(fit.probabilities[place + present.count]) }
+            place += present.count + absent.count
+        }
+        for least in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
+            let share = { (found: [Double]) in
+                100 * Double(found.count { $0 >= least }) / Double(max(1, found.count))
+            }
+            print(String(format: "  %8.2f  %5.1f %%  %5.1f %%", least, share(with), share(without)))
+        }
+    }
+
+    private static func chart(of fit: CalibrationFit, _ model: String) -> LineChart {
+        var chart = LineChart(
+            title: "\(model): how often answers of a probability are right", xTitle: "probability that was given",
+            yTitle: "part that was right")
+        (chart.xRange, chart.yRange) = (0...1, 0...1)
+        chart.lines = [
+            .init(name: "measured", points: fit.reliability.map { ($0.meanProbability, $0.frequency) }),
+            .init(name: "ideal", points: [(0, 0), (1, 1)], isDashed: true),
+        ]
+        return chart
+    }
+}

@@ -1,0 +1,107 @@
+import Settings
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Terminal
+import Threads
+import Training
+
+/// Measures retrieval.
+struct EvaluateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Measure how well a model finds captioned items: recall at 1, 5 and 10, median and mean rank.",
+        discussion: """
+            Every caption is a query for its item among all items (text to video), and every item one for any of its \
+            captions (video to text). Re-ranking puts the Fast model's K best in the order of h/2(L+1) + β·f(x)ᵀg(y); from video to \
+            text, of what the sentence gains by the clip. A rank is 1 + the number of strictly better items + half of the ties.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp("Captioned items: JSON lines, VATEX or Karpathy JSON.", valueName: "file"),
+        completion: .file(extensions: ["jsonl", "json"])
+    )
+    var data: String
+
+    @Option(
+        help: ArgumentHelp(
+            "What to measure, separated by commas: fast, slow (every pair), fast+slow@K. (default: fast, and with a Slow part "
+                + "fast+slow at 8, 16, 32, 64 and 128)", valueName: "modes"))
+    var mode: String?
+
+    @Option(help: "How many captions of each item are queries. (default: all)")
+    var captions: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Ask only this many captions, spread evenly over the items, which all stay in the gallery; from text to video alone. "
+                + "(default: all)"))
+    var queries: Int?
+
+    @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
+    var beta: Double?
+
+    @Option(help: "How memories are stored: full or compact, or exact, as the model makes them.")
+    var memory = "full"
+
+    @Option(
+        help: ArgumentHelp("Draw R@1 against the time of a query.", valueName: "svg"),
+        completion: .file(extensions: ["svg"]))
+    var plot: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    @OptionGroup var dataOptions: DataOptions
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
+        if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
+        if memory != "exact", ClipMemory.Precision(rawValue: memory) == nil {
+            throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
+        }
+        if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
+        if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
+    }
+
+    private func modes() throws -> [EvaluationMode]? {
+        try mode.map { try $0.split(separator: ",").map { try EvaluationMode($0) } }
+    }
+
+    func run() async throws {
+        let command = self
+        let decoder = try places.load().decoder
+        let report = try await BlockingExecutor.shared.run { try command.report(decoder: decoder) }
+        try plot.map { try report.chart.write(to: FilePath.absolute($0).string) }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(report.table)
+        }
+    }
+
+    private func report(decoder: FilePath?) throws -> EvaluationReport {
+        let model = try RetrievalModel(directory: modelOptions.folder())
+        let modes =
+            try modes() ?? [.fast] + (model.slow == nil ? [] : EvaluationMode.depths.map { .reranked($0) })
+        if model.slow == nil, modes.contains(where: { $0 != .fast }) {
+            throw ValidationError("the model \(model.name) has no Slow part: its only mode is fast")
+        }
+        let dataset = try dataOptions.dataset(data)
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        return EvaluationReport(
+            model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
+            precision: ClipMemory.Precision(rawValue: memory)
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+    }
+}

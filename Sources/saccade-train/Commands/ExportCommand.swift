@@ -1,0 +1,39 @@
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Terminal
+import Threads
+
+/// Packs a model for use.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write a model with its weights packed for use.")
+
+    @Option(help: "int8: a byte a weight; half: two, for further training.")
+    var precision = WeightPrecision.int8.rawValue
+
+    @Option(help: ArgumentHelp("The model folder to write.", valueName: "dir"), completion: .directory)
+    var output: String
+
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func run() async throws {
+        guard let precision = WeightPrecision(rawValue: precision) else {
+            throw ValidationError("--precision \(precision) isn't known; it is int8 or half")
+        }
+        let source = try modelOptions.folder()
+        let target = FilePath.absolute(output)
+        guard source != target else {
+            throw ValidationError("--output must be another folder than the model's own")
+        }
+        try await BlockingExecutor.shared.run {
+            let model = try RetrievalModel(directory: source)
+            try model.write(
+                to: target, name: model.name, precision: precision, copyingBackboneFrom: source,
+                reranking: model.reranking)
+        }
+        print("Wrote \(output).")
+    }
+}

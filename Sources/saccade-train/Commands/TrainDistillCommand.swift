@@ -1,0 +1,140 @@
+import Settings
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Terminal
+import Threads
+import Training
+
+/// Trains the Fast model with the Slow one as its teacher.
+struct TrainDistillCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "distill",
+        abstract: "Train the dual encoder with a captioner as its teacher.",
+        discussion: """
+            The teacher scores a few clips for each caption once (its own, the hardest wrong ones by the teacher's Fast part, and \
+            random ones), and the scores are kept with the features. The student starts from --model's Fast part. The model that \
+            is written has the student and the teacher's Slow part.
+
+            A teacher knows by heart the items that it was trained on, and says little about them that their captions don't. \
+            With --teacher given N times, the K-th one scores the K-th of N parts of the items: train it with \
+            `saccade train slow --leaving-out K/N`. The first one's Fast part says what is hard. The model that is written then \
+            has no Slow part unless --model has one: train one with all items.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the model whose Slow part teaches; may be given several times. (default: --model)",
+            valueName: "dir"),
+        completion: .directory)
+    var teacher: [String] = []
+
+    @Option(help: "Wrong clips of each caption that are hard; as many more are random.")
+    var hard = 8
+
+    @Option(help: "Captions of each item that the teacher scores.")
+    var captions = 5
+
+    @Option(help: "Temperature of the teacher's scores.")
+    var temperature = 0.1
+
+    @Option(help: "Temperature of the student's cosines beside them.")
+    var studentTemperature = 0.05
+
+    @Option(help: "Weight of the contrastive loss beside the teacher's.")
+    var contrast = 1.0
+
+    @OptionGroup(title: "Data and output") var training: TrainingOptions
+    @OptionGroup(title: "Fast model") var fast: FastTrainingOptions
+    @OptionGroup var dataOptions: DataOptions
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        if hard < 1 || captions < 1 { throw ValidationError("--hard and --captions must be at least 1") }
+        if !(temperature > 0) || !(studentTemperature > 0) || !(contrast >= 0) {
+            throw ValidationError("temperatures must be positive, and --contrast not negative")
+        }
+    }
+
+    func run() async throws {
+        let command = self
+        let decoder = try places.load().decoder
+        try await BlockingExecutor.shared.run { try command.train(decoder: decoder) }
+    }
+
+    private func train(decoder: FilePath?) throws {
+        let source = try modelOptions.folder()
+        let model = try RetrievalModel(directory: source, learning: fast.learns)
+        let teachers = try teachers(of: model, source)
+        let sources = try training.sources(dataOptions, model: model, decoder: decoder)
+        let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
+        let scores = try scores(of: teachers, sources.map(\.features))
+        var settings = fast.taskSettings
+        settings.temperature = temperature
+        settings.studentTemperature = studentTemperature
+        settings.contrast = contrast
+        let task = FastTrainingTask(
+            model: model.fast,
+            pool: TrainingPool(sources, batch: fast.batch, seed: training.seed, encode: model.tokens(of:)),
+            teacher: scores, validation: validation, framesInUse: model.framesPerClip, settings: settings,
+            encode: model.tokens(of:))
+        try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
+        try model.write(
+            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source,
+            slow: teachers.count == 1 ? teachers[0].slow : nil,
+            reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking)
+        print(
+            "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
+                + "--data \(training.validation[0])`.")
+    }
+
+    /// The models that teach, each with a Slow part on the student's backbone.
+    private func teachers(of student: RetrievalModel, _ source: FilePath) throws -> [RetrievalModel] {
+        let folders = teacher.isEmpty ? [source] : teacher.map { .absolute($0) }
+        return try folders.map { folder in
+            let teacher = try RetrievalModel(directory: folder)
+            if teacher.slow == nil {
+                throw ValidationError(
+                    "\(folder) has no Slow part: train one with `saccade train slow`, and name it with --teacher")
+            }
+            if teacher.backboneDigest != student.backboneDigest {
+                throw ValidationError(
+                    "\(folder) and the student have different backbones: import both from the same one")
+            }
+            return teacher
+        }
+    }
+
+    /// The teachers' scores: those that were kept, or new ones.
+    private func scores(of teachers: [RetrievalModel], _ sources: [FeatureSet]) throws -> TeacherScores {
+        let origin =
+            (teachers.map(\.generation) + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
+            .joined(separator: "/")
+        let names = teachers.map { $0.generation.prefix(8) } + ["\(hard)", "\(captions)"]
+        let path = dataOptions.cacheFolder.appending("teacher-\(names.joined(separator: "-")).safetensors")
+        if let kept = TeacherScores(path: path, origin: origin, sources: sources) { return kept }
+        var bar = ProgressBar("Teacher's scores")
+        defer { bar.finish() }
+        let miner = teachers[0]
+        let smallest = sources.reduce(0) { $0 + $1.count / teachers.count }
+        if smallest < 2 {
+            throw ValidationError("\(teachers.count) teachers are too many for this data: each needs two items")
+        }
+        let scores = TeacherScores(
+            teachers: teachers.compactMap(\.slow), sources: sources,
+            embeddings: sources.map {
+                FastEmbeddings(
+                    model: miner.fast, features: $0, framesInUse: miner.framesPerClip, captions: captions,
+                    encode: miner.tokens(of:))
+            }, captionsPerItem: captions, hard: hard, seed: 1,
+            encode: { caption, index in teachers[index].slowTokens(of: caption) }
+        ) { done, all in
+            bar.update(Double(done) / Double(all), "\(done) of \(all)")
+        }
+        try scores.write(to: path, origin: origin)
+        return scores
+    }
+}

@@ -1,0 +1,175 @@
+import Settings
+import ArgumentParser
+import Models
+import SystemPackage
+import Tensors
+import Terminal
+import Threads
+import Training
+
+extension SlowConfiguration.Directions: ExpressibleByArgument {}
+extension SlowConfiguration.Objective: ExpressibleByArgument {}
+
+extension Fold: ExpressibleByArgument {
+    /// `K/N`, counted from 1.
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let index = parts[0], let count = parts[1], count > 1, (1...count).contains(index)
+        else { return nil }
+        self.init(index: index - 1, of: count)
+    }
+}
+
+/// Trains the Slow model.
+struct TrainSlowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "slow",
+        abstract: "Train the captioner that reads a query word by word against the best clips.",
+        discussion: """
+            A --model that has a Slow part is trained further; one without gets a new one, whose words are those of the captions. \
+            --new begins from nothing in any case. The Fast part stays as it is. Checkpoints, log and plot are written below \
+            --output, and the same command goes on from them.
+            """
+    )
+
+    @Option(help: "Passes over the data.")
+    var epochs = 12
+
+    @Option(help: "Items of a step.")
+    var batch = 64
+
+    @Option(help: "Captions of an item in a step.")
+    var captions = 3
+
+    @Option(help: "The highest learning rate.")
+    var learningRate = 1e-3
+
+    @Option(help: "Part of the activations that a step drops.")
+    var dropout = 0.1
+
+    @Flag(help: "Begin with new parameters, even if the model has a Slow part.")
+    var new = false
+
+    @Option(help: ArgumentHelp("Of a new one: the map that each layer reads, coarse to fine.", valueName: "levels"))
+    var layers = "c5,c5,c4"
+
+    @Option(help: "Of a new one: width of words, layers and visual tokens.")
+    var width = 256
+
+    @Option(help: "Of a new one: both or forward.")
+    var directions = SlowConfiguration.Directions.both
+
+    @Option(help: "Of a new one: captioning or matching.")
+    var objective = SlowConfiguration.Objective.captioning
+
+    @Option(help: "Of a new one: a word piece that the captions have less often than this is unknown.")
+    var minimumCount = 3
+
+    @Option(
+        help: ArgumentHelp(
+            "Learn from all items but the K-th of N parts: for a teacher of items that it hasn't seen.",
+            valueName: "k/n"))
+    var leavingOut: Fold?
+
+    @OptionGroup(title: "Data and output") var training: TrainingOptions
+    @OptionGroup var dataOptions: DataOptions
+    @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        if epochs < 1 || batch < 2 || captions < 1 {
+            throw ValidationError("--epochs and --captions must be at least 1, and --batch at least 2")
+        }
+        if !(learningRate > 0) { throw ValidationError("--learning-rate must be positive") }
+        if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
+        _ = try levels()
+    }
+
+    private func levels() throws -> [SlowConfiguration.Level] {
+        try layers.split(separator: ",").map { name in
+            guard let level = SlowConfiguration.Level(rawValue: String(name)) else {
+                throw ValidationError("--layers \(layers): \(name) is no level; they are c5, c4 and c3")
+            }
+            return level
+        }
+    }
+
+    func run() async throws {
+        let command = self
+        let decoder = try places.load().decoder
+        try await BlockingExecutor.shared.run { try command.train(decoder: decoder) }
+    }
+
+    private func train(decoder: FilePath?) throws {
+        let source = try modelOptions.folder()
+        let model = try RetrievalModel(directory: source)
+        var dataOptions = dataOptions
+        if try levels().contains(.c3) { dataOptions.parts.insert(.c3) }
+        let sources = try training.sources(dataOptions, model: model, decoder: decoder)
+        let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
+        let captioner = try start(from: model, source, captions: sources.map(\.features.dataset))
+        let slow = captioner.model
+        let encode = { (sentence: String) in
+            captioner.vocabulary.encode(
+                model.tokenizer.encode(sentence, maxLength: slow.configuration.maximumTokens + 2))
+        }
+        var settings = SlowTrainingTask.Settings()
+        settings.dropout = dropout
+        settings.captions = captions
+        let hardness =
+            slow.configuration.objective == .captioning
+            ? nil
+            : FastHardness(
+                sources.map {
+                    FastEmbeddings(
+                        model: model.fast, features: $0.features, framesInUse: model.framesPerClip,
+                        encode: model.tokens(of:))
+                })
+        let pool = TrainingPool(sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode)
+        if pool.isEmpty {
+            throw ValidationError("--leaving-out leaves no item to learn from: give more, or fewer parts")
+        }
+        let task = SlowTrainingTask(
+            model: slow, pool: pool, hardness: hardness, validation: validation[0], settings: settings, encode: encode)
+        var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: training.seed)
+        run.optimiser.beta2 = 0.98
+        run.epochsBetweenValidations = 3
+        // Part of the name, so that a checkpoint of another part isn't gone on with.
+        let part = leavingOut.map { " without \($0.index + 1)/\($0.count)" } ?? ""
+        try training.train(task, name: "slow" + part, settings: run)
+        try model.write(
+            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source, slow: captioner,
+            reranking: .untuned)
+        print(
+            "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
+                + "--data \(training.validation[0])`.")
+    }
+
+    /// The model's own Slow part, or a new one.
+    private func start(
+        from model: RetrievalModel, _ source: FilePath, captions: [CaptionedDataset]
+    ) throws -> SlowCaptioner {
+        let pieces = model.tokenizer.pieces
+        if !new, let configuration = model.configuration.slow {
+            return try SlowCaptioner(
+                folder: ModelFolder(source), configuration: configuration, tokenizer: model.tokenizer, trainable: true)
+        }
+        let sentences = captions.lazy.flatMap(\.items).flatMap(\.captions)
+        let words = SlowVocabulary.collected(
+            from: sentences.map { model.tokenizer.encode($0, maxLength: 512) }, minimum: minimumCount,
+            tokenizerVocabulary: pieces)
+        let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: pieces)
+        let maps = SlowConfiguration.Level.allCases.map {
+            ($0, model.backbone.map($0, frameSize: model.frameSize))
+        }
+        var configuration = SlowConfiguration(
+            width: width, heads: max(1, width / 32), feedForward: 4 * width, layers: try levels(),
+            directions: directions, objective: objective, maps: Dictionary(uniqueKeysWithValues: maps),
+            vocabularySize: vocabulary.count, frames: min(4, model.framesPerClip))
+        configuration.maps = configuration.maps.filter { configuration.levels.contains($0.key) }
+        let slow = try SlowModel(
+            configuration, ParameterSource<Float>(random: SplitMix64(seed: training.seed)),
+            wordVectors: vocabulary.startingVectors(from: model.fast.text, pieces: pieces, width: width))
+        return SlowCaptioner(model: slow, vocabulary: vocabulary)
+    }
+}

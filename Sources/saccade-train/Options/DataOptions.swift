@@ -1,0 +1,75 @@
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Terminal
+import Training
+
+/// How a command reads captioned items and keeps their features.
+struct DataOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("jsonl, vatex or karpathy; the content tells by default.", valueName: "format"))
+    var format: String?
+
+    @Option(
+        help: ArgumentHelp("Where the media are; the data file's own folder by default.", valueName: "dir"),
+        completion: .directory)
+    var media: String?
+
+    @Option(help: "The split of a Karpathy file. (default: test; train includes restval)")
+    var split: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file with the ids of the items to take, one a line: VATEX's HGR split, for one.", valueName: "file"),
+        completion: .file())
+    var ids: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where features are kept between runs. (default: $XDG_CACHE_HOME/saccade/features, else ~/.cache/saccade/features)",
+            valueName: "dir"),
+        completion: .directory)
+    var cache: String?
+
+    /// The maps that are kept: one store serves both models, and only a Slow model with a third level needs the finest.
+    var parts: Set<FeatureLayout.Part> = [.pooled, .c5, .c4]
+
+    private enum CodingKeys: CodingKey { case format, media, split, ids, cache }
+
+    func dataset(_ path: String) throws -> CaptionedDataset {
+        var known: CaptionedDataset.Format?
+        if let format {
+            known = CaptionedDataset.Format(rawValue: format)
+            guard known != nil else {
+                let names = CaptionedDataset.Format.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--format \(format) isn't known; it is one of \(names)")
+            }
+        }
+        return try CaptionedDataset(
+            path: .absolute(path), format: known, mediaFolder: media.map { .absolute($0) }, split: split,
+            ids: try ids.map { try CaptionedDataset.identifiers(path: .absolute($0)) })
+    }
+
+    var cacheFolder: FilePath {
+        if let cache { return .absolute(cache) }
+        if let base = ProcessInfo.processInfo.environment["XDG_CACHE_HOME"], base.hasPrefix("/") {
+            return FilePath(base).appending("saccade/features")
+        }
+        return .absolute("~/.cache/saccade/features")
+    }
+
+    /// Features of a data set, with a progress bar while they are computed.
+    func features(
+        of dataset: CaptionedDataset, model: RetrievalModel, decoder: FilePath?, mirrored: Bool = false
+    ) throws -> FeatureSet {
+        var bar = ProgressBar("Features of \(dataset.name)")
+        defer { bar.finish() }
+        let extraction = FeatureExtraction(
+            model: model, folder: cacheFolder, parts: parts,
+            pictures: try DecodedPictures(decoder: decoder, framesPerItem: model.framesPerClip)
+        ) { done, all in
+            bar.update(Double(done) / Double(max(1, all)), "\(done) of \(all)")
+        }
+        return try extraction.features(of: dataset, mirrored: mirrored)
+    }
+}

@@ -1,0 +1,65 @@
+import Terminal
+import ArgumentParser
+import Foundation
+import Models
+import SystemPackage
+import Training
+
+/// What every training command takes: its data and where the model goes.
+struct TrainingOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp("Captioned items, as JSON lines; may be given several times.", valueName: "file"),
+        completion: .file(extensions: ["jsonl"])
+    )
+    var data: [String]
+
+    @Option(
+        help: ArgumentHelp(
+            "Items to validate with, never learned from; may be given several times.", valueName: "file"),
+        completion: .file(extensions: ["jsonl"])
+    )
+    var validation: [String]
+
+    @Option(help: ArgumentHelp("The model folder to write.", valueName: "dir"), completion: .directory)
+    var output: String
+
+    @Option(help: "The name of the new model.")
+    var name = "saccade-small"
+
+    @Option(help: "Seed of everything that is drawn at random.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Begin anew even if there is a checkpoint.")
+    var restart = false
+
+    func validate() throws {
+        if data.isEmpty || validation.isEmpty {
+            throw ValidationError("give --data and --validation, each at least once")
+        }
+    }
+
+    var folder: FilePath { .absolute(output) }
+
+    /// The training features of every data set, as they are and mirrored.
+    func sources(_ options: DataOptions, model: RetrievalModel, decoder: FilePath?) throws -> [TrainingPool.Source] {
+        try data.map { path in
+            let set = try options.features(
+                of: options.dataset(path), model: model, decoder: decoder, mirrored: true)
+            // A video has more sentences and more frames to learn from than a picture.
+            let moving = set.views[0].frames > set.count
+            return TrainingPool.Source(features: set, repeats: moving ? 2 : 1)
+        }
+    }
+
+    func validationSets(_ options: DataOptions, model: RetrievalModel, decoder: FilePath?) throws -> [FeatureSet] {
+        try validation.map { try options.features(of: options.dataset($0), model: model, decoder: decoder) }
+    }
+
+    /// Trains, with a log, checkpoints and a plot below the output folder.
+    func train(_ task: some TrainingTask, name: String, settings: TrainingRun.Settings) throws {
+        let log = TrainingLog()
+        let folder = folder.appending("training")
+        try TrainingRun(name: name, settings: settings, folder: folder, report: log.show).train(task, resume: !restart)
+        try TrainingLog.plot(folder.appending("log.jsonl").string, to: folder.appending("plot.svg").string)
+    }
+}

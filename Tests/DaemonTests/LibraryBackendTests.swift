@@ -1,0 +1,139 @@
+import Daemon
+import FolderWatch
+import API
+import Catalog
+import DecodeProtocol
+import DecodeWorkers
+import Foundation
+import Library
+import Search
+import SystemPackage
+import TestSupport
+import Testing
+
+struct LibraryBackendTests {
+    private func code(_ body: () async throws -> Void) async -> APIError.Code? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return (error as? APIError)?.code
+        }
+    }
+
+    @Test func `a search, its clip and its media tell the same story`() async throws {
+        let indexed = try await IndexedLibrary()
+        let answer = try await indexed.backend.search(API.SearchRequest(query: "grey"))
+        let result = try #require(answer.results.first)
+        #expect(answer.generation == "c0ffee")
+        #expect(result.media.path == API.Path(indexed.video))
+        #expect(result.media.online)
+        #expect(abs(result.score - 1) < 0.02)
+        #expect(answer.timings.total > 0)
+        let clip = try await indexed.backend.clip(result.clip)
+        #expect(clip.start == result.start)
+        #expect(clip.end == result.end)
+        #expect(clip.media.id == result.media.id)
+        let media = try await indexed.backend.media(result.media.id)
+        #expect(media.state == .indexed)
+        #expect(media.clips.map(\.id).contains(result.clip))
+        #expect(media.clipCount == answer.clips)
+        #expect(media.paths.map(\.root) == [nil])
+        indexed.library.close()
+    }
+
+    @Test func `filters reach the index`() async throws {
+        let indexed = try await IndexedLibrary()
+        let elsewhere = API.SearchFilters(pathPrefix: "/elsewhere/")
+        let none = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: elsewhere))
+        #expect(none.results.isEmpty)
+        let glob = API.SearchFilters(pathGlob: "gr?y.mp4")
+        #expect(try await !indexed.backend.search(API.SearchRequest(query: "grey", filters: glob)).results.isEmpty)
+        let bad = API.SearchFilters(pathGlob: "[")
+        let error = await code { _ = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: bad)) }
+        #expect(error == .invalidRequest)
+        indexed.library.close()
+    }
+
+    @Test func `a thumbnail is made once for each size`() async throws {
+        let indexed = try await IndexedLibrary()
+        let clip = try await indexed.clip()
+        #expect(try await indexed.backend.thumbnail(ofClip: clip, side: 64) == [0xFF, 0xD8, 64])
+        #expect(try await indexed.backend.thumbnail(ofClip: clip, side: 64) == [0xFF, 0xD8, 64])
+        #expect(try await indexed.backend.thumbnail(ofClip: clip, side: nil) == [0xFF, 0xD8, 64])
+        #expect(indexed.pictures.thumbnailsMade == 2)
+        indexed.library.close()
+    }
+
+    @Test(arguments: [
+        (DecodeFailure.Code.notFound, APIError.Code.mediaOffline), (.unreadable, .mediaOffline),
+        (.damaged, .thumbnailFailed),
+    ])
+    func `a picture that can't be had says why`(failure: DecodeFailure.Code, expected: APIError.Code) async throws {
+        let error = DecodeError(.failed(failure), isRetryable: false, message: "it went wrong")
+        let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
+        let clip = try await indexed.clip()
+        #expect(await code { _ = try await indexed.backend.thumbnail(ofClip: clip, side: nil) } == expected)
+        indexed.library.close()
+    }
+
+    @Test func `what isn't there has its own code`() async throws {
+        let indexed = try await IndexedLibrary()
+        let backend = indexed.backend
+        #expect(await code { _ = try await backend.media(999) } == .mediaNotFound)
+        #expect(await code { _ = try await backend.clip(999) } == .clipNotFound)
+        #expect(await code { _ = try await backend.thumbnail(ofClip: 999, side: nil) } == .clipNotFound)
+        #expect(await code { _ = try await backend.rescan(root: 999) } == .rootNotFound)
+        #expect(await code { try await backend.removeRoot(999) } == .rootNotFound)
+        indexed.library.close()
+    }
+
+    @Test func `roots are added, refused and removed`() async throws {
+        let indexed = try await IndexedLibrary()
+        let backend = indexed.backend
+        let folder = indexed.directory.path.appending("folder")
+        try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+        let added = try await backend.addRoot(path: API.Path(folder))
+        #expect(added.isNew)
+        #expect(added.root.state == .scanning)
+        #expect(try await !backend.addRoot(path: API.Path(folder)).isNew)
+        #expect(await code { _ = try await backend.addRoot(path: API.Path(indexed.directory.path)) } == .invalidRoot)
+        #expect(await code { _ = try await backend.addRoot(path: API.Path("/nonexistent")) } == .invalidRoot)
+        #expect(await code { _ = try await backend.addRoot(path: API.Path(indexed.video)) } == .invalidRoot)
+        #expect(try await backend.rescan(root: nil).roots == [added.root.id])
+        #expect(try await backend.status().roots.map(\.id) == [added.root.id])
+        try await backend.removeRoot(added.root.id)
+        #expect(try await backend.status().roots.isEmpty)
+        indexed.library.close()
+    }
+
+    @Test func `the status counts what is there`() async throws {
+        let indexed = try await IndexedLibrary()
+        let status = try await indexed.backend.status()
+        #expect(status.media == API.Status.MediaCounts(total: 1, pending: 0, indexing: 0, indexed: 1, failed: 0))
+        #expect(status.index.clips == 1)
+        #expect(status.queue.waiting == 0)
+        #expect(status.failures.isEmpty)
+        indexed.library.close()
+    }
+
+    @Test func `events are told in the API's words`() {
+        let problem = Problem(code: "damaged", message: "it is damaged", retryAt: nil)
+        let events: [(LibraryEvent.Kind, API.EventKind)] = [
+            (.folder(.scanStarted(1)), .scanStarted), (.folder(.rootOffline(1, reason: "gone")), .rootOffline),
+            (.folder(.mediaFound(2, path: "/v/a")), .mediaFound), (.mediaFailed(2, path: nil, problem), .mediaFailed),
+            (.folder(.fileFailed(path: "/v/a", problem)), .mediaFailed), (.paused(reason: "full"), .paused),
+            (.paused(reason: nil), .resumed),
+        ]
+        for (kind, expected) in events {
+            #expect(API.Event(LibraryEvent(time: 5, kind: kind)).kind == expected)
+        }
+        let progress = API.Event(
+            LibraryEvent(time: 5, kind: .mediaProgress(2, position: 3, duration: 9, clips: 1)))
+        #expect(
+            progress
+                == API.Event(
+                    kind: .mediaProgress, time: Date(timeIntervalSince1970: 5), media: 2, position: 3, duration: 9,
+                    clips: 1))
+    }
+}

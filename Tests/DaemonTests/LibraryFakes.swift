@@ -1,0 +1,169 @@
+import API
+import Settings
+import Daemon
+import DecodeProtocol
+import DecodeWorkers
+import Foundation
+import Library
+import Logging
+import Models
+import Search
+import Synchronization
+import SystemPackage
+import TestSupport
+import Threads
+
+/// Gives every file the same seconds of grey, two unless more are asked for, and counts what it is asked.
+final class GreyFrames: FrameSource {
+    private let counter = Mutex(0)
+    private let seconds: Int
+    private let failure: DecodeError?
+
+    /// - Parameter failure: What every thumbnail fails with.
+    init(seconds: Int = 2, failure: DecodeError? = nil) {
+        self.seconds = seconds
+        self.failure = failure
+    }
+
+    var thumbnailsMade: Int { counter.withLock { $0 } }
+
+    private var info: MediaInfo {
+        MediaInfo(duration: Double(seconds), width: 8, height: 8, codec: "fake", container: "fake")
+    }
+
+    func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
+        let image = RGBImage(width: 4, height: 4, pixels: [UInt8](repeating: 128, count: 48))
+        let frames = (0..<2 * seconds).map { DecodeEvent.frame(SampledFrame(time: Double($0) / 2, image: image)) }
+        return DecodeEvents([.mediaInfo(info)] + frames + [.end(DecodeSummary(duration: Double(seconds)))])
+    }
+
+    func probe(_ file: FilePath) async throws -> MediaInfo { info }
+
+    func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
+        counter.withLock { $0 += 1 }
+        if let failure { throw failure }
+        return [0xFF, 0xD8, UInt8(longestSide & 0xFF)]
+    }
+}
+
+/// A model to which everything looks alike.
+struct ConstantModel: ClipEncoder, QueryEncoder {
+    var frameSize = 4
+    var framesPerClip = 8
+    var dimensions = 64
+    var generation = "c0ffee"
+    /// Of every clip.
+    var memory: [UInt8]?
+
+    private var vector: [Float] { [1] + [Float](repeating: 0, count: dimensions - 1) }
+
+    func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
+        clips.map { _ in EncodedClip(embedding: vector, memory: memory) }
+    }
+
+    func embed(query: String) throws -> [Float] { vector }
+}
+
+/// Scores a clip by its id, so that its order is the reverse of the Fast one among clips that look alike.
+struct ReversingReranker: Reranker {
+    var defaultDepth = 32
+    var defaultBeta = 0.5
+    var generation = "c0ffee"
+    var calibration: Calibration?
+    /// How often it tells of what it has.
+    var batches = 2
+    /// Runs before each batch, with its number.
+    var onBatch: @Sendable (Int) throws -> Void = { _ in }
+    var onEnd: @Sendable () -> Void = {}
+
+    func rerank(
+        query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
+        progress: ([Candidate]) throws -> Void
+    ) throws -> [Candidate] {
+        defer { onEnd() }
+        var candidates = candidates
+        for batch in 0..<batches {
+            guard !budget.isSpent else { break }
+            try onBatch(batch)
+            let size = (candidates.count + batches - 1) / batches
+            for place in candidates.indices.dropFirst(batch * size).prefix(size) {
+                let slow = Double(candidates[place].clip)
+                candidates[place].scores.slow = slow
+                candidates[place].scores.combined = slow + beta * candidates[place].scores.fast
+                candidates[place].scores.probability = calibration?.probability(
+                    fast: candidates[place].scores.fast, evidence: slow)
+            }
+            try progress(candidates)
+        }
+        return candidates
+    }
+}
+
+/// A library of indexed files, one unless more are asked for, behind the query socket's seam.
+struct IndexedLibrary {
+    let directory: TemporaryDirectory
+    let library: Library
+    let backend: LibraryBackend
+    let pictures: GreyFrames
+    let video: FilePath
+
+    /// - Parameter describingGeneration: Of the model behind `describe`, when it isn't the one of the index.
+    init(
+        pictures: GreyFrames = GreyFrames(),
+        in directory: TemporaryDirectory? = nil,
+        videos: Int = 1,
+        seconds: Int = 2,
+        model: ConstantModel = ConstantModel(),
+        describingGeneration: String? = nil,
+        reranker: (any Reranker)? = nil,
+        describe: ServedModel.Describe? = nil
+    ) async throws {
+        self.directory = try directory ?? TemporaryDirectory()
+        self.pictures = pictures
+        video = try self.directory.write(Data("not really a video".utf8), to: "grey.mp4")
+        var files = [video]
+        for number in 1..<max(1, videos) {
+            files.append(try self.directory.write(Data("not really video \(number)".utf8), to: "grey-\(number).mp4"))
+        }
+        let state = self.directory.path.appending("state")
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        library = try await BlockingExecutor.shared.run { [logger] in
+            try Library(
+                state: state, encoder: model, hasMemories: model.memory != nil, model: "/models/constant",
+                source: GreyFrames(seconds: seconds), logger: logger)
+        }
+        _ = try await library.index(files)
+        let served = ServedModel(
+            name: "constant", directory: "/models/constant", clips: model, queries: model,
+            hasMemories: model.memory != nil, reranker: { _, _ in reranker }, describe: describe)
+        let searchSwitch = SearchSwitch(library: library, current: served, logger: logger) { _ in served }
+        let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
+        backend = LibraryBackend(
+            identity: LibraryBackend.Identity(
+                version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
+                model: .init(
+                    name: "constant", generation: describingGeneration ?? model.generation,
+                    dimensions: model.dimensions),
+                engine: .init(blasCore: "none", simd: "scalar", threads: 1)
+            ),
+            library: library,
+            searcher: searcher,
+            pictures: pictures,
+            settings: Configuration.Thumbnails(),
+            describe: served.describe
+        )
+    }
+
+    func clip() async throws -> Int64 {
+        guard let first = try await backend.search(API.SearchRequest(query: "grey")).results.first else {
+            throw APIError(.clipNotFound, "nothing was indexed")
+        }
+        return first.clip
+    }
+}
+
+/// The constant model as a daemon serves it.
+func served(_ model: ConstantModel) -> ServedModel {
+    ServedModel(name: "constant", directory: "/nowhere", clips: model, queries: model)
+}

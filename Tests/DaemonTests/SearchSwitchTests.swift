@@ -1,0 +1,56 @@
+import Daemon
+import Foundation
+import Library
+import Logging
+import Models
+import Search
+import SystemPackage
+import TestSupport
+import Testing
+import Threads
+import VectorIndex
+
+/// What queries are asked of after the model was exchanged.
+struct SearchSwitchTests {
+    private let logger: Logger = {
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return logger
+    }()
+
+    /// The library of another model in the folder of one that `ConstantModel()` has indexed.
+    private func reopened(in directory: TemporaryDirectory, with model: ConstantModel) async throws -> Library {
+        let indexed = try await IndexedLibrary(in: directory)
+        indexed.library.close()
+        return try await BlockingExecutor.shared.run { [logger] in
+            try Library(
+                state: directory.path.appending("state"), encoder: model, source: GreyFrames(), logger: logger)
+        }
+    }
+
+    @Test func `the old index answers with the old model until the new one is built`() async throws {
+        let directory = try TemporaryDirectory()
+        let new = ConstantModel(generation: "decade")
+        let library = try await reopened(in: directory, with: new)
+        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
+            served(ConstantModel())
+        }
+        let generation = try searchSwitch.generation()
+        #expect(generation.encoder.generation == "c0ffee")
+        #expect(generation.index.count == 1)
+        library.close()
+    }
+
+    @Test func `without the old model the new index takes over at once`() async throws {
+        let directory = try TemporaryDirectory()
+        let new = ConstantModel(generation: "decade")
+        let library = try await reopened(in: directory, with: new)
+        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
+            throw ModelError(.unreadable, "gone")
+        }
+        let generation = try searchSwitch.generation()
+        #expect(generation.encoder.generation == "decade")
+        #expect(generation.index.count == 0)
+        library.close()
+    }
+}

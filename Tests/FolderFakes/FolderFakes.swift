@@ -1,0 +1,146 @@
+import Basics
+package import Catalog
+package import FolderWatch
+internal import Foundation
+package import Synchronization
+package import SystemPackage
+import Threads
+
+/// Time that stands still until it is moved; who sleeps wakes when it is moved far enough.
+package final class ManualClock: WallClock {
+    private struct State {
+        var now: Timestamp
+        var sleepers: [UUID: (until: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameter ahead: of the system's time, in seconds; far enough ahead, every real file is settled.
+    package init(ahead: Double = 1000) {
+        state = Mutex(State(now: Date().timeIntervalSince1970 + ahead))
+    }
+
+    package var now: Timestamp { state.withLock { $0.now } }
+
+    package func advance(_ seconds: Double) {
+        let due = state.withLock { state in
+            state.now += seconds
+            let due = state.sleepers.filter { $0.value.until <= state.now }
+            for key in due.keys { state.sleepers[key] = nil }
+            return due.values.map(\.continuation)
+        }
+        for continuation in due { continuation.resume() }
+    }
+
+    package func sleep(seconds: Double) async throws {
+        let key = UUID()
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+                let isOver = state.withLock { state in
+                    guard !Task.isCancelled else { return true }
+                    state.sleepers[key] = (state.now + seconds, continuation)
+                    return false
+                }
+                if isOver { continuation.resume(throwing: CancellationError()) }
+            }
+        } onCancel: {
+            let sleeper = state.withLock { $0.sleepers.removeValue(forKey: key) }
+            sleeper?.continuation.resume(throwing: CancellationError())
+        }
+    }
+}
+
+/// The real file system, except for what a test says.
+package final class FaultyFileSystem: FileSystem {
+    package struct Faults {
+        package var unreadable: Set<FilePath> = []
+        package var unlistable: Set<FilePath> = []
+        package var missing: Set<FilePath> = []
+        /// Can't be looked at, though they are listed.
+        package var concealed: Set<FilePath> = []
+        package var open: Set<FilePath> = []
+        /// Device of everything below a directory.
+        package var devices: [FilePath: UInt64] = [:]
+        /// When everything last changed.
+        package var changedAt: Timestamp?
+    }
+
+    package let faults = Mutex(Faults())
+    private let real = LinuxFileSystem()
+
+    package init() {}
+
+    package func attributes(of path: FilePath, followsLinks: Bool) throws(Errno) -> FileAttributes {
+        let faults = faults.withLock { $0 }
+        guard !faults.missing.contains(where: { path.starts(with: $0) }) else { throw .noSuchFileOrDirectory }
+        guard !faults.concealed.contains(path) else { throw .permissionDenied }
+        var attributes = try real.attributes(of: path, followsLinks: followsLinks)
+        for (directory, device) in faults.devices where path.starts(with: directory) {
+            attributes.stamp.device = device
+        }
+        if let time = faults.changedAt { attributes.changedAt = time }
+        return attributes
+    }
+
+    package func entries(of directory: FilePath) throws(Errno) -> [DirectoryEntry] {
+        let faults = faults.withLock { $0 }
+        guard !faults.missing.contains(where: { directory.starts(with: $0) }) else { throw .noSuchFileOrDirectory }
+        guard !faults.unlistable.contains(directory) else { throw .permissionDenied }
+        return try real.entries(of: directory).filter { !faults.missing.contains(directory.appending($0.name)) }
+    }
+
+    package func identity(of file: FilePath) throws(Errno) -> ContentIdentity {
+        guard !faults.withLock({ $0.unreadable.contains(file) }) else { throw .permissionDenied }
+        return try real.identity(of: file)
+    }
+
+    package func isOpenForWriting(_ file: FilePath) -> Bool { faults.withLock { $0.open.contains(file) } }
+}
+
+/// Remembers what is watched, and tells what a test says.
+package final class FakeWatcher: DirectoryWatcher {
+    private struct State {
+        var watched: Set<FilePath> = []
+        var limit = Int.max
+        var hints = WatchHints()
+        var onHint: (@Sendable () -> Void)?
+    }
+
+    private let state = Mutex(State())
+
+    package init(limit: Int = .max) {
+        state.withLock { $0.limit = limit }
+    }
+
+    package var watched: Set<FilePath> { state.withLock { $0.watched } }
+    package var count: Int { watched.count }
+
+    package func watch(_ directory: FilePath) -> WatchOutcome {
+        state.withLock { state in
+            guard state.watched.contains(directory) || state.watched.count < state.limit else { return .limitReached }
+            state.watched.insert(directory)
+            return .watching
+        }
+    }
+
+    package func unwatch(tree: FilePath) {
+        state.withLock { $0.watched = $0.watched.filter { !$0.starts(with: tree) } }
+    }
+
+    package func takeHints() -> WatchHints {
+        state.withLock { state in
+            defer { state.hints = WatchHints() }
+            return state.hints
+        }
+    }
+
+    package func onHint(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onHint = body } }
+
+    package func tell(_ hints: WatchHints) {
+        let body = state.withLock { state in
+            state.hints = hints
+            return state.onHint
+        }
+        body?()
+    }
+}

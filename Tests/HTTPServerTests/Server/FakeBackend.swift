@@ -1,0 +1,159 @@
+import APISamples
+import API
+import Foundation
+import HTTPServer
+import Synchronization
+
+/// A library of one clip that remembers what it was asked.
+final class FakeBackend: Backend {
+    private let state = Mutex(State())
+
+    struct State {
+        var searches: [API.SearchRequest] = []
+        var roots: [Int64: API.Root] = [:]
+        /// What a search waits for before it answers, or before it ends when it is told to stop.
+        var hold: AsyncStream<Void>?
+        var steps: [StreamStep] = [.improvement(.fast), .end]
+        var streams = StreamCounts()
+    }
+
+    /// What a streamed search does next.
+    enum StreamStep {
+        case improvement(API.SearchStage)
+        /// Goes on until nobody wants its answers.
+        case work
+        case failure(any Error)
+        /// The final answer.
+        case end
+    }
+
+    struct StreamCounts: Equatable {
+        var begun = 0
+        var ended = 0
+        /// Of those that ended, those that were told to.
+        var stopped = 0
+    }
+
+    var searches: [API.SearchRequest] { state.withLock { $0.searches } }
+
+    var streams: StreamCounts { state.withLock { $0.streams } }
+
+    func stream(_ steps: StreamStep...) {
+        state.withLock { $0.steps = steps }
+    }
+
+    func hold(until stream: AsyncStream<Void>) {
+        state.withLock { $0.hold = stream }
+    }
+
+    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+        let hold = state.withLock { state in
+            state.searches.append(request)
+            return state.hold
+        }
+        if let hold {
+            for await _ in hold { break }
+        }
+        if request.query == "crash" { throw CocoaError(.fileReadCorruptFile) }
+        return Self.answer(to: request)
+    }
+
+    func searchStream(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
+        let (steps, hold) = state.withLock { state in
+            state.searches.append(request)
+            state.streams.begun += 1
+            return (state.steps, state.hold)
+        }
+        let (answers, continuation) = AsyncThrowingStream.makeStream(of: API.SearchResponse.self)
+        Task {
+            for step in steps {
+                switch step {
+                case .improvement(let stage):
+                    continuation.yield(Self.answer(to: request, stage: stage, isFinal: false))
+                case .end:
+                    continuation.yield(Self.answer(to: request, stage: .slow, isFinal: true))
+                case .work:
+                    while isWanted() { await Task.yield() }
+                    state.withLock { $0.streams.stopped += 1 }
+                    if let hold {
+                        for await _ in hold { break }
+                    }
+                    continuation.finish(throwing: CancellationError())
+                case .failure(let error):
+                    continuation.finish(throwing: error)
+                }
+            }
+            state.withLock { $0.streams.ended += 1 }
+            continuation.finish()
+        }
+        return answers
+    }
+
+    private static func answer(
+        to request: API.SearchRequest, stage: API.SearchStage = .fast, isFinal: Bool? = nil
+    ) -> API.SearchResponse {
+        let slow = stage == .fast ? nil : -1.5
+        return API.SearchResponse(
+            query: request.query,
+            results: [
+                .init(
+                    clip: 7, media: media, start: 0, end: 6.25,
+                    scores: .init(fast: 0.5, slow: slow, combined: slow.map { $0 + 0.5 } ?? 0.5))
+            ],
+            stage: stage,
+            rescored: slow == nil ? 0 : 1,
+            isFinal: isFinal,
+            generation: "ab12",
+            clips: 1,
+            timings: .init(embed: 1, filter: 0, scan: 1, lookup: 1, total: 3)
+        )
+    }
+
+    func media(_ id: Int64) async throws -> API.Media {
+        guard id == 2 else { throw APIError(.mediaNotFound, "there is no media \(id)") }
+        return API.Media(
+            id: 2, paths: [.init(root: 1, path: API.Path("/v/dog.mp4"), online: true)], state: .indexed, size: 10,
+            clipCount: 1, clips: [.init(id: 7, start: 0, end: 6.25, shot: 0)])
+    }
+
+    func clip(_ id: Int64) async throws -> API.Clip {
+        guard id == 7 else { throw APIError(.clipNotFound, "there is no clip \(id)") }
+        return API.Clip(id: 7, media: Self.media, start: 0, end: 6.25, shot: 0)
+    }
+
+    func description(ofClip id: Int64) async throws -> API.ClipDescription {
+        guard id != 8 else { throw APIError(.noDescription, "the model has no Slow part") }
+        return API.ClipDescription(clip: try await clip(id).id, description: "a dog runs on a beach", score: -1.25)
+    }
+
+    func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
+        if id == 8 { throw APIError(.mediaOffline, "the folder /v is offline; connect its disk") }
+        // Large enough that no socket buffer takes it whole.
+        return [0xFF, 0xD8] + [UInt8](repeating: UInt8(side ?? 0 & 0xFF), count: 4 << 20)
+    }
+
+    func status() async throws -> API.Status { Samples.status }
+
+    func rescan(root: Int64?) async throws -> API.RescanAccepted {
+        API.RescanAccepted(roots: root.map { [$0] } ?? [1])
+    }
+
+    func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
+        state.withLock { state in
+            if let known = state.roots.values.first(where: { $0.path == path }) { return (known, false) }
+            let root = API.Root(id: Int64(state.roots.count + 1), path: path, state: .online, files: 0)
+            state.roots[root.id] = root
+            return (root, true)
+        }
+    }
+
+    func removeRoot(_ id: Int64) async throws {
+        guard state.withLock({ $0.roots.removeValue(forKey: id) }) != nil else {
+            throw APIError(.rootNotFound, "there is no root \(id)")
+        }
+    }
+
+    static let media = API.MediaReference(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true)
+}

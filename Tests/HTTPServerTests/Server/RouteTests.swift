@@ -1,0 +1,155 @@
+import APISamples
+import API
+import Foundation
+import Logging
+import Testing
+
+struct RouteTests {
+    @Test func `a search answers with JSON`() async throws {
+        try await RunningServer.run { server async throws in
+            let response = try await server.request("POST", "/v1/search", json: #"{"query":"a dog","limit":3}"#)
+            #expect(response.status == 200)
+            #expect(response.headers["content-type"] == "application/json; charset=utf-8")
+            let answer = try response.decode(API.SearchResponse.self)
+            #expect(answer.results.first?.media.path == API.Path("/v/dog.mp4"))
+            #expect(server.backend.searches == [API.SearchRequest(query: "a dog", limit: 3)])
+        }
+    }
+
+    @Test func `a search says how to re-rank`() async throws {
+        try await RunningServer.run { server async throws in
+            let json = """
+                {"query":"a dog","rerank":{"k":8,"beta":0.5,"deadline_ms":60000},"min_probability":1,"group":"media"}
+                """
+            let response = try await server.request("POST", "/v1/search", json: json)
+            #expect(response.status == 200)
+            #expect(
+                server.backend.searches == [
+                    API.SearchRequest(
+                        query: "a dog", rerank: .on(.init(k: 8, beta: 0.5, deadline: 60_000)), minProbability: 1,
+                        group: .media)
+                ])
+        }
+    }
+
+    @Test func `media, clips, thumbnails and status are found by their ids`() async throws {
+        try await RunningServer.run { server async throws in
+            #expect(try await server.request("GET", "/v1/media/2").decode(API.Media.self).id == 2)
+            #expect(try await server.request("GET", "/v1/clips/7").decode(API.Clip.self).id == 7)
+            let description = try await server.request("GET", "/v1/clips/7/description")
+            #expect(try description.decode(API.ClipDescription.self).description == "a dog runs on a beach")
+            #expect(try await server.request("GET", "/v1/status").decode(API.Status.self) == Samples.status)
+            let picture = try await server.request("GET", "/v1/clips/7/thumbnail.jpg?side=64")
+            #expect(picture.headers["content-type"] == "image/jpeg")
+            #expect(picture.body.count == 2 + 4 << 20)
+            #expect(picture.body.last == 64)
+        }
+    }
+
+    @Test func `roots are added once, removed once, and scanned`() async throws {
+        try await RunningServer.run { server async throws in
+            let added = try await server.request("POST", "/v1/roots", json: #"{"path":"/videos"}"#)
+            #expect(added.status == 201)
+            let again = try await server.request("POST", "/v1/roots", json: #"{"path":"/videos"}"#)
+            #expect(again.status == 200)
+            let id = try added.decode(API.Root.self).id
+            #expect(try await server.request("POST", "/v1/rescan").status == 202)
+            let scan = try await server.request("POST", "/v1/rescan", json: #"{"root":\#(id)}"#)
+            #expect(try scan.decode(API.RescanAccepted.self).roots == [id])
+            #expect(try await server.request("DELETE", "/v1/roots/\(id)").status == 204)
+            #expect(try await server.request("DELETE", "/v1/roots/\(id)").errorCode == "root_not_found")
+        }
+    }
+
+    @Test(arguments: [
+        ("GET", "/", 404, "unknown_route"), ("GET", "/v2/status", 404, "unknown_route"),
+        ("GET", "/v1/clips/7/thumbnail.png", 404, "unknown_route"), ("GET", "/v1/search", 405, "method_not_allowed"),
+        ("POST", "/v1/status", 405, "method_not_allowed"), ("PUT", "/v1/roots/1", 405, "method_not_allowed"),
+        ("PATCH", "/v1/status", 405, "method_not_allowed"), ("GET", "/v1/media/x", 400, "invalid_request"),
+        ("GET", "/v1/media/-1", 400, "invalid_request"),
+        ("GET", "/v1/media/99999999999999999999", 400, "invalid_request"),
+        ("GET", "/v1/media/3", 404, "media_not_found"), ("GET", "/v1/clips/3", 404, "clip_not_found"),
+        ("GET", "/v1/clips/3/description", 404, "clip_not_found"),
+        ("GET", "/v1/clips/8/description", 404, "no_description"),
+        ("POST", "/v1/clips/7/description", 405, "method_not_allowed"),
+        ("GET", "/v1/clips/8/thumbnail.jpg", 503, "media_offline"),
+        ("GET", "/v1/clips/7/thumbnail.jpg?side=9999999", 400, "invalid_request"),
+    ])
+    func `what isn't there gets a JSON error with a stable code`(
+        method: String, path: String, status: Int, code: String
+    ) async throws {
+        try await RunningServer.run { server async throws in
+            let response = try await server.request(method, path)
+            #expect(response.status == status)
+            #expect(response.errorCode == code)
+        }
+    }
+
+    @Test func `a wrong method is told the right one`() async throws {
+        try await RunningServer.run { server async throws in
+            #expect(try await server.request("GET", "/v1/search").headers["allow"] == "POST")
+            #expect(try await server.request("GET", "/v1/roots/3").headers["allow"] == "DELETE")
+        }
+    }
+
+    @Test func `what breaks inside is an internal error that tells no details`() async throws {
+        try await RunningServer.run { server async throws in
+            let response = try await server.request("POST", "/v1/search", json: #"{"query":"crash"}"#)
+            #expect(response.status == 500)
+            #expect(response.errorCode == "internal_error")
+            #expect(!response.text.contains("Cocoa"))
+        }
+    }
+
+    @Test func `successful GETs are logged at debug, other requests at info and faults at error`() async throws {
+        let log = RecordingLog.Entries()
+        try await RunningServer.run(logger: log.logger) { server async throws in
+            _ = try await server.request("GET", "/v1/status")
+            _ = try await server.request("GET", "/v1/clips/7/thumbnail.jpg")
+            _ = try await server.request("GET", "/v1/clips/3")
+            _ = try await server.request("POST", "/v1/search", json: #"{"query":"a dog"}"#)
+            _ = try await server.request("POST", "/v1/search", json: #"{"query":"crash"}"#)
+        }
+        func level(_ message: String) -> Logger.Level? { log.all.first { $0.message == message }?.level }
+        #expect(level("GET /v1/status 200") == .debug)
+        #expect(level("GET /v1/clips/7/thumbnail.jpg 200") == .debug)
+        #expect(level("GET /v1/clips/3 404") == .info)
+        #expect(level("POST /v1/search 200") == .info)
+        #expect(level("POST /v1/search 500") == .info)
+        #expect(level("request failed") == .error)
+    }
+
+    @Test func `one connection serves many requests, also when they come at once`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            let request = RawClient.request("GET", "/v1/clips/7")
+            try await client.send(request)
+            #expect(try await client.response().status == 200)
+            try await client.send(RawClient.request("POST", "/v1/search", body: Data("{}".utf8)))
+            #expect(try await client.response().status == 400)
+            try await client.send(request)
+            #expect(try await client.response().status == 200)
+        }
+    }
+
+    @Test func `a client that closes its sending half still gets its answer`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            try await client.send(RawClient.request("GET", "/v1/clips/7"))
+            client.closeSending()
+            #expect(try await client.response().status == 200)
+        }
+    }
+
+    @Test func `a client that asks whether to go on is told so`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = try await server.connect()
+            let body = Data(#"{"query":"a dog"}"#.utf8)
+            try await client.send(
+                "POST /v1/search HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: \(body.count)\r\n\r\n")
+            #expect(try await client.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 100"))
+            try await client.send(body)
+            #expect(try await client.response().status == 200)
+        }
+    }
+}

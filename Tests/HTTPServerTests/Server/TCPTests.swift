@@ -1,0 +1,56 @@
+import Settings
+import Foundation
+import HTTPServer
+import Logging
+import SystemPackage
+import TestSupport
+import Testing
+
+struct TCPTests {
+    private static let token = "0123456789abcdef0123456789abcdef"
+
+    @Test(arguments: [
+        ("", 401), ("Authorization: Bearer wrong\r\n", 401), ("Authorization: Basic \(token)\r\n", 401),
+        ("Authorization: Bearer \(token)x\r\n", 401), ("Authorization: Bearer \(token)\r\n", 200),
+    ])
+    func `over TCP every request shows the token`(header: String, status: Int) async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        try await RunningServer.run(listener: listener) { _ async throws in
+            let client = try await RawClient.connect(toPort: port)
+            try await client.send(RawClient.request("GET", "/v1/clips/7", headers: header))
+            let response = try await client.response()
+            #expect(response.status == status)
+            if status == 401 {
+                #expect(response.errorCode == "unauthorized")
+                #expect(response.headers["www-authenticate"] == "Bearer")
+            }
+        }
+    }
+
+    @Test func `a port that is taken is named, with what to do`() async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        try await RunningServer.run(listener: listener) { server async throws in
+            let second = HTTPServer(
+                listeners: [listener], backend: server.backend, limits: server.limits, events: server.events,
+                logger: .quiet)
+            let error = await #expect(throws: SocketError.self) { try await second.run() }
+            #expect(error?.code == .inUse)
+            #expect(error?.message.contains("127.0.0.1:\(port)") == true)
+        }
+    }
+
+    @Test func `a token file is one long line that others can't read`() throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write(Data("\(Self.token)\n".utf8), to: "token")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.string)
+        _ = try AccessToken(file: file)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file.string)
+        #expect(throws: ConfigurationError.self) { try AccessToken(file: file) }
+        let short = try directory.write(Data("short\n".utf8), to: "short")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: short.string)
+        #expect(throws: ConfigurationError.self) { try AccessToken(file: short) }
+        #expect(throws: ConfigurationError.self) { try AccessToken(file: directory.path.appending("none")) }
+    }
+}

@@ -1,0 +1,107 @@
+import DecodeProtocol
+import DecodeWorkers
+import Foundation
+import Models
+import Synchronization
+import SystemPackage
+
+/// Decodes a file of text: `SECONDS [CUTS]`, two frames a second; `error CODE [retryable]` at the end fails.
+final class FakeSource: FrameSource {
+    struct Decoding: Equatable {
+        var file: FilePath
+        var start: Double
+    }
+
+    private let decoded = Mutex<[Decoding]>([])
+    /// Is called before each event.
+    let beforeEvent: @Sendable (FilePath, DecodeEvent) async throws -> Void
+
+    init(beforeEvent: @escaping @Sendable (FilePath, DecodeEvent) async throws -> Void = { _, _ in }) {
+        self.beforeEvent = beforeEvent
+    }
+
+    var decodings: [Decoding] { decoded.withLock { $0 } }
+
+    func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
+        DecodeEvents { [self] in
+            decoded.withLock { $0.append(Decoding(file: file, start: sampling.start)) }
+            let steps = Mutex(Self.events(file, sampling)[...])
+            return { [self] in
+                switch steps.withLock({ $0.popFirst() }) {
+                case nil: return nil
+                case .success(let event):
+                    try await beforeEvent(file, event)
+                    return event
+                case .failure(let error): throw error
+                }
+            }
+        }
+    }
+
+    private static func events(_ file: FilePath, _ sampling: FrameSampling) -> [Result<DecodeEvent, DecodeError>] {
+        guard let data = FileManager.default.contents(atPath: file.string) else {
+            return [.failure(DecodeError(.failed(.notFound), isRetryable: true, message: "gone"))]
+        }
+        let words = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard let seconds = words.first.flatMap({ Double($0) }) else {
+            return [.failure(DecodeError(.failed(.notMedia), isRetryable: false, message: "It is no video."))]
+        }
+        var events: [DecodeEvent] = [
+            .mediaInfo(MediaInfo(duration: seconds, width: 8, height: 8, codec: "text", container: "text"))
+        ]
+        let cuts = words.dropFirst().prefix { Double($0) != nil }.compactMap { Double($0) }
+        let image = RGBImage(width: 8, height: 8, pixels: [UInt8](repeating: 9, count: 8 * 8 * 3))
+        for step in 0..<Int(seconds * 2) {
+            let time = Double(step) / 2
+            guard time >= sampling.start else { continue }
+            if cuts.contains(time) { events.append(.cut(time: time)) }
+            events.append(.frame(SampledFrame(time: time, image: image)))
+        }
+        if words.contains("error") {
+            let error = DecodeError(
+                .failed(.damaged), isRetryable: words.contains("retryable"), message: "It breaks off.")
+            return events.map { .success($0) } + [.failure(error)]
+        }
+        events.append(.end(DecodeSummary(duration: seconds)))
+        return events.map { .success($0) }
+    }
+
+    func probe(_ file: FilePath) async throws -> MediaInfo {
+        MediaInfo(duration: nil, width: 8, height: 8, codec: "text", container: "text")
+    }
+
+    func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] { [] }
+}
+
+/// Embeds a clip by its number of frames.
+final class FakeEncoder: ClipEncoder {
+    let frameSize = 8
+    let framesPerClip = 8
+    let dimensions = 4
+    let generation: String
+    private let batches = Mutex<[Int]>([])
+    private let beforeBatch: @Sendable () -> Void
+    /// What becomes of a clip of so many frames, instead of its embedding.
+    private let spoiled: [Int: [Float]]
+
+    init(
+        generation: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
+    ) {
+        self.generation = generation
+        self.spoiled = spoiled
+        self.beforeBatch = beforeBatch
+    }
+
+    /// Clips of each batch.
+    var batchSizes: [Int] { batches.withLock { $0 } }
+
+    func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
+        beforeBatch()
+        batches.withLock { $0.append(clips.count) }
+        return clips.map { frames in
+            if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
+            let length = Float(frames.count * frames.count + 1).squareRoot()
+            return EncodedClip(embedding: [Float(frames.count) / length, 1 / length, 0, 0])
+        }
+    }
+}

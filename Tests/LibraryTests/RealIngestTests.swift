@@ -1,0 +1,77 @@
+import Basics
+import Catalog
+import DecodeProtocol
+import DecodeWorkers
+import FolderWatch
+import Foundation
+import Library
+import Logging
+import Models
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The whole way of the data with the real worker, inotify and the system's clock; only the model is a fake.
+@Suite(.timeLimit(.minutes(3))) struct RealIngestTests {
+    private func library(_ directory: TemporaryDirectory, _ settings: IngestSettings) throws -> Library {
+        let executable = try #require(DecodeWorkerPool.installedExecutable())
+        let pool = DecodeWorkerPool(configuration: .init(executable: executable, workers: settings.decodeWorkers))
+        return try Library(
+            state: directory.path.appending("state"), encoder: FakeEncoder(), source: pool, settings: settings,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    @Test func `Videos, pictures and rubbish put into a watched folder are taken for what they are`() async throws {
+        let directory = try TemporaryDirectory()
+        let library = try library(directory, IngestSettings(decodeWorkers: 2, folders: FolderSettings(settleTime: 0.2)))
+        defer { library.close() }
+        let folder = directory.path.appending("videos")
+        try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+        let events = library.events()
+        async let run: Void = library.run()
+        _ = try await library.addRoot(folder)
+
+        try await TestVideo(seconds: 12, scenes: 2).write(to: folder.appending("film.mp4"))
+        let film = try await events.indexed()[0]
+        let clips = try library.catalog.clips(of: film, generation: library.generation.id)
+        #expect(clips.count == 2 && abs(clips[0].end - 6) < 0.2 && abs(clips[1].end - 12) < 0.2)
+        let properties = try #require(try library.catalog.media(film)?.properties)
+        #expect(properties.width == 320 && properties.height == 180 && properties.codec == "h264")
+
+        try FileManager.default.createDirectory(
+            atPath: folder.appending("new/deep").string, withIntermediateDirectories: true)
+        try await TestVideo.ffmpeg([
+            "-f", "lavfi", "-i", "testsrc2=size=64x64:duration=1", "-frames:v", "1",
+            folder.appending("new/deep/still.png").string,
+        ])
+        let still = try await events.indexed()[0]
+        let picture = try library.catalog.clips(of: still, generation: library.generation.id)
+        #expect(picture.count == 1 && picture[0].start == 0 && picture[0].end == 0)
+
+        try Data("no video at all".utf8).write(to: URL(filePath: folder.appending("rubbish.mp4").string))
+        let failure = try await events.first { if case .mediaFailed = $0 { true } else { false } }
+        guard case .mediaFailed(_, _, let problem) = failure else { return }
+        #expect(problem.retryAt == nil && problem.code == "not-media")
+
+        let whole = try Data(contentsOf: URL(filePath: folder.appending("film.mp4").string))
+        try whole.prefix(whole.count / 2).write(to: URL(filePath: folder.appending("half.mp4").string))
+        _ = try await events.first {
+            switch $0 {
+            case .mediaFailed, .mediaIndexed: true
+            default: false
+            }
+        }
+
+        try FileManager.default.moveItem(
+            atPath: folder.appending("new").string, toPath: folder.appending("renamed").string)
+        let moved = try await events.first { if case .folder(.mediaMoved) = $0 { true } else { false } }
+        #expect(
+            try moved
+                == .folder(.mediaMoved(still, path: FilePath.realPath(of: folder).appending("renamed/deep/still.png"))))
+
+        let status = try await library.status()
+        #expect(status.rates.decodeSeconds > 0 && status.watchedDirectories == 3 && status.watcher == .watching)
+        library.stop()
+        try await run
+    }
+}

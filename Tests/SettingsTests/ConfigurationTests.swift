@@ -1,0 +1,206 @@
+import Settings
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+struct ConfigurationTests {
+    /// A folder of its own with a configuration file in it.
+    private func withFile<Result>(_ yaml: String, _ body: (FilePath) throws -> Result) throws -> Result {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "saccade-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let file = directory.appending(path: "config.yaml")
+        try Data(yaml.utf8).write(to: file)
+        return try body(FilePath(file.path))
+    }
+
+    private func load(
+        yaml: String? = nil,
+        environment: [String: String] = [:],
+        arguments: [ConfigurationArgument] = []
+    ) throws -> Configuration {
+        guard let yaml else {
+            return try Configuration.load(
+                environment: environment, arguments: arguments, currentDirectory: "/home/me/here",
+                systemFile: "/nonexistent")
+        }
+        return try withFile(yaml) { file in
+            try Configuration.load(
+                file: file, environment: environment, arguments: arguments, currentDirectory: "/home/me/here",
+                systemFile: "/nonexistent")
+        }
+    }
+
+    private func failure(
+        yaml: String? = nil,
+        environment: [String: String] = [:],
+        arguments: [ConfigurationArgument] = []
+    ) -> ConfigurationError? {
+        do {
+            _ = try load(yaml: yaml, environment: environment, arguments: arguments)
+            return nil
+        } catch {
+            return error as? ConfigurationError
+        }
+    }
+
+    @Test func `arguments win over the environment, and that over the file, and that over defaults`() throws {
+        let yaml = "log_level: debug\nhttp:\n  max_requests: 3\n  max_results: 7\n"
+        let environment = ["SACCADE_HTTP_MAX_REQUESTS": "4", "SACCADE_LOG_LEVEL": "error"]
+        #expect(try load().http.maxRequests == 64)
+        #expect(try load(yaml: yaml).http.maxRequests == 3)
+        #expect(try load(yaml: yaml, environment: environment).http.maxRequests == 4)
+        let all = try load(
+            yaml: yaml, environment: environment, arguments: [ConfigurationArgument("http.max_requests", "5")])
+        #expect(all.http.maxRequests == 5)
+        #expect(all.http.maxResults == 7)
+        #expect(all.logLevel == "error")
+    }
+
+    @Test func `only who names no place, and has no file but the system's, may mean the system's service`() throws {
+        #expect(try load().leavesPlaceOpen)
+        #expect(try load(environment: ["SACCADE_LOG_LEVEL": "debug"]).leavesPlaceOpen)
+        #expect(try !load(environment: ["SACCADE_STATE": "/s"]).leavesPlaceOpen)
+        #expect(try !load(arguments: [ConfigurationArgument("socket", "/s")]).leavesPlaceOpen)
+        #expect(try !load(yaml: "log_level: debug").leavesPlaceOpen)
+        try withFile("state: /var/lib/saccade") { file in
+            let system = try Configuration.load(environment: [:], currentDirectory: "/home/me/here", systemFile: file)
+            #expect(system.file == file && system.leavesPlaceOpen)
+        }
+    }
+
+    @Test func `every key can be set in every way`() throws {
+        let values = [
+            "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
+            "http.request_seconds": "1.5", "http.max_results": "999", "ingest.memory": "compact",
+        ]
+        for key in ConfigurationKey.all {
+            let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
+            let value = values[key.name] ?? (isPath ? "/some/path" : "1024")
+            guard key.name != "http.tcp_port" else { continue }
+            let usable = ["ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3"]
+            let text = usable[key.name] ?? value
+            let parts = key.name.split(separator: ".")
+            let yaml = parts.count == 2 ? "\(parts[0]):\n  \(parts[1]): \(text)\n" : "\(key.name): \(text)\n"
+            let fromFile = try withFile(yaml) { file in
+                var configuration = try Configuration.load(
+                    file: file, environment: [:], currentDirectory: "/home/me/here", systemFile: "/nonexistent")
+                configuration.file = nil
+                configuration.leavesPlaceOpen = !["state", "socket"].contains(key.name)
+                return configuration
+            }
+            let fromEnvironment = try load(environment: [key.environmentName: text])
+            let fromArguments = try load(arguments: [ConfigurationArgument(key.name, text)])
+            #expect(fromFile == fromEnvironment, "\(key.name)")
+            #expect(fromFile == fromArguments, "\(key.name)")
+            #expect(fromFile != (try load()), "\(key.name)")
+        }
+    }
+
+    @Test func `an unknown key in the file names the key, the line and the nearest known one`() throws {
+        let error = try #require(failure(yaml: "log_level: info\nhttp:\n  max_reqests: 3\n"))
+        #expect(error.code == .unknownKey)
+        #expect(error.origin.hasSuffix("/config.yaml:3"))
+        #expect(error.message == "unknown key “http.max_reqests”; did you mean “http.max_requests”?")
+        #expect(failure(yaml: "watch:\n  roots: 3\n")?.code == .unknownKey)
+        #expect(failure(yaml: "rots: [/a]\n")?.message == "unknown key “rots”; did you mean “roots”?")
+        #expect(failure(yaml: "state:\n  deep: 3\n")?.code == .invalidValue)
+        #expect(failure(yaml: "zzzzzzzz:\n")?.code == .unknownKey)
+    }
+
+    @Test func `a misspelt variable is an error, and those of scripts around us are noted`() throws {
+        let error = try #require(failure(environment: ["SACCADE_SOKET": "/s"]))
+        #expect(error.code == .unknownKey)
+        #expect(error.message == "unknown variable SACCADE_SOKET; did you mean SACCADE_SOCKET?")
+        #expect(try load(environment: ["SACCADE_BIN": "/x"]).notices.count == 1)
+        #expect(failure(environment: ["SACCADE_SIMD": "avx2", "SACCADE_THREADS": "2", "PATH": "/bin"]) == nil)
+    }
+
+    @Test func `an unknown argument is an error`() {
+        #expect(failure(arguments: [ConfigurationArgument("soket", "/s")])?.code == .unknownKey)
+    }
+
+    @Test(arguments: [
+        "http:\n  max_requests: many\n", "http:\n  max_requests: 0\n", "http:\n  max_requests: 99999999999999999999\n",
+        "http:\n  max_requests: [1, 2]\n", "http:\n  request_seconds: nan\n", "log_level: loud\n", "state: \"\"\n",
+    ])
+    func `a value that can't be is refused with what could`(yaml: String) throws {
+        let error = try #require(failure(yaml: yaml))
+        #expect(error.code == .invalidValue)
+    }
+
+    @Test(arguments: ["- a\n- b\n", "just text\n", "a: [\n", "a: {b: c\n", "\t- x", "a: 1\na: 2\n"])
+    func `a file that is not a mapping or not YAML is refused`(yaml: String) throws {
+        let error = try #require(failure(yaml: yaml))
+        #expect(error.origin.contains("config.yaml"))
+    }
+
+    @Test func `a key without a value says so`() {
+        #expect(failure(yaml: "state:\n")?.code == .missingValue)
+    }
+
+    @Test(arguments: ["", "# nothing yet\n", "---\n"])
+    func `an empty file means defaults`(yaml: String) throws {
+        #expect(try load(yaml: yaml).http == Configuration.HTTP())
+    }
+
+    @Test func `a named file that isn't there is an error`() {
+        #expect(failure(environment: ["SACCADE_CONFIG": "/nonexistent/c.yaml"])?.code == .unreadableFile)
+    }
+
+    @Test func `relative paths of a file are relative to it, and ~ is the home directory`() throws {
+        let yaml = "state: data\nroots:\n  - ~/Videos\n  - more/../more\n  - /absolute\n"
+        try withFile(yaml) { file in
+            let directory = file.removingLastComponent()
+            let configuration = try Configuration.load(
+                file: file, environment: ["HOME": "/home/me"], currentDirectory: "/home/me/here",
+                systemFile: "/nonexistent")
+            #expect(configuration.state == directory.appending("data"))
+            #expect(configuration.roots == ["/home/me/Videos", directory.appending("more"), "/absolute"])
+        }
+        #expect(try load(environment: ["SACCADE_ROOTS": "a:/b"]).roots == ["/home/me/here/a", "/b"])
+    }
+
+    @Test func `the state and the socket follow systemd, then XDG, then the home directory`() throws {
+        let home = ["HOME": "/home/me"]
+        #expect(try load(environment: home).state == "/home/me/.local/state/saccade")
+        #expect(try load(environment: home).socket == "/home/me/.local/state/saccade/saccade.sock")
+        let xdg = home.merging(["XDG_STATE_HOME": "/x", "XDG_RUNTIME_DIR": "/run/user/7"]) { $1 }
+        #expect(try load(environment: xdg).state == "/x/saccade")
+        #expect(try load(environment: xdg).socket == "/run/user/7/saccade.sock")
+        let systemd = xdg.merging(["STATE_DIRECTORY": "/var/lib/saccade:/b", "RUNTIME_DIRECTORY": "/run/saccade"]) {
+            $1
+        }
+        #expect(try load(environment: systemd).state == "/var/lib/saccade")
+        #expect(try load(environment: systemd).socket == "/run/saccade/saccade.sock")
+        #expect(try load(arguments: [ConfigurationArgument("state", "/s")]).socket == "/s/saccade.sock")
+        #expect(
+            try load(environment: xdg, arguments: [ConfigurationArgument("state", "/s")]).socket == "/s/saccade.sock")
+    }
+
+    @Test func `a TCP port without a token is refused`() {
+        #expect(failure(environment: ["SACCADE_HTTP_TCP_PORT": "8080"])?.code == .missingValue)
+        #expect(failure(environment: ["SACCADE_HTTP_TCP_PORT": "8080", "SACCADE_HTTP_TOKEN_FILE": "/t"]) == nil)
+    }
+
+    @Test func `reloading takes what it can and names what waits for a restart`() throws {
+        var running = try load()
+        let new = try load(
+            environment: ["SACCADE_LOG_LEVEL": "debug", "SACCADE_ROOTS": "/v", "SACCADE_MODEL": "/m"])
+        #expect(running.reload(from: new) == ["model"])
+        #expect(running.logLevel == "debug")
+        #expect(running.roots == ["/v"])
+        #expect(running.model == nil)
+    }
+
+    @Test func `the documentation lists every key, its variable and its default`() throws {
+        let page = FilePath(#filePath).removingLastComponent().appending("../../docs/CONFIGURATION.md")
+        let text = try String(contentsOf: URL(filePath: page.string), encoding: .utf8)
+        for key in ConfigurationKey.all {
+            #expect(text.contains("| `\(key.name)` |"), "\(key.name) is missing")
+            #expect(text.contains("`\(key.environmentName)`"), "\(key.environmentName) is missing")
+            #expect(text.contains(key.defaultText), "the default of \(key.name) is missing")
+        }
+    }
+}
