@@ -98,8 +98,8 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training",
-                "VectorIndex",
+                "CKernels", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "Tensors",
+                "Training", "VectorIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Catalog
+import DecodeProtocol
 import Foundation
 import Models
 import Search
@@ -45,6 +46,8 @@ struct Failure: Error {
             self.init(Self.status(of: error), error.message)
         case let error as ConfigurationError:
             self.init(.configuration, error.description)
+        case let error as DecodeError:
+            self.init(error.code == .workerUnavailable ? .unavailable : .noInput, error.message)
         case let error as ModelError:
             self.init(error.code == .unreadable ? .noInput : .data, error.message)
         case let error as CatalogError:

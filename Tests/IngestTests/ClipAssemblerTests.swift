@@ -1,10 +1,9 @@
 import DecodeProtocol
 import Ingest
-import Models
 import Testing
 
 @Suite struct ClipAssemblerTests {
-    private static let pixel = RGBImage(width: 1, height: 1, pixels: [0, 0, 0])
+    private static let pixel: [UInt8] = [0, 0, 0]
 
     private func clips(
         duration: Double, cuts: [Double] = [], rate: Double = 2, policy: ClipAssembler.Policy = .init()
@@ -18,7 +17,7 @@ import Testing
                 clips += assembler.addCut(at: remaining.removeFirst())
                 _ = cut
             }
-            clips += assembler.add(SampledFrame(time: time, image: Self.pixel))
+            clips += assembler.add(SampledFrame(time: time, side: 1, pixels: Self.pixel))
         }
         for cut in remaining { clips += assembler.addCut(at: cut) }
         return clips + assembler.finish(duration: duration)
@@ -30,14 +29,14 @@ import Testing
 
     @Test func `One picture is one clip at 0`() {
         var assembler = ClipAssembler()
-        #expect(assembler.consume(.frame(SampledFrame(time: 0, image: Self.pixel))).isEmpty)
-        let clips = assembler.consume(.end(DecodeSummary(duration: 0)))
+        #expect(assembler.consume(.frame(SampledFrame(time: 0, side: 1, pixels: Self.pixel))).isEmpty)
+        let clips = assembler.consume(.end(duration: 0))
         #expect(spans(clips) == [[0, 0]] && clips[0].frames.count == 1 && clips[0].shot == 0)
     }
 
     @Test func `Frames without end at one time are thinned`() {
         var assembler = ClipAssembler()
-        for _ in 0..<20_000 { #expect(assembler.add(SampledFrame(time: 1, image: Self.pixel)).isEmpty) }
+        for _ in 0..<20_000 { #expect(assembler.add(SampledFrame(time: 1, side: 1, pixels: Self.pixel)).isEmpty) }
         #expect(assembler.heldFrames <= 1024)
         #expect(assembler.finish(duration: 2).first?.frames.count == 8)
     }
@@ -78,8 +77,8 @@ import Testing
 
     @Test func `A clip in which nothing new was shown has the frame that still stands`() {
         var assembler = ClipAssembler()
-        var clips = assembler.add(SampledFrame(time: 0, image: Self.pixel))
-        clips += assembler.add(SampledFrame(time: 38, image: Self.pixel))
+        var clips = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        clips += assembler.add(SampledFrame(time: 38, side: 1, pixels: Self.pixel))
         clips += assembler.finish(duration: 40)
         #expect(spans(clips) == [[0, 10], [10, 20], [20, 30], [30, 40]])
         #expect(clips.map { $0.frames.map(\.time) } == [[0], [0], [0], [38]])
@@ -87,7 +86,7 @@ import Testing
 
     @Test func `A media whose first frame is late is covered from 0`() {
         var assembler = ClipAssembler()
-        let early = assembler.add(SampledFrame(time: 12, image: Self.pixel))
+        let early = assembler.add(SampledFrame(time: 12, side: 1, pixels: Self.pixel))
         let clips = early + assembler.finish(duration: 16)
         #expect(spans(clips) == [[0, 8], [8, 16]])
         #expect(clips.allSatisfy { $0.frames.map(\.time) == [12] })
@@ -95,8 +94,8 @@ import Testing
 
     @Test func `A duration that is too short is stretched to the last frame`() {
         var assembler = ClipAssembler()
-        _ = assembler.add(SampledFrame(time: 0, image: Self.pixel))
-        _ = assembler.add(SampledFrame(time: 5, image: Self.pixel))
+        _ = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        _ = assembler.add(SampledFrame(time: 5, side: 1, pixels: Self.pixel))
         #expect(spans(assembler.finish(duration: 0)) == [[0, 5]])
     }
 
@@ -105,7 +104,7 @@ import Testing
         var left = 0
         for index in 0..<20_000 {
             let time = Double(index) / 2
-            for clip in assembler.add(SampledFrame(time: time, image: Self.pixel)) {
+            for clip in assembler.add(SampledFrame(time: time, side: 1, pixels: Self.pixel)) {
                 #expect(clip.start == Double(left) * 10 && clip.end == clip.start + 10)
                 left += 1
             }

@@ -1,4 +1,5 @@
 import Catalog
+import DecodeProtocol
 import Foundation
 import Ingest
 import Synchronization
@@ -80,7 +81,9 @@ import VectorIndex
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
     }
 
-    @Test func `A file on which workers keep dying waits longer each time`() async throws {
+    @Test func `A file on which workers keep dying waits longer each time, and is given up after four of them`()
+        async throws
+    {
         let deaths = Deaths(100)
         let fixture = try LibraryFixture(source: Self.source(deaths: deaths))
         let file = try fixture.write("25 12", to: "a.mp4")
@@ -93,6 +96,13 @@ import VectorIndex
         _ = try await fixture.library.index([file])
         #expect(deaths.left == 97)
         #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 60)
+        fixture.clock.advance(61)
+        _ = try await fixture.library.index([file])
+        #expect(deaths.left == 96)
+        let last = try #require(try fixture.catalog.media(media)?.problem)
+        #expect(last.code == "worker-crashed" && last.retryAt == nil)
+        let generation = fixture.library.generation.id
+        #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
     }
 
     /// Workers die on it at 22 s, as often as there are deaths left.

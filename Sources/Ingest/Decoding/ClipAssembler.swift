@@ -1,4 +1,4 @@
-import DecodeProtocol
+package import DecodeProtocol
 
 /// A clip of a media with the frames that stand for it.
 package struct AssembledClip: Sendable, Equatable {
@@ -87,7 +87,7 @@ package struct ClipAssembler: Sendable {
         case .mediaInfo, .progress: []
         case .frame(let frame): add(frame)
         case .cut(let time): addCut(at: time)
-        case .end(let summary): finish(duration: summary.duration)
+        case .end(let duration): finish(duration: duration)
         }
     }
 

@@ -3,17 +3,8 @@ import Glibc
 import Synchronization
 import SystemPackage
 
-/// A decode worker with its thread: what the pool lends for one file at a time.
+/// A decode worker with its thread: what the pool lends for one request at a time.
 final class DecodeWorker: Sendable {
-    /// What a file is by its inode: a crash is remembered for this, until the file changes.
-    struct Content: Hashable, Sendable {
-        var device: UInt64
-        var inode: UInt64
-        var size: Int64
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
     private let thread: DedicatedThread
     private let process: WorkerProcess
     private let deadline: Duration
@@ -37,7 +28,13 @@ final class DecodeWorker: Sendable {
     static func start(
         _ executable: FilePath, limits: WorkerLimits, deadline: Duration
     ) async throws(DecodeError) -> DecodeWorker {
-        let thread = try DedicatedThread()
+        let thread: DedicatedThread
+        do throws(Errno) {
+            thread = try DedicatedThread()
+        } catch {
+            throw DecodeError(
+                .workerUnavailable, isRetryable: true, message: "There is no thread for a decode worker (\(error)).")
+        }
         let started = await thread.run { () -> Result<WorkerProcess, DecodeError> in
             do throws(DecodeError) {
                 return .success(try WorkerProcess(executable: executable, limits: limits))
@@ -48,8 +45,6 @@ final class DecodeWorker: Sendable {
         return DecodeWorker(thread: thread, process: try started.get(), deadline: deadline)
     }
 
-    var identifier: pid_t { process.identifier }
-
     /// How many requests the worker has been given.
     var requestCount: Int { Int(requests.withLock { $0 }) }
 
@@ -57,17 +52,6 @@ final class DecodeWorker: Sendable {
 
     func kill() {
         process.kill()
-    }
-
-    /// What the file at `path` is; nil when there is none.
-    func content(of path: FilePath) async -> Content? {
-        await thread.run {
-            var status = stat()
-            guard unsafe path.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return nil }
-            return Content(
-                device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-                seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
-        }
     }
 
     /// Asks for something; the answers come from `receive()`.

@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// One thread of its own that runs blocking work in order, for as long as this object is kept.
 ///
@@ -26,8 +27,8 @@ final class DedicatedThread: Sendable {
 
     private let work = Work()
 
-    /// - Throws: `DecodeError` with `workerUnavailable` when the system has no more threads.
-    init() throws(DecodeError) {
+    /// - Throws: what pthread_create(3) gives when the system has no more threads.
+    init() throws(Errno) {
         let context = unsafe Unmanaged.passRetained(work)
         var thread = pthread_t()
         let status = unsafe pthread_create(
@@ -38,9 +39,7 @@ final class DedicatedThread: Sendable {
             }, unsafe context.toOpaque())
         guard status == 0 else {
             unsafe context.release()
-            throw DecodeError(
-                .workerUnavailable, isRetryable: true,
-                message: unsafe "No thread for a decode worker: \(String(cString: strerror(status))).")
+            throw Errno(rawValue: status)
         }
         pthread_detach(thread)
     }

@@ -1,4 +1,5 @@
 internal import Catalog
+internal import DecodeProtocol
 
 /// How far a media has been read into clips, and so where to go on.
 struct ClipReading: Sendable {

@@ -152,8 +152,8 @@ final class IngestPipeline: Sendable {
         _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
     ) async throws {
         let sampling = FrameSampling(
-            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.frameSize, start: reading.position
-        )
+            framesPerSecond: parts.settings.framesPerSecond, geometry: FrameGeometry(side: parts.encoder.frameSize),
+            start: reading.position)
         var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
         var properties = MediaProperties()
         while true {
@@ -179,12 +179,12 @@ final class IngestPipeline: Sendable {
                 for (clip, ordinal) in reading.consume(event) {
                     await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
                 }
-            case .end(let summary):
-                if properties.duration != summary.duration, summary.duration > 0 {
-                    properties.duration = summary.duration
+            case .end(let duration):
+                if properties.duration != duration, duration > 0 {
+                    properties.duration = duration
                     await keep(properties, work)
                 }
-                await end(&reading, duration: summary.duration, file, work, queue)
+                await end(&reading, duration: duration, file, work, queue)
                 return
             }
         }
@@ -232,7 +232,7 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .released))
             store.pause(.decoding, "\(error)")
             await store.wait(seconds: 30)
-        case .failed(.notFound):
+        case .notFound:
             parts.suspect(work.path)
             await queue.send(.init(work: work, step: .failed(vanished(work.job))))
         default:
