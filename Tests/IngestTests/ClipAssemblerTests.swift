@@ -67,6 +67,33 @@ import Testing
         #expect(spans(clips(duration: 0.5, cuts: [0.2])) == [[0, 0.5]])
     }
 
+    @Test func `A decoder that makes up an end gets no more clips than a media item may have`() {
+        var assembler = ClipAssembler()
+        var clips = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        #expect(!assembler.isFull)
+        clips += assembler.finish(duration: 691_200)
+        #expect(clips.count == ClipAssembler.Policy().clips && assembler.isFull)
+        #expect(clips.allSatisfy { $0.end - $0.start <= 10 && $0.frames.count == 1 })
+        #expect(assembler.consume(.frame(SampledFrame(time: 691_200, side: 1, pixels: Self.pixel))).isEmpty)
+    }
+
+    @Test func `Times that leap and go back make no more clips than a media item may have`() {
+        var assembler = ClipAssembler(policy: .init(clips: 100), clips: 90)
+        var left = 0
+        for round in 0..<1000 {
+            let time: Double = round.isMultiple(of: 2) ? 691_200 : 0
+            left += assembler.consume(.cut(time: time)).count
+            left += assembler.consume(.frame(SampledFrame(time: time, side: 1, pixels: Self.pixel))).count
+        }
+        left += assembler.consume(.end(duration: 691_200)).count
+        #expect(left == 10 && assembler.isFull && assembler.heldFrames <= 1024)
+    }
+
+    @Test func `A media item of just as many clips as one may have isn't too long`() {
+        let clips = clips(duration: 100, policy: .init(clips: 10))
+        #expect(clips.count == 10 && clips.last?.end == 100)
+    }
+
     @Test func `Frames are chosen evenly`() {
         let times = clips(duration: 10).flatMap { $0.frames.map(\.time) }
         #expect(times.count == 8)

@@ -105,6 +105,32 @@ import VectorIndex
         #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
     }
 
+    @Test func `A decoder that makes up an end gets a bounded number of clips, which can be found`() async throws {
+        let fixture = try LibraryFixture(batchFrames: 5000)
+        let file = try fixture.write("1 until 691200", to: "a.mp4")
+        let outcome = try #require(try await fixture.library.index([file]).first)
+        guard case .failed(let problem) = outcome.result else {
+            Issue.record("it was indexed")
+            return
+        }
+        #expect(problem.code == "too-long" && problem.retryAt == nil)
+        #expect(fixture.library.live?.vectors.count == ClipAssembler.Policy().clips)
+    }
+
+    @Test func `A library that is stopped while clips without end are sent stops`() async throws {
+        let fixture = try LibraryFixture(batchFrames: 1)
+        try fixture.write("1 until 150000", to: "a.mp4")
+        let events = fixture.library.events()
+        let run = Task { try await fixture.library.run() }
+        _ = try await fixture.library.addRoot(fixture.folder)
+        _ = try await events.first {
+            if case .mediaProgress(_, _, _, clips: 10...) = $0 { true } else { false }
+        }
+        run.cancel()
+        try await run.value
+        #expect((10..<5000).contains(fixture.library.live?.vectors.count ?? 0))
+    }
+
     /// Workers die on it at 22 s, as often as there are deaths left.
     private static func source(deaths: Deaths) -> FakeSource {
         FakeSource { _, event in

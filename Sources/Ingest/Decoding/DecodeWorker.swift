@@ -126,4 +126,10 @@ extension DecodeError {
     static var cancelled: DecodeError {
         DecodeError(.cancelled, isRetryable: true, message: "Decoding was cancelled.")
     }
+
+    static var tooLong: DecodeError {
+        DecodeError(
+            .tooLong, isRetryable: false,
+            message: "It has more clips than one video may have: divide it into shorter files.")
+    }
 }

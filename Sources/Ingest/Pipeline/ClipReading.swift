@@ -19,8 +19,11 @@ struct ClipReading: Sendable {
             count = job.committedClips
             nextShot = (job.committedShot ?? 0) + 1
         }
-        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot)
+        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot, clips: count)
     }
+
+    /// Whether the media item has more clips than one may have.
+    var isTooLong: Bool { assembler.isFull }
 
     /// - Returns: the clips that the event completes, with their ordinals.
     mutating func consume(_ event: DecodeEvent) -> [(clip: AssembledClip, ordinal: Int)] {
@@ -36,7 +39,7 @@ struct ClipReading: Sendable {
 
     /// Forgets what was read after the last clip: it is decoded again, from ``position``.
     mutating func goBack() {
-        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot)
+        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot, clips: count)
     }
 
     private mutating func numbered(_ clips: [AssembledClip]) -> [(clip: AssembledClip, ordinal: Int)] {

@@ -176,15 +176,14 @@ final class IngestPipeline: Sendable {
                 work.progress.withLock { $0.position = max($0.position, frame.time) }
                 fallthrough
             case .cut:
-                for (clip, ordinal) in reading.consume(event) {
-                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
-                }
+                try await send(reading.consume(event), of: work, feed, queue)
+                if reading.isTooLong { throw DecodeError.tooLong }
             case .end(let duration):
                 if properties.duration != duration, duration > 0 {
                     properties.duration = duration
                     await keep(properties, work)
                 }
-                await end(&reading, duration: duration, file, work, queue)
+                try await end(&reading, duration: duration, file, work, feed, queue)
                 return
             }
         }
@@ -198,8 +197,9 @@ final class IngestPipeline: Sendable {
 
     /// Sends the last clips of a media whose file is still the one that was asked for.
     private func end(
-        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ queue: ClipQueue
-    ) async {
+        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ feed: JobFeed,
+        _ queue: ClipQueue
+    ) async throws {
         let isSame = await BlockingExecutor.shared.run { [files = parts.files] in
             let there = try? files.attributes(of: file.path, followsLinks: true)
             return there.map { $0.stamp.isSameContent(as: file.stamp) } ?? true
@@ -215,11 +215,21 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .failed(problem)))
             return
         }
-        for (clip, ordinal) in clips {
-            let isLast = ordinal == reading.count - 1
-            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: isLast)))
-        }
+        try await send(clips, of: work, feed, queue, last: reading.isTooLong ? nil : reading.count - 1)
+        if reading.isTooLong { throw DecodeError.tooLong }
         if clips.isEmpty { await queue.send(.init(work: work, step: .finished)) }
+    }
+
+    /// - Parameter last: the ordinal of the media item's last clip, if that is known.
+    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped meanwhile.
+    private func send(
+        _ clips: [(clip: AssembledClip, ordinal: Int)], of work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue,
+        last: Int? = nil
+    ) async throws {
+        for (clip, ordinal) in clips {
+            guard !feed.isStopped, !Task.isCancelled else { throw DecodeError.cancelled }
+            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: ordinal == last)))
+        }
     }
 
     private func fail(
