@@ -101,7 +101,7 @@ final class IngestPipeline: Sendable {
         }
         guard let file else {
             let nowhere = MediaWork(job: job, path: job.files.first?.path ?? FilePath())
-            await queue.send(.init(work: nowhere, step: .failed(vanished(job))))
+            await queue.send(.init(work: nowhere, step: .vanished(vanished(job))))
             return
         }
         if job.isStale {
@@ -114,11 +114,9 @@ final class IngestPipeline: Sendable {
         await read(file, work, feed, queue)
     }
 
-    private static let vanishedCode = "vanished"
-
     private func vanished(_ job: Job) -> Problem {
         Problem(
-            code: Self.vanishedCode,
+            code: "vanished",
             message: "It was not there, or had changed, when its turn came: it is looked for again.",
             retryAt: parts.clock.now + max(parts.settings.settleTime, 30))
     }
@@ -244,7 +242,7 @@ final class IngestPipeline: Sendable {
             await store.wait(seconds: 30)
         case .notFound:
             parts.suspect(work.path)
-            await queue.send(.init(work: work, step: .failed(vanished(work.job))))
+            await queue.send(.init(work: work, step: .vanished(vanished(work.job))))
         default:
             let problem = Problem(error, after: work.job.attempts + 1, parts.settings.retry, at: parts.clock.now)
             // What could be read of a file that will not get better can be found.
@@ -326,8 +324,8 @@ final class IngestPipeline: Sendable {
         guard !isOver else { return }
         switch step {
         case .clip, .finished: return
-        case .failed(let problem):
-            let isAttempt = problem.code != Self.vanishedCode
+        case .failed(let problem), .vanished(let problem):
+            let isAttempt = if case .failed = step { true } else { false }
             _ = await store.persist {
                 try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
             }
