@@ -12,7 +12,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -98,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "CKernels", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "Tensors",
+                "CKernels", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service",
+                "Tensors",
                 "Training", "VectorIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
