@@ -65,7 +65,7 @@ let package = Package(
         .target(name: "VectorIndex", dependencies: ["CKernels", "Threads"]),
 
         // Media.
-        .target(name: "DecodeProtocol"),
+        .target(name: "DecodeProtocol", dependencies: ["Basics"]),
         .target(name: "MediaDecoding", dependencies: ["CFFmpeg", "CKernels", "CLinux", "DecodeProtocol"]),
         .target(
             name: "DecodeWorkers",

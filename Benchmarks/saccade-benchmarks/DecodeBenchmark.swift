@@ -5,8 +5,8 @@ import Foundation
 import Models
 import SystemPackage
 
-/// Sampled frames of a long 1080p H.264 file, one a second as 256-pixel RGB: exact times and key frames, beside the ffmpeg
-/// program with `fps=1,scale` and PyAV decoding every frame.
+/// Sampled frames of a long 1080p H.264 file, one a second as 256-pixel RGB: beside the ffmpeg program with
+/// `fps=1,scale` and PyAV decoding every frame.
 ///
 /// Arguments: a folder of videos, of which a file of three minutes with a key frame every 250 is made; or such a file; then
 /// optionally the number of rounds.
@@ -25,10 +25,9 @@ func decoding(_ arguments: [String]) throws {
     }
     let peer = Peer(script: "decode.py", arguments: [file])
     var times: [String: [Double]] = [:]
-    var exact: [SampledFrame] = []
-    var keys: [SampledFrame] = []
+    var ours: [SampledFrame] = []
     for _ in 0..<rounds {
-        times["ours, exact", default: []].append(try seconds { exact = try frames(pool, path, .exact) })
+        times["ours", default: []].append(try seconds { ours = try frames(pool, path) })
         times["ffmpeg", default: []].append(
             try seconds {
                 try MediaBench.ffmpeg(
@@ -37,28 +36,23 @@ func decoding(_ arguments: [String]) throws {
         if let taken = peer?.ask("round")?.split(separator: " ").first, let taken = Double(taken) {
             times["PyAV", default: []].append(taken)
         }
-        times["ours, key frames", default: []].append(try seconds { keys = try frames(pool, path, .keyFrames) })
     }
     print("\(Int(duration)) s of video, medians of \(rounds) rounds")
-    let ours = median(times["ours, exact"] ?? [])
-    for name in ["ours, exact", "ours, key frames", "ffmpeg", "PyAV"] {
+    for name in ["ours", "ffmpeg", "PyAV"] {
         guard let taken = times[name].map(median) else { continue }
         let speed = String(format: "%8.2f s  %6.1f x real time", taken, duration / taken)
         print("  \(name.padding(toLength: 18, withPad: " ", startingAt: 0)) \(speed)")
     }
     for name in ["ffmpeg", "PyAV"] {
         guard let taken = times[name].map(median) else { continue }
-        let keyed = median(times["ours, key frames"] ?? [])
-        print(String(format: "  against \(name): exact %.2f x, key frames %.1f x", taken / ours, taken / keyed))
+        print(String(format: "  against \(name): %.2f x", taken / median(times["ours"] ?? [])))
     }
-    print("  frames: \(exact.count) exact, \(keys.count) key frames")
-    try compare(exact, with: file)
+    print("  frames: \(ours.count)")
+    try compare(ours, with: file)
 }
 
-private func frames(
-    _ pool: DecodeWorkerPool, _ path: FilePath, _ accuracy: FrameSampling.Accuracy
-) throws -> [SampledFrame] {
-    let sampling = FrameSampling(framesPerSecond: 1, accuracy: accuracy, detectsCuts: false)
+private func frames(_ pool: DecodeWorkerPool, _ path: FilePath) throws -> [SampledFrame] {
+    let sampling = FrameSampling(framesPerSecond: 1, detectsCuts: false)
     return try MediaBench.wait {
         var frames: [SampledFrame] = []
         for try await event in pool.frames(of: path, sampling: sampling) {
@@ -95,7 +89,7 @@ private func compare(_ frames: [SampledFrame], with file: String) throws {
         var sum = 0
         data.withUnsafeBytes { theirs in
             for place in 0..<size {
-                let difference = abs(Int(theirs[index * size + place]) - Int(frame.image.pixels[place]))
+                let difference = abs(Int(theirs[index * size + place]) - Int(frame.pixels[place]))
                 sum += difference
                 largest = max(largest, difference)
             }

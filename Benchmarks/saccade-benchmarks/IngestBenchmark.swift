@@ -10,10 +10,11 @@ import SystemPackage
 /// The stages overlap, so their times sum to more than the whole; the one nearest to it is the one to make faster.
 /// Arguments: the model's folder, then files or folders.
 func ingest(_ arguments: [String]) throws {
-    guard let folder = arguments.first, arguments.count > 1, let worker = DecodeWorkerPool.installedExecutable() else {
-        print("usage: saccade-benchmarks ingest MODEL FILE... (with saccade-decode beside this program)")
+    guard let folder = arguments.first, arguments.count > 1 else {
+        print("usage: saccade-benchmarks ingest MODEL FILE...")
         return
     }
+    let worker = try DecodeWorkerPool.executable()
     let state = FileManager.default.temporaryDirectory.appendingPathComponent("saccade-ingest-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: state) }
     let settings = IngestSettings()

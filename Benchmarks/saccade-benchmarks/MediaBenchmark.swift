@@ -24,10 +24,7 @@ final class MediaBench {
 
     /// A pool of one worker, of the same build as this program.
     static func pool() throws -> DecodeWorkerPool {
-        guard let executable = DecodeWorkerPool.installedExecutable() else {
-            throw Failed(description: "saccade-decode is not beside this program: build it with the same configuration")
-        }
-        return DecodeWorkerPool(configuration: DecodeWorkerPool.Configuration(executable: executable))
+        DecodeWorkerPool(configuration: DecodeWorkerPool.Configuration(executable: try DecodeWorkerPool.executable()))
     }
 
     /// Runs `ffmpeg` and returns what it writes to its standard output.

@@ -2,9 +2,11 @@ import API
 import CKernels
 import CLinux
 import COpenBLAS
-package import Settings
+import Catalog
+import DecodeProtocol
 import DecodeWorkers
 import FolderWatch
+package import Settings
 import Foundation
 import HTTPServer
 import Library
@@ -191,20 +193,12 @@ package struct SaccadeDaemon: Sendable {
     }
 
     private func decoderProgram() throws(ConfigurationError) -> FilePath {
-        guard let path = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
+        do throws(DecodeError) {
+            return try DecodeWorkerPool.executable(configuration.decoder)
+        } catch {
             throw ConfigurationError(
-                .missingValue,
-                origin: "decoder",
-                message:
-                    "saccade-decode is neither beside this program nor in ../libexec/saccade; install it, or name it "
-                    + "with `decoder` in the configuration"
-            )
+                configuration.decoder == nil ? .missingValue : .invalidValue, origin: "decoder", message: error.message)
         }
-        guard unsafe path.withPlatformString({ unsafe access($0, X_OK) }) == 0 else {
-            throw ConfigurationError(
-                .invalidValue, origin: "decoder", message: "\(path) is not a program that can be run")
-        }
-        return path
     }
 
     private func decoders(executable: FilePath, workers: Int) -> DecodeWorkerPool {

@@ -17,45 +17,39 @@ extension DecodeRequest {
             kind = .frames
             source.write(to: &body)
             body.double(sampling.framesPerSecond)
-            body.uint8(sampling.accuracy.rawValue)
-            body.uint32(UInt32(sampling.frameSize))
+            body.uint32(UInt32(clamping: sampling.geometry.side))
+            body.uint8(sampling.geometry.fit.rawValue)
+            body.uint8(sampling.geometry.filter.rawValue)
             body.bool(sampling.detectsCuts)
             body.double(sampling.start)
             body.optionalDouble(sampling.end)
-            body.double(sampling.tolerance)
         case .thumbnail(let source, let time, let longestSide):
             kind = .thumbnail
             source.write(to: &body)
             body.double(time)
-            body.uint32(UInt32(longestSide))
+            body.uint32(UInt32(clamping: longestSide))
         }
-        return framed(body, kind: kind.rawValue, request: request)
+        return WireHeader.bytes(kind: kind.rawValue, request: request, body: body)
     }
 
-    /// Reads the body of a request.
+    /// Takes a request apart.
     /// - Throws: `WireError` when a value is missing, left over or out of its range.
-    package init(kind: UInt8, body: [UInt8]) throws(WireError) {
-        guard let kind = Kind(rawValue: kind) else { throw WireError(.kind, "There is no request of kind \(kind).") }
-        var reader = WireReader(body)
+    package init(_ message: WireMessage) throws(WireError) {
+        guard let kind = Kind(rawValue: message.header.kind) else {
+            throw WireError(.kind, "There is no request of kind \(message.header.kind).")
+        }
+        guard message.payload.isEmpty else { throw WireError(.length, "A request has no payload.") }
+        var reader = WireReader(message.body)
         let source = try MediaSource(from: &reader)
         switch kind {
         case .probe:
             self = .probe(source)
         case .frames:
-            var sampling = FrameSampling()
-            sampling.framesPerSecond = try reader.double()
-            let accuracy = try reader.uint8()
-            guard let accuracy = FrameSampling.Accuracy(rawValue: accuracy) else {
-                throw WireError(.content, "There is no accuracy \(accuracy).")
-            }
-            sampling.accuracy = accuracy
-            sampling.frameSize = try reader.count(in: 1...DecodeLimits.frameSize)
-            sampling.detectsCuts = try reader.bool()
-            sampling.start = try reader.double()
-            sampling.end = try reader.optionalDouble()
-            sampling.tolerance = try reader.double()
+            let sampling = FrameSampling(
+                framesPerSecond: try reader.double(), geometry: try FrameGeometry(from: &reader),
+                detectsCuts: try reader.bool(), start: try reader.double(), end: try reader.optionalDouble())
             guard (0.0001...1000).contains(sampling.framesPerSecond), (0...1e9).contains(sampling.start),
-                sampling.tolerance >= 0, (sampling.end ?? 0).magnitude <= 1e9
+                (sampling.end ?? 0).magnitude <= 1e9
             else { throw WireError(.content, "The sampling's rate or span is out of range.") }
             self = .frames(source, sampling)
         case .thumbnail:
@@ -64,6 +58,16 @@ extension DecodeRequest {
             self = .thumbnail(source, time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
         }
         try reader.finish()
+    }
+}
+
+extension FrameGeometry {
+    fileprivate init(from reader: inout WireReader) throws(WireError) {
+        let side = try reader.count(in: 1...DecodeLimits.frameSize)
+        guard let fit = Fit(rawValue: try reader.uint8()), let filter = Filter(rawValue: try reader.uint8()) else {
+            throw WireError(.content, "There is no such fit or filter of a frame.")
+        }
+        self.init(side: side, fit: fit, filter: filter)
     }
 }
 
@@ -104,82 +108,77 @@ extension DecodeMessage {
         case failure = 7
     }
 
-    /// The bytes of the message, header included.
-    package func encoded(request: UInt32) -> [UInt8] {
+    /// The bytes of the message: header and body, and the payload that is to follow them, which isn't copied.
+    package func encoded(request: UInt32) -> (head: [UInt8], payload: [UInt8]) {
         var body = WireWriter()
+        var payload: [UInt8] = []
         let kind: Kind
         switch self {
-        case .mediaInfo(let info):
+        case .event(.mediaInfo(let info)):
             kind = .mediaInfo
             info.write(to: &body)
-        case .frame(let time, let size, let pixels):
+        case .event(.frame(let frame)):
             kind = .frame
-            body.bytes.reserveCapacity(pixels.count + 16)
-            body.double(time)
-            body.uint32(UInt32(size))
-            body.bytes += pixels
-        case .cut(let time):
+            body.double(frame.time)
+            body.uint32(UInt32(clamping: frame.side))
+            payload = frame.pixels
+        case .event(.cut(let time)):
             kind = .cut
             body.double(time)
-        case .progress(let time):
+        case .event(.progress(let time)):
             kind = .progress
             body.double(time)
-        case .thumbnail(let time, let jpeg):
-            kind = .thumbnail
-            body.double(time)
-            body.blob(jpeg)
-        case .end(let summary):
+        case .event(.end(let duration)):
             kind = .end
-            body.double(summary.duration)
-            body.int64(Int64(summary.decodedFrames))
-            body.int64(Int64(summary.deliveredFrames))
-            body.int64(Int64(summary.skippedPackets))
-            body.int64(Int64(summary.damagedPackets))
-        case .failure(let failure):
+            body.double(duration)
+        case .thumbnail(let jpeg):
+            kind = .thumbnail
+            payload = jpeg
+        case .failure(let error):
             kind = .failure
-            body.uint8(failure.code.rawValue)
-            body.bool(failure.isRetryable)
-            body.string(failure.message)
+            body.string(error.code.rawValue)
+            body.bool(error.isRetryable)
+            body.string(error.message)
         }
-        return framed(body, kind: kind.rawValue, request: request)
+        let head = WireHeader.bytes(kind: kind.rawValue, request: request, body: body, payload: payload.count)
+        return (head, payload)
     }
 
-    /// Reads the body of a message.
+    /// Takes a message apart.
     /// - Throws: `WireError` when a value is missing, left over or out of its range.
-    package init(kind: UInt8, body: [UInt8]) throws(WireError) {
-        guard let kind = Kind(rawValue: kind) else { throw WireError(.kind, "There is no message of kind \(kind).") }
-        var reader = WireReader(body)
+    package init(_ message: WireMessage) throws(WireError) {
+        guard let kind = Kind(rawValue: message.header.kind) else {
+            throw WireError(.kind, "There is no message of kind \(message.header.kind).")
+        }
+        var reader = WireReader(message.body)
+        var payload = 0
         switch kind {
         case .mediaInfo:
-            self = .mediaInfo(try MediaInfo(from: &reader))
+            self = .event(.mediaInfo(try MediaInfo(from: &reader)))
         case .frame:
             let time = try reader.mediaTime()
-            let size = try reader.count(in: 1...DecodeLimits.frameSize)
-            self = .frame(time: time, size: size, pixels: try reader.raw(size * size * 3))
+            let side = try reader.count(in: 1...DecodeLimits.frameSize)
+            payload = side * side * 3
+            self = .event(.frame(SampledFrame(time: time, side: side, pixels: message.payload)))
         case .cut:
-            self = .cut(time: try reader.mediaTime())
+            self = .event(.cut(time: try reader.mediaTime()))
         case .progress:
-            self = .progress(time: try reader.mediaTime())
-        case .thumbnail:
-            let time = try reader.double()
-            self = .thumbnail(time: time, jpeg: try reader.blob(limit: DecodeLimits.messageBytes))
+            self = .event(.progress(time: try reader.mediaTime()))
         case .end:
-            self = .end(
-                DecodeSummary(
-                    duration: try reader.mediaTime(),
-                    decodedFrames: try reader.total(),
-                    deliveredFrames: try reader.total(),
-                    skippedPackets: try reader.total(),
-                    damagedPackets: try reader.total()))
+            self = .event(.end(duration: try reader.mediaTime()))
+        case .thumbnail:
+            payload = message.payload.count
+            self = .thumbnail(message.payload)
         case .failure:
-            let code = try reader.uint8()
-            guard let code = DecodeFailure.Code(rawValue: code) else {
-                throw WireError(.content, "There is no failure code \(code).")
+            guard let code = DecodeError.Code(rawValue: try reader.string()), code.isOfFile else {
+                throw WireError(.content, "There is no such failure of a file.")
             }
-            self = .failure(
-                DecodeFailure(code: code, isRetryable: try reader.bool(), message: try reader.string()))
+            self = .failure(DecodeError(code, isRetryable: try reader.bool(), message: try reader.string()))
         }
         try reader.finish()
+        guard message.payload.count == payload else {
+            throw WireError(.length, "A message has \(message.payload.count) bytes after its body, not \(payload).")
+        }
     }
 }
 
@@ -188,48 +187,17 @@ extension MediaInfo {
         writer.optionalDouble(duration)
         writer.uint32(UInt32(width))
         writer.uint32(UInt32(height))
-        writer.uint16(UInt16(rotation))
         writer.string(codec)
         writer.string(container)
-        writer.optionalDouble(frameRate)
         writer.bool(isStill)
         writer.optionalDouble(creationTime)
-        let entries = metadata.prefix(DecodeLimits.metadataEntries)
-        writer.uint32(UInt32(entries.count))
-        for entry in entries {
-            writer.string(entry.key)
-            writer.string(entry.value)
-        }
     }
 
     fileprivate init(from reader: inout WireReader) throws(WireError) {
-        let duration = try reader.optionalDouble()
-        let width = try reader.count(in: 1...1_000_000)
-        let height = try reader.count(in: 1...1_000_000)
-        let rotation = Int(try reader.uint16())
-        guard rotation < 360, rotation % 90 == 0 else {
-            throw WireError(.content, "A rotation is \(rotation) degrees.")
-        }
+        let side = 1...1_000_000
         self.init(
-            duration: duration,
-            width: width,
-            height: height,
-            rotation: rotation,
-            codec: try reader.string(),
-            container: try reader.string(),
-            frameRate: try reader.optionalDouble(),
-            isStill: try reader.bool(),
-            creationTime: try reader.optionalDouble()
-        )
-        let count = try reader.count(in: 0...DecodeLimits.metadataEntries)
-        for _ in 0..<count { metadata.append(MetadataEntry(key: try reader.string(), value: try reader.string())) }
+            duration: try reader.optionalDouble(), width: try reader.count(in: side),
+            height: try reader.count(in: side), codec: try reader.string(), container: try reader.string(),
+            isStill: try reader.bool(), creationTime: try reader.optionalDouble())
     }
-}
-
-private func framed(_ body: WireWriter, kind: UInt8, request: UInt32) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(WireHeader.size + body.bytes.count)
-    WireHeader(length: body.bytes.count, kind: kind, request: request).append(to: &bytes)
-    bytes += body.bytes
-    return bytes
 }

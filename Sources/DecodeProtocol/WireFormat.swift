@@ -2,13 +2,12 @@
 package enum DecodeLimits {
     /// Bytes of a path.
     package static let pathBytes = 16_384
-    /// Bytes of one request after its header.
-    package static let requestBytes = 32_768
-    /// Bytes of one message after its header: a frame of the largest side, and room for its times.
-    package static let messageBytes = 2048 * 2048 * 3 + 4096
+    /// Bytes of one request's or message's body.
+    package static let bodyBytes = 32_768
+    /// Bytes that may follow the body of a message: a frame of the largest side.
+    package static let payloadBytes = frameSize * frameSize * 3
     package static let frameSize = 2048
-    package static let metadataEntries = 64
-    /// Seconds at which a media's pictures can be; the worker cuts off what is longer than seven days.
+    /// Seconds at which a media item's pictures can be; the worker cuts off what is longer than seven days.
     package static let mediaSeconds = 8.0 * 86_400
     /// Bytes of one string.
     package static let stringBytes = 4096
@@ -33,32 +32,38 @@ package struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The header of everything on the wire, little-endian:
-/// `length: UInt32` (of the body), `version: UInt8`, `kind: UInt8`, `zero: UInt16`, `request: UInt32`.
+/// `body: UInt32`, `version: UInt8`, `kind: UInt8`, `zero: UInt16`, `request: UInt32`, `payload: UInt32`.
 ///
-/// `request` numbers the requests of a worker's life; each message carries the number of the request it answers.
+/// The body holds the scalars. Pixels and JPEG files are the payload that follows it, so that they need not be copied to be taken
+/// apart. `request` numbers the requests of a worker's life; each message carries the number of the request it answers.
 package struct WireHeader: Sendable, Equatable {
-    package static let version: UInt8 = 1
-    package static let size = 12
+    /// 2: frames have a geometry, pixels are a payload, and what nobody read is gone.
+    package static let version: UInt8 = 2
+    package static let size = 16
 
-    package var length: Int
     package var kind: UInt8
     package var request: UInt32
+    /// Bytes.
+    package var body: Int
+    package var payload: Int
 
-    package init(length: Int, kind: UInt8, request: UInt32) {
-        self.length = length
+    package init(kind: UInt8, request: UInt32, body: Int, payload: Int = 0) {
         self.kind = kind
         self.request = request
+        self.body = body
+        self.payload = payload
     }
 
     /// Reads a header from exactly `size` bytes.
-    /// - Throws: `WireError` for another version, non-zero padding or a body longer than `limit` bytes.
-    package init(_ bytes: some Collection<UInt8>, limit: Int) throws(WireError) {
-        var reader = WireReader(Array(bytes))
-        let length = try reader.uint32()
+    /// - Throws: `WireError` for another version, non-zero padding, or a body or payload longer than its limit (bytes).
+    package init(_ bytes: [UInt8], bodyLimit: Int, payloadLimit: Int) throws(WireError) {
+        var reader = WireReader(bytes)
+        let body = try reader.uint32()
         let version = try reader.uint8()
         let kind = try reader.uint8()
         let padding = try reader.uint16()
         let request = try reader.uint32()
+        let payload = try reader.uint32()
         try reader.finish()
         guard version == Self.version else {
             throw WireError(
@@ -67,20 +72,25 @@ package struct WireHeader: Sendable, Equatable {
                     + "install both from the same release.")
         }
         guard padding == 0 else { throw WireError(.content, "The header's padding is not zero.") }
-        guard length <= limit else {
-            throw WireError(.length, "A message of \(length) bytes is over the limit of \(limit).")
+        guard body <= bodyLimit else {
+            throw WireError(.length, "A body of \(body) bytes is over the limit of \(bodyLimit).")
         }
-        self.init(length: Int(length), kind: kind, request: request)
+        guard payload <= payloadLimit else {
+            throw WireError(.length, "A payload of \(payload) bytes is over the limit of \(payloadLimit).")
+        }
+        self.init(kind: kind, request: request, body: Int(body), payload: Int(payload))
     }
 
-    package func append(to bytes: inout [UInt8]) {
+    /// The header and the body after it.
+    static func bytes(kind: UInt8, request: UInt32, body: WireWriter, payload: Int = 0) -> [UInt8] {
         var writer = WireWriter()
-        writer.uint32(UInt32(length))
-        writer.uint8(Self.version)
+        writer.uint32(UInt32(body.bytes.count))
+        writer.uint8(version)
         writer.uint8(kind)
         writer.uint16(0)
         writer.uint32(request)
-        bytes += writer.bytes
+        writer.uint32(UInt32(payload))
+        return writer.bytes + body.bytes
     }
 }
 
@@ -91,7 +101,6 @@ struct WireWriter {
     mutating func uint8(_ value: UInt8) { bytes.append(value) }
     mutating func uint16(_ value: UInt16) { integer(value) }
     mutating func uint32(_ value: UInt32) { integer(value) }
-    mutating func int64(_ value: Int64) { integer(value) }
     mutating func double(_ value: Double) { integer(value.bitPattern) }
     mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
 
@@ -131,7 +140,6 @@ struct WireReader {
     mutating func uint8() throws(WireError) -> UInt8 { try integer() }
     mutating func uint16() throws(WireError) -> UInt16 { try integer() }
     mutating func uint32() throws(WireError) -> UInt32 { try integer() }
-    mutating func int64() throws(WireError) -> Int64 { try integer() }
 
     mutating func bool() throws(WireError) -> Bool {
         let value = try uint8()
@@ -146,11 +154,11 @@ struct WireReader {
         return value
     }
 
-    /// A time of a media, from its beginning.
+    /// A time of a media item, from its beginning.
     mutating func mediaTime() throws(WireError) -> Double {
         let time = try double()
         guard (0...DecodeLimits.mediaSeconds).contains(time) else {
-            throw WireError(.content, "A media has no time \(time) s.")
+            throw WireError(.content, "No media item has a time of \(time) s.")
         }
         return time
     }
@@ -164,18 +172,8 @@ struct WireReader {
         return value
     }
 
-    mutating func total() throws(WireError) -> Int {
-        let value = try int64()
-        guard value >= 0, let count = Int(exactly: value) else { throw WireError(.content, "A total is \(value).") }
-        return count
-    }
-
     mutating func blob(limit: Int) throws(WireError) -> [UInt8] {
         let count = try count(in: 0...limit)
-        return try raw(count)
-    }
-
-    mutating func raw(_ count: Int) throws(WireError) -> [UInt8] {
         guard count <= bytes.count - position else { throw WireError(.length, "A message ends within a value.") }
         defer { position += count }
         return Array(bytes[position..<position + count])

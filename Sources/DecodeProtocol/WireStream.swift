@@ -1,43 +1,86 @@
-/// Cuts a stream of bytes into the bodies of requests or messages, however the bytes were split on their way.
-///
-/// It never holds more than one body of the limit and the last bytes appended. A stream that broke the format stays broken:
-/// there is no way to find the next header.
-package struct WireStream: Sendable {
-    private var buffer: [UInt8] = []
-    private var position = 0
-    private let limit: Int
+/// One request or message as it came over the wire, not yet taken apart.
+package struct WireMessage: Sendable, Equatable {
+    package var header: WireHeader
+    package var body: [UInt8]
+    package var payload: [UInt8]
 
-    /// - Parameter limit: bytes of the longest body that is accepted, such as `DecodeLimits.messageBytes`.
-    package init(limit: Int) {
-        self.limit = limit
+    package init(header: WireHeader, body: [UInt8], payload: [UInt8] = []) {
+        self.header = header
+        self.body = body
+        self.payload = payload
+    }
+}
+
+/// Puts requests or messages together from a stream of bytes, however they were split on their way.
+///
+/// It has the room for the part that comes next, and whoever reads fills it in place: a payload is read into the array in which it stays.
+/// It never holds more than one body and one payload of their limits. A stream that broke the format stays broken: there is no way to
+/// find the next header.
+package struct WireStream: Sendable {
+    private let bodyLimit: Int
+    private let payloadLimit: Int
+    private var header: WireHeader?
+    private var body: [UInt8]?
+    /// The part that is being filled: a header, then a body, then a payload.
+    private var part: [UInt8] = []
+    private var length = WireHeader.size
+
+    /// - Parameters:
+    ///   - bodyLimit: bytes of the longest body that is accepted.
+    ///   - payloadLimit: bytes of the longest payload that is accepted.
+    package init(bodyLimit: Int = DecodeLimits.bodyBytes, payloadLimit: Int) {
+        self.bodyLimit = bodyLimit
+        self.payloadLimit = payloadLimit
     }
 
     /// Whether bytes of an unfinished message are held.
-    package var isWithinMessage: Bool { position < buffer.count }
+    package var isWithinMessage: Bool { header != nil || !part.isEmpty }
 
-    /// How many more bytes are needed before `next()` can return something; at least 1.
-    package var missing: Int {
-        let held = buffer.count - position
-        guard held >= WireHeader.size else { return WireHeader.size - held }
-        let length = (0..<4).reduce(0) { $0 | Int(buffer[position + $1]) << (8 * $1) }
-        return max(1, WireHeader.size + min(length, limit) - held)
-    }
+    /// Bytes that `fill` has room for; 0 until `next()` has taken what is complete.
+    package var missing: Int { length - part.count }
 
-    package mutating func append(_ bytes: some Collection<UInt8>) {
-        if position > 0 {
-            buffer.removeSubrange(..<position)
-            position = 0
+    /// Lets `read` write into the `missing` bytes, as read(2) does.
+    /// - Parameter read: returns how many bytes it wrote from the beginning of its room; 0 or less for none.
+    /// - Returns: what `read` returns.
+    package mutating func fill(_ read: (UnsafeMutableRawBufferPointer) -> Int) -> Int {
+        var result = 0
+        part.append(addingCapacity: missing) { room in
+            unsafe room.withUnsafeMutableBufferPointer { buffer, count in
+                let free = unsafe UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[count...]))
+                result = unsafe read(free)
+                precondition(result <= free.count, "more was read than there is room for")
+                count += max(0, result)
+            }
         }
-        buffer.append(contentsOf: bytes)
+        return result
     }
 
     /// The next whole message, or nil when more bytes are needed.
-    package mutating func next() throws(WireError) -> (header: WireHeader, body: [UInt8])? {
-        guard buffer.count - position >= WireHeader.size else { return nil }
-        let header = try WireHeader(buffer[position..<position + WireHeader.size], limit: limit)
-        let start = position + WireHeader.size
-        guard buffer.count - start >= header.length else { return nil }
-        position = start + header.length
-        return (header, Array(buffer[start..<position]))
+    package mutating func next() throws(WireError) -> WireMessage? {
+        while missing == 0 {
+            guard let header else {
+                let header = try WireHeader(part, bodyLimit: bodyLimit, payloadLimit: payloadLimit)
+                self.header = header
+                begin(header.body)
+                continue
+            }
+            guard let body else {
+                body = part
+                begin(header.payload)
+                continue
+            }
+            let message = WireMessage(header: header, body: body, payload: part)
+            self.header = nil
+            self.body = nil
+            begin(WireHeader.size)
+            return message
+        }
+        return nil
+    }
+
+    private mutating func begin(_ length: Int) {
+        part = []
+        part.reserveCapacity(length)
+        self.length = length
     }
 }

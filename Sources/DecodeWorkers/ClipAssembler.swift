@@ -1,4 +1,4 @@
-import DecodeProtocol
+package import DecodeProtocol
 
 /// A clip of a media with the frames that stand for it.
 package struct AssembledClip: Sendable, Equatable {
@@ -29,6 +29,8 @@ package struct AssembledClip: Sendable, Equatable {
 /// Memory is bounded however long a shot is: when more than `Policy.window` seconds of a shot are held, a clip of
 /// `longestClip` leaves from the front, and what is left at the shot's end is divided evenly. So only the last
 /// `window` seconds' clips of such a shot are shorter than the others, and none by more than a sixth for the default policy.
+///
+/// So is the number of clips, whatever times the decoder makes up: after `Policy.clips` it ``isFull``, and no more leave.
 package struct ClipAssembler: Sendable {
     package struct Policy: Sendable, Equatable {
         /// Seconds.
@@ -40,19 +42,23 @@ package struct ClipAssembler: Sendable {
         package var window: Double
         /// Frames that are held before a clip must leave, once two of the longest clips are held.
         package var heldFrames: Int
+        /// Clips that one media item may have: 55 hours of the longest ones.
+        package var clips: Int
 
         package init(
             longestClip: Double = 10,
             shortestShot: Double = 1,
             framesPerClip: Int = 8,
             window: Double = 60,
-            heldFrames: Int = 256
+            heldFrames: Int = 256,
+            clips: Int = 20_000
         ) {
             self.longestClip = longestClip
             self.shortestShot = shortestShot
             self.framesPerClip = max(1, framesPerClip)
             self.window = max(window, 2 * longestClip)
             self.heldFrames = heldFrames
+            self.clips = clips
         }
     }
 
@@ -68,26 +74,32 @@ package struct ClipAssembler: Sendable {
     private var open: Shot
     private var latest: Double
     private var emittedShots: Int
+    private var emittedClips: Int
+    /// Whether there was a clip more than the policy allows; it and what follows are left out.
+    package private(set) var isFull = false
     /// The last frame that left: it stands in the clips that have none.
     private var standing: SampledFrame?
 
     /// - Parameters:
     ///   - start: seconds; the end of the last clip that is known already, for going on with a media.
     ///   - shot: the number of the first shot.
-    package init(policy: Policy = Policy(), start: Double = 0, shot: Int = 0) {
+    ///   - clips: how many clips are known already.
+    package init(policy: Policy = Policy(), start: Double = 0, shot: Int = 0, clips: Int = 0) {
         self.policy = policy
         open = Shot(start: start)
         latest = start
         emittedShots = shot
+        emittedClips = clips
     }
 
     /// Takes one event of the decoder; `end` finishes the media.
     package mutating func consume(_ event: DecodeEvent) -> [AssembledClip] {
         switch event {
+        case _ where isFull: []
         case .mediaInfo, .progress: []
         case .frame(let frame): add(frame)
         case .cut(let time): addCut(at: time)
-        case .end(let summary): finish(duration: summary.duration)
+        case .end(let duration): finish(duration: duration)
         }
     }
 
@@ -104,7 +116,7 @@ package struct ClipAssembler: Sendable {
         if open.frames.count > Self.crowd * policy.heldFrames {
             open.frames = stride(from: 0, to: open.frames.count, by: 2).map { open.frames[$0] }
         }
-        while mustLeave {
+        while mustLeave, takeNumber() {
             let end = open.start + policy.longestClip
             var front = Shot(start: open.start)
             let count = open.frames.firstIndex { $0.time >= end } ?? open.frames.count
@@ -170,17 +182,31 @@ package struct ClipAssembler: Sendable {
     }
 
     private mutating func divided(_ shot: Shot, end: Double) -> [AssembledClip] {
-        let parts = max(1, Int(((end - shot.start) / policy.longestClip - 1e-9).rounded(.up)))
+        let parts = max(1, ((end - shot.start) / policy.longestClip - 1e-9).rounded(.up))
+        var clips: [AssembledClip] = []
         var rest = shot.frames[...]
         var from = shot.start
-        return (1...parts).map { part in
-            let to = part == parts ? end : shot.start + (end - shot.start) * Double(part) / Double(parts)
+        var part = 1.0
+        while part <= parts, takeNumber() {
+            let to = part == parts ? end : shot.start + (end - shot.start) * part / parts
             let count = part == parts ? rest.count : rest.prefix { $0.time < to }.count
-            defer { from = to }
-            defer { rest = rest.dropFirst(count) }
-            let frames = Array(rest.prefix(count))
-            return clip(of: Shot(start: from, frames: frames), end: to, fallback: shot.frames.first)
+            clips.append(
+                clip(of: Shot(start: from, frames: Array(rest.prefix(count))), end: to, fallback: shot.frames.first))
+            rest = rest.dropFirst(count)
+            from = to
+            part += 1
         }
+        return clips
+    }
+
+    /// Counts a clip, if there may be one more.
+    private mutating func takeNumber() -> Bool {
+        guard emittedClips < policy.clips else {
+            isFull = true
+            return false
+        }
+        emittedClips += 1
+        return true
     }
 
     /// One clip of at most the longest length, with its frames chosen.

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 import Threads
 
-/// A decode worker with its thread: what the pool lends for one file at a time.
+/// A decode worker with its thread: what the pool lends for one request at a time.
 final class DecodeWorker: Sendable {
     /// What a file is by its inode: a crash is remembered for this, until the file changes.
     struct Content: Hashable, Sendable {
@@ -56,8 +56,6 @@ final class DecodeWorker: Sendable {
         return DecodeWorker(thread: thread, process: try started.get(), deadline: deadline)
     }
 
-    var identifier: pid_t { process.identifier }
-
     /// How many requests the worker has been given.
     var requestCount: Int { Int(requests.withLock { $0 }) }
 
@@ -65,17 +63,6 @@ final class DecodeWorker: Sendable {
 
     func kill() {
         process.kill()
-    }
-
-    /// What the file at `path` is; nil when there is none.
-    func content(of path: FilePath) async -> Content? {
-        await thread.run {
-            var status = stat()
-            guard unsafe path.withPlatformString({ unsafe stat($0, &status) }) == 0 else { return nil }
-            return Content(
-                device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-                seconds: Int(status.st_mtim.tv_sec), nanoseconds: Int(status.st_mtim.tv_nsec))
-        }
     }
 
     /// Asks for something; the answers come from `receive()`.
@@ -149,5 +136,11 @@ final class DecodeWorker: Sendable {
 extension DecodeError {
     static var cancelled: DecodeError {
         DecodeError(.cancelled, isRetryable: true, message: "Decoding was cancelled.")
+    }
+
+    static var tooLong: DecodeError {
+        DecodeError(
+            .tooLong, isRetryable: false,
+            message: "It has more clips than one video may have: divide it into shorter files.")
     }
 }

@@ -1,7 +1,6 @@
 import Basics
 package import DecodeProtocol
 import Glibc
-import Models
 import Synchronization
 package import SystemPackage
 
@@ -9,7 +8,7 @@ package import SystemPackage
 ///
 /// A worker is lent to one file at a time and used again for the next. One that crashes, stands still or speaks nonsense is
 /// killed; the next file gets a new one. The worker decodes only as far ahead as the pipe between holds, so a slow consumer
-/// slows it down. Content on which workers died `Configuration.allowedCrashes` times is refused from then on.
+/// slows it down. How often a file is tried on which workers die, is for its owner to say.
 package final class DecodeWorkerPool: FrameSource {
     package struct Configuration: Sendable {
         /// The worker program.
@@ -21,23 +20,19 @@ package final class DecodeWorkerPool: FrameSource {
         package var limits: WorkerLimits
         /// A worker is replaced after so many requests, so that what a codec leaks doesn't pile up.
         package var requestsPerWorker: Int
-        /// Crashes on one content after which it isn't tried again.
-        package var allowedCrashes: Int
 
         package init(
             executable: FilePath,
             workers: Int = 1,
             deadline: Duration = .seconds(30),
             limits: WorkerLimits = WorkerLimits(),
-            requestsPerWorker: Int = 2000,
-            allowedCrashes: Int = 3
+            requestsPerWorker: Int = 2000
         ) {
             self.executable = executable
             self.workers = max(1, workers)
             self.deadline = deadline
             self.limits = limits
             self.requestsPerWorker = requestsPerWorker
-            self.allowedCrashes = allowedCrashes
         }
     }
 
@@ -46,11 +41,7 @@ package final class DecodeWorkerPool: FrameSource {
         var lent = 0
         var waiters: [(id: UInt64, continuation: CheckedContinuation<Void, Never>)] = []
         var nextWaiter: UInt64 = 0
-        var crashes: [DecodeWorker.Content: (count: Int, last: String)] = [:]
     }
-
-    /// Contents whose crashes are remembered; the oldest knowledge goes when there are more.
-    private static let rememberedCrashes = 4096
 
     private let configuration: Configuration
     private let state = Mutex(State())
@@ -59,21 +50,47 @@ package final class DecodeWorkerPool: FrameSource {
         self.configuration = configuration
     }
 
-    /// The worker program of this installation; nil if it isn't there.
-    package static func installedExecutable() -> FilePath? { InstalledProgram.path(of: "saccade-decode") }
+    /// The worker program: the one that is named, otherwise `saccade-decode` beside the running program or in `../libexec/saccade`.
+    /// - Throws: `DecodeError` with `workerUnavailable` if it isn't there or can't be run.
+    package static func executable(_ named: FilePath? = nil) throws(DecodeError) -> FilePath {
+        func isProgram(_ path: FilePath) -> Bool {
+            unsafe path.withPlatformString { unsafe access($0, X_OK) } == 0
+        }
+        if let named {
+            guard isProgram(named) else {
+                throw DecodeError(
+                    .workerUnavailable, isRetryable: true,
+                    message:
+                        "The decode worker \(named) is not a program that can be run: correct `decoder` in the configuration."
+                )
+            }
+            return named
+        }
+        if let found = InstalledProgram.path(of: "saccade-decode") { return found }
+        throw DecodeError(
+            .workerUnavailable, isRetryable: true,
+            message:
+                "saccade-decode is neither beside this program nor in ../libexec/saccade: install Saccade as a whole, or name the "
+                + "worker with `decoder` in the configuration.")
+    }
 
     package func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
         DecodeEvents { [self] in
-            let run = DecodeRun(pool: self, file: file, request: .frames(.path(file.bytes), sampling))
-            return { try await run.next() }
+            let run = DecodeRun(pool: self, request: .frames(.path(file.bytes), sampling))
+            return {
+                while let message = try await run.next() {
+                    if case .event(let event) = message { return event }
+                }
+                return nil
+            }
         }
     }
 
     package func probe(_ file: FilePath) async throws -> MediaInfo {
-        let run = DecodeRun(pool: self, file: file, request: .probe(.path(file.bytes)))
+        let run = DecodeRun(pool: self, request: .probe(.path(file.bytes)))
         var information: MediaInfo?
-        while let message = try await run.nextMessage() {
-            if case .mediaInfo(let found) = message { information = found }
+        while let message = try await run.next() {
+            if case .event(.mediaInfo(let found)) = message { information = found }
         }
         guard let information else { throw DecodeError.incomplete }
         return information
@@ -81,27 +98,13 @@ package final class DecodeWorkerPool: FrameSource {
 
     package func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
         let request = DecodeRequest.thumbnail(.path(file.bytes), time: time, longestSide: longestSide)
-        let run = DecodeRun(pool: self, file: file, request: request)
+        let run = DecodeRun(pool: self, request: request)
         var jpeg: [UInt8]?
-        while let message = try await run.nextMessage() {
-            if case .thumbnail(_, let bytes) = message { jpeg = bytes }
+        while let message = try await run.next() {
+            if case .thumbnail(let bytes) = message { jpeg = bytes }
         }
         guard let jpeg else { throw DecodeError.incomplete }
         return jpeg
-    }
-
-    /// Workers that wait for a file, for tests and status.
-    package var idleWorkers: Int { state.withLock { $0.idle.count } }
-
-    /// Process identifiers of the workers that wait for a file.
-    package var idleIdentifiers: [Int32] { state.withLock { $0.idle.map(\.identifier) } }
-
-    /// Ends the workers that wait. The pool can be used on.
-    package func dismissIdleWorkers() {
-        _ = state.withLock { state in
-            defer { state.idle = [] }
-            return state.idle
-        }
     }
 
     /// A worker for one file; it must come back with `takeBack`, or its loss be told with `lose`.
@@ -127,24 +130,6 @@ package final class DecodeWorkerPool: FrameSource {
     /// A lent worker is gone.
     func lose() {
         release()
-    }
-
-    /// Throws if workers have died on this content too often.
-    func check(_ content: DecodeWorker.Content) throws(DecodeError) {
-        guard let crashes = state.withLock({ $0.crashes[content] }), crashes.count >= configuration.allowedCrashes
-        else {
-            return
-        }
-        throw DecodeError(
-            .poisoned, isRetryable: false,
-            message: "\(crashes.last) That happened \(crashes.count) times; the file is left alone until it changes.")
-    }
-
-    func noteCrash(on content: DecodeWorker.Content, _ error: DecodeError) {
-        state.withLock { state in
-            if state.crashes.count >= Self.rememberedCrashes { state.crashes.removeAll() }
-            state.crashes[content] = ((state.crashes[content]?.count ?? 0) + 1, error.message)
-        }
     }
 
     /// Waits until fewer than the allowed number of workers are lent, and counts one more.

@@ -4,28 +4,9 @@ package import Models
 
 package import SystemPackage
 
-/// One decoded picture, with its true time in seconds from the beginning of the media.
-package struct SampledFrame: Sendable, Equatable {
-    package var time: Double
-    package var image: RGBImage
-
-    package init(time: Double, image: RGBImage) {
-        self.time = time
-        self.image = image
-    }
-}
-
-/// What decoding a media yields, in the order of time.
-package enum DecodeEvent: Sendable {
-    /// Always the first.
-    case mediaInfo(MediaInfo)
-    case frame(SampledFrame)
-    /// A shot begins at this time (s); it comes before every frame at or after that time.
-    case cut(time: Double)
-    /// Decoding has come to this time (s).
-    case progress(time: Double)
-    /// Always the last, unless an error is thrown.
-    case end(DecodeSummary)
+extension SampledFrame {
+    /// The picture as a model takes it; it shares the pixels.
+    package var image: RGBImage { RGBImage(width: side, height: side, pixels: pixels) }
 }
 
 /// Where the pipeline gets its frames: the worker processes, or a fake in tests.
@@ -48,18 +29,21 @@ package protocol FrameSource: Sendable {
 package struct DecodeEvents: AsyncSequence, Sendable {
     package typealias Element = DecodeEvent
 
-    private let start: @Sendable () -> @Sendable () async throws -> DecodeEvent?
+    /// Gives the next event, in the executor of whoever asks.
+    package typealias Pull = () async throws -> DecodeEvent?
+
+    private let start: @Sendable () -> Pull
 
     /// - Parameter start: called once for each iterator; returns what gives that iterator's next event.
-    package init(_ start: @escaping @Sendable () -> @Sendable () async throws -> DecodeEvent?) {
+    package init(_ start: @escaping @Sendable () -> Pull) {
         self.start = start
     }
 
     /// A sequence of known events, for tests.
     package init(_ events: [DecodeEvent]) {
         self.init {
-            let remaining = RemainingEvents(events)
-            return { await remaining.next() }
+            var rest = events[...]
+            return { rest.popFirst() }
         }
     }
 
@@ -68,22 +52,10 @@ package struct DecodeEvents: AsyncSequence, Sendable {
     }
 
     package struct Iterator: AsyncIteratorProtocol {
-        fileprivate let pull: @Sendable () async throws -> DecodeEvent?
+        fileprivate let pull: Pull
 
         package mutating func next() async throws -> DecodeEvent? {
             try await pull()
         }
-    }
-}
-
-private actor RemainingEvents {
-    private var events: ArraySlice<DecodeEvent>
-
-    init(_ events: [DecodeEvent]) {
-        self.events = events[...]
-    }
-
-    func next() -> DecodeEvent? {
-        events.popFirst()
     }
 }

@@ -18,7 +18,7 @@ final class WorkerProcess: @unchecked Sendable {
     private let isReaped = Mutex(false)
     private let input: Int32
     private let output: Int32
-    private var stream = WireStream(limit: DecodeLimits.messageBytes)
+    private var stream = WireStream(payloadLimit: DecodeLimits.payloadBytes)
 
     /// Bytes that a worker may be ahead of its reader: five frames of 256 px.
     private static let pipeBytes: Int32 = 1 << 20
@@ -121,26 +121,24 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     /// Waits for the next message; each byte that comes renews the deadline.
+    ///
+    /// A frame's pixels are read into the array in which the encoder gets them: nobody copies them but the kernel.
     func receive(deadline: Duration) -> Reception {
         while true {
             do throws(WireError) {
-                if let (header, body) = try stream.next() {
-                    return .message(try DecodeMessage(kind: header.kind, body: body), request: header.request)
+                if let message = try stream.next() {
+                    return .message(try DecodeMessage(message), request: message.header.request)
                 }
             } catch {
                 return .broken(error)
             }
             guard wait(output, Int16(POLLIN), deadline) else { return .silence }
-            let size = min(max(stream.missing, 4096), 1 << 20)
-            var failure: Int32 = 0
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                let received = unsafe read(output, buffer.baseAddress, size)
-                failure = received < 0 ? errno : 0
-                count = max(0, received)
+            let received = unsafe stream.fill { room in
+                let count = unsafe read(output, room.baseAddress, room.count)
+                return count < 0 ? -Int(errno) : count
             }
-            if failure == EINTR { continue }
-            guard !bytes.isEmpty else { return .closed }
-            stream.append(bytes)
+            if received == -Int(EINTR) { continue }
+            guard received > 0 else { return .closed }
         }
     }
 

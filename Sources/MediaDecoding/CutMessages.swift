@@ -4,17 +4,17 @@ import DecodeProtocol
 struct CutMessages {
     private var detector = ShotBoundaryDetector()
     private let maker = SignatureMaker()
-    private var held: [(time: Double, message: DecodeMessage)] = []
+    private var held: [SampledFrame] = []
 
-    /// Holds a frame's message until all cuts up to `time` (s) are known.
-    mutating func hold(_ message: DecodeMessage, until time: Double) {
-        held.append((time, message))
+    /// Holds a frame until all cuts up to its time are known.
+    mutating func hold(_ frame: SampledFrame) {
+        held.append(frame)
     }
 
     /// Takes a decoded frame.
-    /// - Returns: the messages that are due, in the order of time.
-    mutating func add(_ frame: DecodedFrame) -> [DecodeMessage] {
-        guard let signature = unsafe maker.signature(of: frame.frame) else {
+    /// - Returns: what is due, in the order of time.
+    mutating func add(_ frame: DecodedFrame) -> [DecodeEvent] {
+        guard let signature = maker.signature(of: frame) else {
             return release(cuts: [], before: frame.time)
         }
         let cuts = detector.add(signature, at: frame.time)
@@ -22,17 +22,17 @@ struct CutMessages {
     }
 
     /// No more frames.
-    mutating func finish() -> [DecodeMessage] {
+    mutating func finish() -> [DecodeEvent] {
         release(cuts: detector.finish(), before: .infinity)
     }
 
-    private mutating func release(cuts: [Double], before limit: Double) -> [DecodeMessage] {
+    private mutating func release(cuts: [Double], before limit: Double) -> [DecodeEvent] {
         let due = held.prefix { $0.time < limit }
         held.removeFirst(due.count)
         // A cut comes before a frame of the same time.
         let all =
-            cuts.map { (time: $0, order: 0, message: DecodeMessage.cut(time: $0)) }
-            + due.map { (time: $0.time, order: 1, message: $0.message) }
-        return all.sorted { ($0.time, $0.order) < ($1.time, $1.order) }.map(\.message)
+            cuts.map { (time: $0, order: 0, event: DecodeEvent.cut(time: $0)) }
+            + due.map { (time: $0.time, order: 1, event: DecodeEvent.frame($0)) }
+        return all.sorted { ($0.time, $0.order) < ($1.time, $1.order) }.map(\.event)
     }
 }

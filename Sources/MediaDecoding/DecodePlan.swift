@@ -36,19 +36,15 @@ package struct DecodePlan<Packet> {
         package var start = 0.0
         package var end = Double.infinity
         package var rate = 2.0
-        /// Only entries are decoded, the nearest one to each wanted time.
-        package var usesEntriesOnly = false
         /// All pictures are needed apart from disposable ones, and of those too as many that no gap is longer (s).
         package var longestGap: Double?
 
         package init(
-            start: Double = 0, end: Double = .infinity, rate: Double = 2, usesEntriesOnly: Bool = false,
-            longestGap: Double? = nil
+            start: Double = 0, end: Double = .infinity, rate: Double = 2, longestGap: Double? = nil
         ) {
             self.start = start
             self.end = end
             self.rate = rate
-            self.usesEntriesOnly = usesEntriesOnly
             self.longestGap = longestGap
         }
     }
@@ -98,7 +94,6 @@ package struct DecodePlan<Packet> {
     package var horizon: Double { isAtEnd ? .infinity : lastDecodeTime }
 
     package mutating func add(_ packet: Packet, _ description: Description) {
-        if policy.usesEntriesOnly, !description.facts.isEntry, !isBlind { return }
         if let decodeTime = description.decodeTime {
             if decodeTime < lastDecodeTime - 1 { isBlind = true }
             lastDecodeTime = max(lastDecodeTime, decodeTime)
@@ -194,13 +189,8 @@ package struct DecodePlan<Packet> {
     /// - Returns: false if more packets must be known first, or no time is left.
     private mutating func settleNext() -> Bool {
         guard let time = nextWanted else { return false }
-        let isKnown =
-            policy.usesEntriesOnly
-            ? queue.contains { ($0.time ?? -.infinity) >= time } : horizon > time + Self.reach
-        guard isKnown || isAtEnd else { return false }
-        if let chosen = policy.usesEntriesOnly ? nearestEntry(to: time) : choice(for: time) {
-            queue[chosen].isWanted = true
-        }
+        guard horizon > time + Self.reach || isAtEnd else { return false }
+        if let chosen = choice(for: time) { queue[chosen].isWanted = true }
         wanted += 1
         // Times at which a picture stands for long would choose it again and again: they are passed over.
         if let after = successor(of: time), after - time > 2 / policy.rate {
@@ -225,10 +215,6 @@ package struct DecodePlan<Packet> {
             return Candidate(time: time, isKept: entry.isWanted || !entry.description.facts.isDisposable, index: index)
         }
         return past.map { Candidate(time: $0.time, isKept: $0.isKept, index: nil) } + waiting
-    }
-
-    private func nearestEntry(to time: Double) -> Int? {
-        candidates.filter { $0.isKept || $0.index != nil }.min { abs($0.time - time) < abs($1.time - time) }?.index
     }
 
     /// The queue's picture for a wanted time; nil when one that has left is the right one, or there is none.

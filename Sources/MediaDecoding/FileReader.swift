@@ -21,8 +21,8 @@ final class FileReader {
     private static let bufferSize = 128 * 1024
 
     /// Opens what the request names.
-    /// - Throws: `DecodeFailure` with `notFound`, `unreadable`, `notMedia` for an empty file, or `outOfMemory`.
-    init(_ source: MediaSource) throws(DecodeFailure) {
+    /// - Throws: `DecodeError` with `notFound`, `unreadable`, `notMedia` for an empty file, or `outOfMemory`.
+    init(_ source: MediaSource) throws(DecodeError) {
         switch source {
         case .path(let bytes):
             let opened = unsafe (bytes.map(CChar.init(bitPattern:)) + [0]).withUnsafeBufferPointer { path in
@@ -33,8 +33,8 @@ final class FileReader {
             closesDescriptor = true
         case .descriptor(let inherited):
             guard inherited > 2, fcntl(inherited, F_GETFD) >= 0 else {
-                throw DecodeFailure(
-                    code: .badRequest, isRetryable: false,
+                throw DecodeError(
+                    .badRequest, isRetryable: false,
                     message: "Descriptor \(inherited) was not handed to the decode worker.")
             }
             descriptor = inherited
@@ -50,11 +50,13 @@ final class FileReader {
         let isPipe = kind == S_IFIFO && !closesDescriptor
         guard kind == S_IFREG || isPipe else {
             if closesDescriptor { close(descriptor) }
-            throw DecodeFailure(code: .unreadable, isRetryable: false, message: "It is not a regular file.")
+            throw DecodeError(
+                .unreadable, isRetryable: false, message: "It is not a regular file.")
         }
         guard isPipe || status.st_size > 0 else {
             if closesDescriptor { close(descriptor) }
-            throw DecodeFailure(code: .notMedia, isRetryable: false, message: "The file is empty.")
+            throw DecodeError(
+                .notMedia, isRetryable: false, message: "The file is empty.")
         }
         isSeekable = !isPipe
         size = Int64(status.st_size)
@@ -108,27 +110,30 @@ final class FileReader {
         return Int64(lseek(descriptor, Int(offset), whence & ~AVSEEK_FORCE))
     }
 
-    private static func failure(opening number: Int32) -> DecodeFailure {
+    private static func failure(opening number: Int32) -> DecodeError {
         let reason = unsafe String(cString: strerror(number))
         return switch number {
         case ENOENT, ENOTDIR:
-            DecodeFailure(code: .notFound, isRetryable: true, message: "The file is not there (\(reason)).")
+            DecodeError(
+                .notFound, isRetryable: true, message: "The file is not there (\(reason)).")
         case EACCES, EPERM:
-            DecodeFailure(
-                code: .unreadable, isRetryable: true,
+            DecodeError(
+                .unreadable, isRetryable: true,
                 message: "The file can't be opened (\(reason)): let the user that runs saccade read it.")
         case ELOOP, ENAMETOOLONG, EISDIR:
-            DecodeFailure(code: .unreadable, isRetryable: false, message: "The file can't be opened (\(reason)).")
+            DecodeError(
+                .unreadable, isRetryable: false, message: "The file can't be opened (\(reason)).")
         default:
-            DecodeFailure(code: .readError, isRetryable: true, message: "The file can't be opened (\(reason)).")
+            DecodeError(
+                .readError, isRetryable: true, message: "The file can't be opened (\(reason)).")
         }
     }
 }
 
-extension DecodeFailure {
-    static var memory: DecodeFailure {
-        DecodeFailure(
-            code: .outOfMemory, isRetryable: true,
+extension DecodeError {
+    static var memory: DecodeError {
+        DecodeError(
+            .outOfMemory, isRetryable: true,
             message: "The decode worker's memory limit is too small for this media: raise it, or convert the file.")
     }
 }

@@ -1,4 +1,3 @@
-import CFFmpeg
 import DecodeProtocol
 
 /// Answers a request for frames: reads packets, decodes what is needed, samples, scales and delivers.
@@ -9,15 +8,12 @@ final class FrameRun {
     private let progress: ProgressReporter
     private let scaler: PictureScaler
 
-    private let usesKeyFrames: Bool
     private var inspector: PacketInspector?
     private var plan: DecodePlan<Packet>
     private var sampler: FrameSampler<DecodedFrame>
     private var timeline: Timeline
     private var cuts: CutMessages?
     private var entries = 0
-    private var skipped = 0
-    private var delivered = 0
     /// The end (s) of the last frame or packet that was seen.
     private var end = 0.0
     private var isDescribed = false
@@ -32,59 +28,43 @@ final class FrameRun {
     init(
         _ source: MediaSource, sampling: FrameSampling, limits: WorkerLimits, progress: ProgressReporter,
         scaler: PictureScaler
-    ) throws(DecodeFailure) {
+    ) throws(DecodeError) {
         file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
         self.sampling = sampling
         self.limits = limits
         self.progress = progress
         self.scaler = scaler
         inspector = file.inspector
-        usesKeyFrames =
-            switch sampling.accuracy {
-            case .exact: false
-            case .keyFrames: inspector != nil
-            case .automatic: inspector != nil && !sampling.detectsCuts && file.hasKeyFrames(near: sampling)
-            }
         plan = DecodePlan(
             policy: DecodePlan.Policy(
                 start: sampling.start, end: sampling.end ?? .infinity, rate: sampling.framesPerSecond,
-                usesEntriesOnly: usesKeyFrames,
-                longestGap: sampling.detectsCuts && !usesKeyFrames ? Self.longestGap : nil),
+                longestGap: sampling.detectsCuts ? Self.longestGap : nil),
             isBlind: inspector == nil)
-        sampler = FrameSampler(
-            start: sampling.start, end: sampling.end, rate: sampling.framesPerSecond,
-            reach: usesKeyFrames ? .infinity : 0.1)
+        sampler = FrameSampler(start: sampling.start, end: sampling.end, rate: sampling.framesPerSecond)
         timeline = Timeline()
         cuts = sampling.detectsCuts ? CutMessages() : nil
     }
 
-    func run() throws(DecodeFailure) -> DecodeSummary {
+    /// - Returns: the end (s) of the last frame that was seen; 0 for a still picture.
+    func run() throws(DecodeError) -> Double {
         if file.isStill {
-            return try PictureRun(file, limits: limits, progress: progress, scaler: scaler).still(
-                size: sampling.frameSize)
+            try PictureRun(file, limits: limits, progress: progress, scaler: scaler).still(sampling.geometry)
+            return 0
         }
         let decoder = try VideoDecoder(file, limits: limits, threads: max(1, limits.threads), log: .shared)
-        let parameters = unsafe file.stream.pointee.codecpar.pointee
-        if unsafe parameters.width > 0, unsafe parameters.height > 0 {
-            unsafe describe(Int(parameters.width), Int(parameters.height))
-        }
-        if sampling.start > Self.seekGain {
-            isSought =
-                unsafe av_seek_frame(
-                    file.format, file.stream.pointee.index, file.timestamp(sampling.start), AVSEEK_FLAG_BACKWARD) >= 0
-        }
+        let size = file.codedSize
+        if size.width > 0, size.height > 0 { describe(size.width, size.height) }
+        if sampling.start > Self.seekGain { isSought = file.seek(to: sampling.start) }
         try decodeAll(decoder)
         for picture in sampler.finish(mediaEnd: end) { try deliver(picture) }
         cuts?.finish().forEach(progress.emit)
         guard decoder.decoded > 0 else {
             throw file.deviceFailure ?? file.nothingDecoded(by: decoder, limits: limits)
         }
-        return DecodeSummary(
-            duration: end, decodedFrames: decoder.decoded, deliveredFrames: delivered, skippedPackets: skipped,
-            damagedPackets: decoder.damaged)
+        return end
     }
 
-    private func decodeAll(_ decoder: VideoDecoder) throws(DecodeFailure) {
+    private func decodeAll(_ decoder: VideoDecoder) throws(DecodeError) {
         while end <= Timeline.longestMedia {
             switch plan.next() {
             case .needsPacket:
@@ -94,15 +74,12 @@ final class FrameRun {
                     plan.end(at: end)
                 }
             case .decode(let packet, let isWanted):
-                // Where nothing refers to the picture and nobody looks at it closely, its blocks' edges can't be seen.
-                unsafe decoder.context.pointee.skip_loop_filter = isWanted ? AVDISCARD_DEFAULT : AVDISCARD_NONREF
-                while try unsafe !decoder.send(packet.pointer) { try take(from: decoder) }
+                while try !decoder.send(packet, isLookedAt: isWanted) { try take(from: decoder) }
                 try take(from: decoder)
             case .skip(_, let time):
-                skipped += 1
                 if let time { sampler.noteSkipped(at: time) }
             case .finished:
-                while try unsafe !decoder.send(nil) { try take(from: decoder) }
+                while try !decoder.send(nil) { try take(from: decoder) }
                 try take(from: decoder)
                 return
             }
@@ -110,20 +87,20 @@ final class FrameRun {
     }
 
     /// Reads a packet into the plan, seeking over what isn't wanted.
-    private func readPacket() throws(DecodeFailure) -> Bool {
+    private func readPacket() throws(DecodeError) -> Bool {
         if sampling.detectsCuts == false, !plan.isBlind, entries > 1, let next = plan.nextWanted,
             next - plan.horizon > 2 * Self.seekGain
         {
             _ = file.skip(to: next, from: plan.horizon, gain: Self.seekGain)
         }
         let packet = try Packet()
-        guard try unsafe file.read(into: packet.pointer) else { return false }
+        guard try file.read(into: packet) else { return false }
         let description = file.describe(packet, &inspector)
         if let time = description.time, time >= 0, time < end + Timeline.longestJump {
-            let duration = unsafe Double(packet.pointer.pointee.duration) * file.stream.pointee.time_base.seconds
+            let duration = file.seconds(ticks: packet.duration)
             end = max(end, time + (duration > 0 && duration < Timeline.longestJump ? duration : file.frameStep))
         }
-        if unsafe packet.pointer.pointee.pts == saccade_no_timestamp, !plan.isBlind {
+        if packet.timestamp == nil, !plan.isBlind {
             plan.goBlind()
             // The first packet is decoded at once, so that its time of decoding is its picture's. After a seek it isn't the media's.
             if timeline.latest == nil { timeline = Timeline(start: isSought ? description.decodeTime : 0) }
@@ -134,15 +111,15 @@ final class FrameRun {
         return true
     }
 
-    private func take(from decoder: VideoDecoder) throws(DecodeFailure) {
+    private func take(from decoder: VideoDecoder) throws(DecodeError) {
         let step = file.frameStep
-        while let next = try unsafe decoder.receive({ frame in
-            let time = unsafe timeline.place(file.seconds(frame.pointee.best_effort_timestamp), step: step)
-            let said = unsafe Double(saccade_frame_duration(frame)) * file.stream.pointee.time_base.seconds
+        while let next = try decoder.receive({ timestamp, duration in
+            let time = timeline.place(file.seconds(timestamp), step: step)
+            let said = file.seconds(ticks: duration)
             return (time, said > 0 && said < Timeline.longestJump ? said : step)
         }) {
             if timeline.isBridged { plan.goBlind() }
-            if !isDescribed { unsafe describe(Int(next.frame.pointee.width), Int(next.frame.pointee.height)) }
+            if !isDescribed { describe(next.width, next.height) }
             end = max(end, next.time + next.duration)
             for picture in sampler.offer(next, time: next.time, duration: next.duration) { try deliver(picture) }
             cuts?.add(next).forEach(progress.emit)
@@ -152,19 +129,12 @@ final class FrameRun {
 
     private func describe(_ width: Int, _ height: Int) {
         isDescribed = true
-        unsafe progress.emit(.mediaInfo(file.info(width: width, height: height, orientation: file.orientation)))
+        progress.emit(.mediaInfo(file.info(width: width, height: height, orientation: file.orientation)))
     }
 
-    private func deliver(_ picture: DecodedFrame) throws(DecodeFailure) {
-        let size = sampling.frameSize
-        let pixels = try unsafe scaler.rgb(picture.frame, width: size, height: size)
-        let orientation =
-            unsafe saccade_frame_display_matrix(picture.frame).map {
-                unsafe Orientation(displayMatrix: Array(UnsafeBufferPointer(start: $0, count: 9)))
-            } ?? file.orientation
-        let turned = orientation.apply(to: pixels, width: size, height: size)
-        let message = DecodeMessage.frame(time: picture.time, size: size, pixels: turned)
-        if cuts == nil { progress.emit(message) } else { cuts?.hold(message, until: picture.time) }
-        delivered += 1
+    private func deliver(_ picture: DecodedFrame) throws(DecodeError) {
+        let pixels = try scaler.rgb(picture, sampling.geometry, orientation: file.orientation)
+        let frame = SampledFrame(time: picture.time, side: sampling.geometry.side, pixels: pixels)
+        if cuts == nil { progress.emit(.frame(frame)) } else { cuts?.hold(frame) }
     }
 }

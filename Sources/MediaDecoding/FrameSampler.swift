@@ -5,6 +5,8 @@
 struct FrameSampler<Picture> {
     /// Times closer than this (s) are the same: timestamps are rounded to their time base.
     private static var sameTime: Double { 1e-6 }
+    /// Seconds that a frame may be from the wanted time although another one was displayed then.
+    private static var reach: Double { 0.1 }
 
     private struct Candidate {
         var time: Double
@@ -16,19 +18,16 @@ struct FrameSampler<Picture> {
     private let start: Double
     private let end: Double
     private let rate: Double
-    private let reach: Double
     private var wanted = 0
     private var previous: Candidate?
     private var skipped: [Double] = []
     private(set) var delivered = 0
 
     /// The wanted times are `start + i / rate`, below `end`; all in seconds.
-    /// - Parameter reach: seconds that a frame may be from the wanted time although another one was displayed then.
-    init(start: Double, end: Double?, rate: Double, reach: Double = 0.1) {
+    init(start: Double, end: Double?, rate: Double) {
         self.start = start
         self.end = end ?? .infinity
         self.rate = rate
-        self.reach = reach
     }
 
     /// A frame that is displayed at `time` (s) won't be offered. To be told before any frame that is displayed later.
@@ -48,23 +47,23 @@ struct FrameSampler<Picture> {
         var chosen: [Picture] = []
         var next = Candidate(time: time, duration: duration, picture: picture)
         while let at = nextWanted, at < time - Self.sameTime {
-            let isNear = time - at <= reach
+            let isNear = time - at <= Self.reach
             guard var last = previous else {
                 if isNear { take(&next, &chosen) }
-                skip(to: isNear ? at : time - reach)
+                skip(to: isNear ? at : time - Self.reach)
                 continue
             }
-            let lastIsNear = at - last.time <= reach
+            let lastIsNear = at - last.time <= Self.reach
             let isSkipped = skipped.contains { $0 > last.time && $0 <= at + Self.sameTime }
             let prefersNext =
-                isNear && (!lastIsNear || ((isSkipped || reach == .infinity) && time - at < at - last.time))
+                isNear && (!lastIsNear || (isSkipped && time - at < at - last.time))
             if prefersNext {
                 take(&next, &chosen)
                 skip(to: at)
             } else {
                 take(&last, &chosen)
                 previous = last
-                skip(to: lastIsNear ? at : time - reach)
+                skip(to: lastIsNear ? at : time - Self.reach)
             }
         }
         previous = next
@@ -80,7 +79,7 @@ struct FrameSampler<Picture> {
         let stands = max(mediaEnd, last.time + max(last.duration, 2 * Self.sameTime))
         let isWanted = nextWanted.map { $0 < stands - Self.sameTime } ?? false
         // One frame is always had from a media that has one, so that a late or short one isn't lost.
-        let isOnly = delivered == 0 && last.time < end && last.time + max(last.duration, reach) >= start
+        let isOnly = delivered == 0 && last.time < end && last.time + max(last.duration, Self.reach) >= start
         guard isWanted || isOnly else { return [] }
         var chosen: [Picture] = []
         take(&last, &chosen)

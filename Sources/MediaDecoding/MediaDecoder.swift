@@ -1,5 +1,4 @@
 import CFFmpeg
-
 package import DecodeProtocol
 
 /// Answers decode requests. One at a time, in the calling thread; FFmpeg's threads come and go with each request.
@@ -18,48 +17,49 @@ package final class MediaDecoder {
     /// Answers one request; the last message that `emit` gets is `end` or `failure`.
     package func answer(_ request: DecodeRequest, emit: @escaping (DecodeMessage) -> Void) {
         FFmpegLog.shared.clear()
-        let progress = ProgressReporter(emit: emit, advance: advance)
-        do throws(DecodeFailure) {
-            let summary =
-                switch request {
-                case .probe(let source):
-                    try PictureRun(source, limits: limits, progress: progress, scaler: scaler).probe()
-                case .thumbnail(let source, let time, let longestSide):
-                    try PictureRun(source, limits: limits, progress: progress, scaler: scaler)
-                        .thumbnail(at: time, longestSide: longestSide)
-                case .frames(let source, let sampling):
-                    try FrameRun(
-                        source, sampling: sampling, limits: limits, progress: progress, scaler: scaler
-                    ).run()
-                }
-            emit(.end(summary))
+        let progress = ProgressReporter(emit: { emit(.event($0)) }, advance: advance)
+        do throws(DecodeError) {
+            var duration = 0.0
+            switch request {
+            case .probe(let source):
+                duration = try PictureRun(source, limits: limits, progress: progress, scaler: scaler).probe()
+            case .thumbnail(let source, let time, let longestSide):
+                let jpeg = try PictureRun(source, limits: limits, progress: progress, scaler: scaler)
+                    .thumbnail(at: time, longestSide: longestSide)
+                emit(.thumbnail(jpeg))
+            case .frames(let source, let sampling):
+                duration = try FrameRun(
+                    source, sampling: sampling, limits: limits, progress: progress, scaler: scaler
+                ).run()
+            }
+            progress.emit(.end(duration: duration))
         } catch {
             emit(.failure(error))
         }
     }
 }
 
-/// Sends a request's messages, and a sign of life when there has been none for a while.
+/// Sends a request's events, and a sign of life when there has been none for a while.
 final class ProgressReporter {
     /// Seconds of wall-clock time without a message.
     private static let interval = Duration.milliseconds(400)
 
-    private let send: (DecodeMessage) -> Void
+    private let send: (DecodeEvent) -> Void
     private let advance: () -> Void
     private let clock = ContinuousClock()
     private var lastMessage: ContinuousClock.Instant
     private var time = 0.0
     private var advanced = 0.0
 
-    init(emit: @escaping (DecodeMessage) -> Void, advance: @escaping () -> Void) {
+    init(emit: @escaping (DecodeEvent) -> Void, advance: @escaping () -> Void) {
         send = emit
         self.advance = advance
         lastMessage = clock.now
         advance()
     }
 
-    func emit(_ message: DecodeMessage) {
-        send(message)
+    func emit(_ event: DecodeEvent) {
+        send(event)
         lastMessage = clock.now
     }
 

@@ -3,22 +3,18 @@ import DecodeProtocol
 
 extension MediaFile {
     /// What the container says, with the size of the picture from `decoder` or a decoded frame.
-    func info(width: Int, height: Int, orientation: Orientation, frameTags: OpaquePointer? = nil) -> MediaInfo {
+    func info(width: Int, height: Int, orientation: Orientation, frameTags: [MediaTag] = []) -> MediaInfo {
         let context = unsafe format.pointee
-        let entries = unsafe tags(context.metadata) + tags(stream.pointee.metadata) + tags(frameTags)
-        let rate = unsafe stream.pointee.avg_frame_rate.seconds
+        let tags = unsafe MediaTag.all(in: context.metadata) + MediaTag.all(in: stream.pointee.metadata) + frameTags
         let isSeconds = unsafe context.duration != saccade_no_timestamp && context.duration > 0
         return unsafe MediaInfo(
             duration: isSeconds && !isStill ? Double(context.duration) / Double(AV_TIME_BASE) : nil,
             width: orientation.transposes ? height : width,
             height: orientation.transposes ? width : height,
-            rotation: orientation.rotation,
-            codec: String(cString: avcodec_get_name(stream.pointee.codecpar.pointee.codec_id)),
+            codec: String(cString: avcodec_get_name(codec)),
             container: String(cString: context.iformat.pointee.name),
-            frameRate: rate > 0 && !isStill ? rate : nil,
             isStill: isStill,
-            creationTime: CreationTime.find(in: entries),
-            metadata: Array(entries.prefix(DecodeLimits.metadataEntries)))
+            creationTime: CreationTime.find(in: tags))
     }
 
     var orientation: Orientation {
@@ -26,17 +22,27 @@ extension MediaFile {
             unsafe Orientation(displayMatrix: Array(UnsafeBufferPointer(start: $0, count: 9)))
         } ?? .upright
     }
+}
 
-    private func tags(_ dictionary: OpaquePointer?) -> [MetadataEntry] {
-        var entries: [MetadataEntry] = []
+/// One tag of a container, a stream or a frame.
+struct MediaTag {
+    var key: String
+    var value: String
+
+    /// Tags that are looked at: a file may have any number of them.
+    private static let limit = 64
+
+    /// Those of FFmpeg's dictionary, in their order.
+    static func all(in dictionary: OpaquePointer?) -> [MediaTag] {
+        var tags: [MediaTag] = []
         var entry: UnsafeMutablePointer<AVDictionaryEntry>?
-        while entries.count < DecodeLimits.metadataEntries {
+        while tags.count < limit {
             unsafe entry = unsafe av_dict_get(dictionary, "", entry, AV_DICT_IGNORE_SUFFIX)
             guard let entry = unsafe entry else { break }
-            unsafe entries.append(
-                MetadataEntry(key: String(cString: entry.pointee.key), value: String(cString: entry.pointee.value)))
+            unsafe tags.append(
+                MediaTag(key: String(cString: entry.pointee.key), value: String(cString: entry.pointee.value)))
         }
-        return entries
+        return tags
     }
 }
 
@@ -48,11 +54,11 @@ enum CreationTime {
     ]
 
     /// Seconds since 1970-01-01 UTC.
-    static func find(in entries: [MetadataEntry]) -> Double? {
+    static func find(in tags: [MediaTag]) -> Double? {
         for key in keys {
-            for entry in entries where entry.key.lowercased() == key.lowercased() {
+            for tag in tags where tag.key.lowercased() == key.lowercased() {
                 // Muxers write the beginning of their clock when they know no time: 1904 of QuickTime, or 1970.
-                if let time = parse(entry.value), time > 0 { return time }
+                if let time = parse(tag.value), time > 0 { return time }
             }
         }
         return nil

@@ -7,7 +7,8 @@ import DecodeProtocol
 @safe
 final class MediaFile {
     private let reader: FileReader
-    private(set) var format: UnsafeMutablePointer<AVFormatContext>
+    // Both are for this class's own extensions, which stand in several files; nobody else touches them.
+    let format: UnsafeMutablePointer<AVFormatContext>
     let stream: UnsafeMutablePointer<AVStream>
     /// A single picture, whose size isn't known before it is decoded.
     let isStill: Bool
@@ -25,9 +26,9 @@ final class MediaFile {
     ]
 
     /// Opens a media and finds its video stream.
-    /// - Throws: `DecodeFailure`.
+    /// - Throws: `DecodeError`.
     init(_ source: MediaSource, limits: WorkerLimits, log: FFmpegLog, onRead: @escaping () -> Void)
-        throws(DecodeFailure)
+        throws(DecodeError)
     {
         reader = try FileReader(source)
         reader.onRead = onRead
@@ -48,7 +49,7 @@ final class MediaFile {
         unsafe context = unsafe open
         let name = unsafe String(cString: context.pointee.iformat.pointee.name)
         isStill = name.hasSuffix("_pipe")
-        do throws(DecodeFailure) {
+        do throws(DecodeError) {
             if !isStill { try unsafe Self.findStreams(context, limits: limits, reader: reader, log: log) }
             unsafe stream = try unsafe Self.videoStream(context)
         } catch {
@@ -82,21 +83,46 @@ final class MediaFile {
         return unsafe Double(timestamp) * stream.pointee.time_base.seconds - origin
     }
 
+    /// Seconds that a number of the stream's units is.
+    func seconds(ticks: Int64) -> Double { unsafe Double(ticks) * stream.pointee.time_base.seconds }
+
     /// The timestamp of a time in seconds from the beginning of the media.
     func timestamp(_ seconds: Double) -> Int64 {
         let unit = unsafe stream.pointee.time_base.seconds
         return Int64(((seconds + origin) / (unit > 0 ? unit : 1)).clamped(to: -9e15...9e15))
     }
 
+    /// Goes on reading at the last key frame at or before `time` (s).
+    /// - Returns: false if the file can't do that; reading goes on where it was.
+    func seek(to time: Double) -> Bool {
+        unsafe av_seek_frame(format, stream.pointee.index, timestamp(time), AVSEEK_FLAG_BACKWARD) >= 0
+    }
+
+    var codec: AVCodecID { unsafe stream.pointee.codecpar.pointee.codec_id }
+
+    /// Pixels of the coded picture as the container says; 0 where it doesn't.
+    var codedSize: (width: Int, height: Int) {
+        unsafe (Int(stream.pointee.codecpar.pointee.width), Int(stream.pointee.codecpar.pointee.height))
+    }
+
+    /// Tells a decoder what it is to decode.
+    func configure(_ context: UnsafeMutablePointer<AVCodecContext>) {
+        unsafe avcodec_parameters_to_context(context, stream.pointee.codecpar)
+        unsafe context.pointee.pkt_timebase = unsafe stream.pointee.time_base
+    }
+
     /// The next packet of the video stream.
     /// - Returns: false at the end, also when the rest of the file can't be parsed.
-    /// - Throws: `DecodeFailure` when the device failed, or for lack of memory.
-    func read(into packet: UnsafeMutablePointer<AVPacket>) throws(DecodeFailure) -> Bool {
+    /// - Throws: `DecodeError` when the device failed, or for lack of memory.
+    func read(into packet: Packet) throws(DecodeError) -> Bool {
         while true {
-            let status = unsafe av_read_frame(format, packet)
+            let (status, index) = unsafe packet.withUnsafePacket { packet in
+                let status = unsafe av_read_frame(format, packet)
+                return unsafe (status, packet.pointee.stream_index)
+            }
             if status >= 0 {
-                if unsafe packet.pointee.stream_index == stream.pointee.index { return true }
-                unsafe av_packet_unref(packet)
+                if unsafe index == stream.pointee.index { return true }
+                packet.clear()
                 continue
             }
             if status == saccade_error_no_memory { throw .memory }
@@ -106,13 +132,13 @@ final class MediaFile {
     }
 
     /// Why nothing could be decoded, if the device is to blame.
-    var deviceFailure: DecodeFailure? {
+    var deviceFailure: DecodeError? {
         reader.errorNumber == 0 ? nil : Self.readError(reader.errorNumber)
     }
 
     private static func findStreams(
         _ context: UnsafeMutablePointer<AVFormatContext>, limits: WorkerLimits, reader: FileReader, log: FFmpegLog
-    ) throws(DecodeFailure) {
+    ) throws(DecodeError) {
         let count = unsafe Int(context.pointee.nb_streams)
         var options: [OpaquePointer?] = unsafe (0..<count).map { _ in
             var dictionary: OpaquePointer?
@@ -132,7 +158,7 @@ final class MediaFile {
 
     private static func videoStream(
         _ context: UnsafeMutablePointer<AVFormatContext>
-    ) throws(DecodeFailure) -> UnsafeMutablePointer<AVStream> {
+    ) throws(DecodeError) -> UnsafeMutablePointer<AVStream> {
         let streams = unsafe (0..<Int(context.pointee.nb_streams)).compactMap { unsafe context.pointee.streams[$0] }
         let videos = unsafe streams.filter {
             unsafe $0.pointee.codecpar.pointee.codec_type == AVMEDIA_TYPE_VIDEO
@@ -142,28 +168,28 @@ final class MediaFile {
         guard let stream = unsafe videos.first(where: { unsafe $0.pointee.index == best }) ?? videos.first else {
             let message =
                 unsafe streams.isEmpty ? "The file holds no streams." : "The file holds no video, only sound or text."
-            throw DecodeFailure(code: .noVideo, isRetryable: false, message: message)
+            throw DecodeError(
+                .noVideo, isRetryable: false, message: message)
         }
         return unsafe stream
     }
 
-    private static func readError(_ number: Int32) -> DecodeFailure {
-        DecodeFailure(
-            code: .readError, isRetryable: true,
+    private static func readError(_ number: Int32) -> DecodeError {
+        DecodeError(
+            .readError, isRetryable: true,
             message: unsafe "Reading the file failed: \(String(cString: strerror(number))).")
     }
 
-    private static func failure(_ status: Int32, reader: FileReader, log: FFmpegLog, doing: String) -> DecodeFailure {
+    private static func failure(_ status: Int32, reader: FileReader, log: FFmpegLog, doing: String) -> DecodeError {
         if status == saccade_error_no_memory { return .memory }
         if reader.errorNumber != 0 { return readError(reader.errorNumber) }
         if let kind = log.refusedFormat {
-            return DecodeFailure(
-                code: .notMedia, isRetryable: false,
+            return DecodeError(
+                .notMedia, isRetryable: false,
                 message: "It is a file of the kind \"\(kind)\", which is not a video or picture that can be indexed.")
         }
-        return DecodeFailure(
-            code: .notMedia, isRetryable: false,
-            message: log.explain("FFmpeg can't \(doing) this file: \(reason(status))."))
+        return DecodeError(
+            .notMedia, isRetryable: false, message: log.explain("FFmpeg can't \(doing) this file: \(reason(status))."))
     }
 }
 

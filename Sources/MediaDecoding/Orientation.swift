@@ -20,39 +20,45 @@ struct Orientation: Equatable {
         mirrorsRows = transposes ? b < 0 : d < 0
     }
 
-    /// The quarter turns, clockwise in degrees, that this is without its mirror image.
-    var rotation: Int {
-        switch (transposes, mirrorsColumns, mirrorsRows) {
-        case (false, true, true), (false, false, true): 180
-        case (true, true, _): 90
-        case (true, false, _): 270
-        case (false, _, false): 0
-        }
+    /// Columns and rows of a picture of `width` × `height` px once it is turned.
+    func turned(width: Int, height: Int) -> (width: Int, height: Int) {
+        transposes ? (height, width) : (width, height)
     }
 
-    /// Turns an RGB picture.
+    /// Turns an RGB picture and cuts a part out of it.
     /// - Parameters:
     ///   - pixels: `height` × `width` × 3 bytes.
-    /// - Returns: the turned picture, `width` × `height` × 3 when `transposes`, else of the same shape.
-    func apply(to pixels: [UInt8], width: Int, height: Int) -> [UInt8] {
-        guard self != .upright else { return pixels }
-        let (outWidth, outHeight) = transposes ? (height, width) : (width, height)
-        return unsafe [UInt8](unsafeUninitializedCapacity: pixels.count) { turned, count in
-            unsafe pixels.withUnsafeBufferPointer { pixels in
-                for row in 0..<outHeight {
-                    let mirroredRow = mirrorsRows ? outHeight - 1 - row : row
-                    for column in 0..<outWidth {
-                        let mirroredColumn = mirrorsColumns ? outWidth - 1 - column : column
-                        let (x, y) = transposes ? (mirroredRow, mirroredColumn) : (mirroredColumn, mirroredRow)
-                        let from = (y * width + x) * 3
-                        let to = (row * outWidth + column) * 3
-                        unsafe turned[to] = unsafe pixels[from]
-                        unsafe turned[to + 1] = unsafe pixels[from + 1]
-                        unsafe turned[to + 2] = unsafe pixels[from + 2]
-                    }
-                }
+    ///   - part: columns and rows of the turned picture; within it.
+    ///   - turned: room for `part`, row-major, 3 bytes a pixel.
+    func copy(
+        _ pixels: UnsafeBufferPointer<UInt8>, width: Int, height: Int, part: PictureScaler.Part,
+        to turned: UnsafeMutableBufferPointer<UInt8>
+    ) {
+        let (outWidth, outHeight) = self.turned(width: width, height: height)
+        precondition(
+            part.left >= 0 && part.top >= 0 && part.left + part.width <= outWidth && part.top + part.height <= outHeight
+                && turned.count >= part.width * part.height * 3 && pixels.count >= width * height * 3)
+        // Bytes of the source from one column of the turned picture to the next, and from one row to the next.
+        let columnStep = (transposes ? width : 1) * (mirrorsColumns ? -3 : 3)
+        let rowStep = (transposes ? 1 : width) * (mirrorsRows ? -3 : 3)
+        let first =
+            (mirrorsColumns ? (outWidth - 1 - part.left) * -columnStep : part.left * columnStep)
+            + (mirrorsRows ? (outHeight - 1 - part.top) * -rowStep : part.top * rowStep)
+        for row in 0..<part.height {
+            var from = first + row * rowStep
+            var to = row * part.width * 3
+            if columnStep == 3 {
+                let line = unsafe UnsafeBufferPointer(rebasing: pixels[from..<from + part.width * 3])
+                _ = unsafe UnsafeMutableBufferPointer(rebasing: turned[to...]).update(fromContentsOf: line)
+                continue
             }
-            count = pixels.count
+            for _ in 0..<part.width {
+                unsafe turned[to] = unsafe pixels[from]
+                unsafe turned[to + 1] = unsafe pixels[from + 1]
+                unsafe turned[to + 2] = unsafe pixels[from + 2]
+                from += columnStep
+                to += 3
+            }
         }
     }
 }

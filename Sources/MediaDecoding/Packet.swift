@@ -4,9 +4,9 @@ import DecodeProtocol
 /// A packet of FFmpeg that is held for a while.
 @safe
 final class Packet {
-    let pointer: UnsafeMutablePointer<AVPacket>
+    private let pointer: UnsafeMutablePointer<AVPacket>
 
-    init() throws(DecodeFailure) {
+    init() throws(DecodeError) {
         guard let pointer = unsafe av_packet_alloc() else { throw .memory }
         unsafe self.pointer = unsafe pointer
     }
@@ -15,6 +15,22 @@ final class Packet {
         var freed: UnsafeMutablePointer<AVPacket>? = unsafe pointer
         unsafe av_packet_free(&freed)
     }
+
+    /// For FFmpeg to fill or to decode; the pointer is good for the length of the call.
+    func withUnsafePacket<Result>(_ body: (UnsafeMutablePointer<AVPacket>) -> Result) -> Result {
+        unsafe body(pointer)
+    }
+
+    /// When its picture is displayed, in units of the stream; nil without a timestamp.
+    var timestamp: Int64? {
+        let timestamp = unsafe pointer.pointee.pts
+        return timestamp == saccade_no_timestamp ? nil : timestamp
+    }
+
+    /// For how long, in units of the stream; 0 when unknown.
+    var duration: Int64 { unsafe pointer.pointee.duration }
+
+    func clear() { unsafe av_packet_unref(pointer) }
 }
 
 extension MediaFile {
@@ -37,7 +53,7 @@ extension MediaFile {
     }
 
     func describe(_ packet: Packet, _ inspector: inout PacketInspector?) -> DecodePlan<Packet>.Description {
-        let raw = unsafe packet.pointer.pointee
+        let raw = unsafe packet.withUnsafePacket { unsafe $0.pointee }
         let isKey = unsafe raw.flags & AV_PKT_FLAG_KEY != 0
         let isShown = unsafe raw.flags & AV_PKT_FLAG_DISCARD == 0
         var facts = PacketFacts()
@@ -49,35 +65,6 @@ extension MediaFile {
         return unsafe DecodePlan.Description(
             time: isShown ? time : nil, decodeTime: seconds(raw.dts), facts: facts,
             bytes: Int(raw.size))
-    }
-
-    /// Whether each wanted time has a key frame within `tolerance` (s), as far as the container's index tells.
-    func hasKeyFrames(near sampling: FrameSampling) -> Bool {
-        let count = unsafe avformat_index_get_entries_count(stream)
-        let unit = unsafe stream.pointee.time_base.seconds
-        guard count > 0, unit > 0, let first = unsafe avformat_index_get_entry(stream, 0) else { return false }
-        // An index holds times of decoding; the first one's delay is taken for all.
-        let shown = unsafe stream.pointee.start_time
-        let delay = unsafe shown == saccade_no_timestamp ? 0 : shown - first.pointee.timestamp
-        var keys: [Double] = []
-        for index in 0..<count {
-            guard let entry = unsafe avformat_index_get_entry(stream, index) else { break }
-            if unsafe entry.pointee.flags & AVINDEX_KEYFRAME != 0,
-                let time = unsafe seconds(entry.pointee.timestamp + delay)
-            {
-                keys.append(time)
-            }
-        }
-        let end = unsafe min(sampling.end ?? .infinity, Double(format.pointee.duration) / Double(AV_TIME_BASE))
-        guard let last = keys.last, end > 0, end < Timeline.longestMedia else { return false }
-        var key = 0
-        var wanted = sampling.start
-        while wanted < end {
-            while key + 1 < keys.count, abs(keys[key + 1] - wanted) <= abs(keys[key] - wanted) { key += 1 }
-            guard abs(keys[key] - wanted) <= sampling.tolerance else { return false }
-            wanted += 1 / sampling.framesPerSecond
-        }
-        return last > 0 || keys.count == 1
     }
 
     /// Goes on reading at the last key frame that the index knows at or before `time`, if that is more than `gain` after

@@ -1,41 +1,124 @@
 import CFFmpeg
 import DecodeProtocol
 
-/// Scales decoded pictures of any size and pixel format to RGB.
+/// Scales decoded pictures of any size and pixel format to RGB, upright.
 ///
-/// Bicubic over the whole footprint of an output pixel, which smooths when it shrinks, with the frame's own matrix and range.
-/// A frame that names no matrix is taken for BT.601, as the ffmpeg program does, so that both see the same pixels.
+/// With the frame's own matrix and range; a frame that names no matrix is taken for BT.601, as the ffmpeg program does, so that both see
+/// the same pixels.
 @safe
 final class PictureScaler {
-    private var scaler: OpaquePointer?
+    /// A rectangle of a picture, in pixels.
+    struct Part {
+        var left = 0
+        var top = 0
+        var width: Int
+        var height: Int
+    }
 
-    /// swscale's filters reach no further than 256 source pixels: beyond this ratio, whole pixels are left out first.
-    private static let largestRatio = 32
+    private var scaler: OpaquePointer?
+    /// Pictures that have yet to be turned or cut.
+    private var scratch: [UInt8] = []
+
+    /// How much longer than the shorter side the scaled side of a covering picture is at most: a strip is cut before it is scaled.
+    private static let longestCover = 4.0
 
     deinit {
         unsafe sws_freeContext(scaler)
     }
 
-    /// - Returns: row-major RGB, `height` × `width` × 3 bytes, not turned.
-    /// - Throws: `DecodeFailure` with `unsupported` for a pixel format that can't be converted, or `outOfMemory`.
+    /// A picture as a model gets it.
+    /// - Parameter orientation: how it lies if the frame doesn't say so itself.
+    /// - Returns: row-major RGB, `side` × `side` × 3 bytes.
+    /// - Throws: `DecodeError` with `unsupported` for a pixel format that can't be converted, or `outOfMemory`.
     func rgb(
-        _ frame: UnsafeMutablePointer<AVFrame>, width: Int, height: Int
-    ) throws(DecodeFailure) -> [UInt8] {
-        let source = unsafe frame.pointee
-        guard let format = unsafe PixelFormat(source.format) else { throw unsafe Self.unconvertible(source) }
-        unsafe scaler = unsafe sws_getCachedContext(
-            scaler, source.width, source.height, format.scaled, Int32(width), Int32(height), AV_PIX_FMT_RGB24,
-            SWS_BICUBIC, nil, nil, nil)
-        guard let scaler = unsafe scaler else { throw unsafe Self.unconvertible(source) }
-        let isFullRange = unsafe format.isFullRange || source.color_range == AVCOL_RANGE_JPEG
-        unsafe sws_setColorspaceDetails(
-            scaler, sws_getCoefficients(Int32(source.colorspace.rawValue)), isFullRange ? 1 : 0,
-            sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16)
-        var status: Int32 = 0
-        let pixels = unsafe [UInt8](unsafeUninitializedCapacity: width * height * 3 + Self.overrun) { buffer, count in
-            var planes: [UnsafeMutablePointer<UInt8>?] = unsafe [buffer.baseAddress, nil, nil, nil]
+        _ picture: DecodedFrame, _ geometry: FrameGeometry, orientation: Orientation
+    ) throws(DecodeError) -> [UInt8] {
+        let side = geometry.side
+        let orientation = picture.orientation ?? orientation
+        switch geometry.fit {
+        case .squash:
+            return try rgb(picture, width: side, height: side, orientation: orientation, filter: geometry.filter)
+        case .cover:
+            let picture = try shortened(picture)
+            let displayed = Double(picture.width) * picture.pixelAspect
+            let ratio = displayed / Double(picture.height)
+            // The longer side is rounded down and what is cut off before it too, as OpenAI's and Hugging Face's preprocessing do.
+            let width = ratio < 1 ? side : max(side, Int(Double(side) * ratio))
+            let height = ratio < 1 ? max(side, Int(Double(side) / ratio)) : side
+            let turned = orientation.turned(width: width, height: height)
+            let part = Part(
+                left: (turned.width - side) / 2, top: (turned.height - side) / 2, width: side, height: side)
+            return try rgb(
+                picture, width: width, height: height, orientation: orientation, part: part, filter: geometry.filter)
+        }
+    }
+
+    /// A picture scaled to `width` × `height` px, turned after that, and of that the `part` alone.
+    /// - Returns: row-major RGB, 3 bytes a pixel.
+    /// - Throws: `DecodeError` with `unsupported` or `outOfMemory`.
+    func rgb(
+        _ picture: DecodedFrame, width: Int, height: Int, orientation: Orientation, part: Part? = nil,
+        filter: FrameGeometry.Filter = .bicubic
+    ) throws(DecodeError) -> [UInt8] {
+        let count = width * height * 3
+        let turned = orientation.turned(width: width, height: height)
+        let part = part ?? Part(width: turned.width, height: turned.height)
+        var failure: DecodeError?
+        // swscale writes into the array that leaves, unless the picture has to be turned or cut: that is one copy.
+        if orientation == .upright, part.width == width, part.height == height {
+            let pixels = unsafe [UInt8](unsafeUninitializedCapacity: count + Self.overrun) { buffer, written in
+                failure = unsafe scale(picture, width, height, filter, to: buffer)
+                written = count
+            }
+            if let failure { throw failure }
+            return pixels
+        }
+        if scratch.count < count + Self.overrun { scratch = [UInt8](repeating: 0, count: count + Self.overrun) }
+        failure = unsafe scratch.withUnsafeMutableBufferPointer { unsafe scale(picture, width, height, filter, to: $0) }
+        if let failure { throw failure }
+        return unsafe [UInt8](unsafeUninitializedCapacity: part.width * part.height * 3) { buffer, written in
+            unsafe scratch.withUnsafeBufferPointer {
+                unsafe orientation.copy($0, width: width, height: height, part: part, to: buffer)
+            }
+            written = part.width * part.height * 3
+        }
+    }
+
+    /// The middle of a picture whose one side is many times the other.
+    private func shortened(_ picture: DecodedFrame) throws(DecodeError) -> DecodedFrame {
+        let (width, height) = (Double(picture.width) * picture.pixelAspect, Double(picture.height))
+        let longest = Self.longestCover * min(width, height)
+        guard max(width, height) > longest else { return picture }
+        return try picture.middle(
+            width: width > longest ? Int((longest / picture.pixelAspect).rounded(.up)) : picture.width,
+            height: height > longest ? Int(longest.rounded(.up)) : picture.height)
+    }
+
+    /// - Parameter pixels: `height` × `width` × 3 bytes and ``overrun`` more.
+    private func scale(
+        _ picture: DecodedFrame, _ width: Int, _ height: Int, _ filter: FrameGeometry.Filter,
+        to pixels: UnsafeMutableBufferPointer<UInt8>
+    ) -> DecodeError? {
+        let flag =
+            switch filter {
+            case .area: SWS_AREA
+            case .bilinear: SWS_BILINEAR
+            case .bicubic: SWS_BICUBIC
+            }
+        return unsafe picture.withUnsafeFrame { frame -> DecodeError? in
+            let source = unsafe frame.pointee
+            guard let format = unsafe PixelFormat(source.format) else { return unsafe Self.unconvertible(source) }
+            unsafe scaler = unsafe sws_getCachedContext(
+                scaler, source.width, source.height, format.scaled, Int32(width), Int32(height), AV_PIX_FMT_RGB24, flag,
+                nil, nil, nil)
+            guard let scaler = unsafe scaler else { return unsafe Self.unconvertible(source) }
+            let isFullRange = unsafe format.isFullRange || source.color_range == AVCOL_RANGE_JPEG
+            unsafe sws_setColorspaceDetails(
+                scaler, sws_getCoefficients(Int32(source.colorspace.rawValue)), isFullRange ? 1 : 0,
+                sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16)
+            var planes: [UnsafeMutablePointer<UInt8>?] = unsafe [pixels.baseAddress, nil, nil, nil]
             var strides: [Int32] = [Int32(width * 3), 0, 0, 0]
-            status = unsafe withUnsafePointer(to: source.data) { data in
+            let status = unsafe withUnsafePointer(to: source.data) { data in
                 unsafe data.withMemoryRebound(to: UnsafePointer<UInt8>?.self, capacity: 8) { data in
                     unsafe withUnsafePointer(to: source.linesize) { lines in
                         unsafe lines.withMemoryRebound(to: Int32.self, capacity: 8) { lines in
@@ -44,21 +127,19 @@ final class PictureScaler {
                     }
                 }
             }
-            count = width * height * 3
+            return status > 0 ? nil : unsafe Self.unconvertible(source)
         }
-        guard status > 0 else { throw unsafe Self.unconvertible(source) }
-        return pixels
     }
 
     /// swscale's vector code writes whole vectors at the end of the last row.
     private static let overrun = 64
 
-    private static func unconvertible(_ frame: AVFrame) -> DecodeFailure {
+    private static func unconvertible(_ frame: AVFrame) -> DecodeError {
         let name =
             unsafe av_get_pix_fmt_name(AVPixelFormat(frame.format)).map { unsafe String(cString: $0) }
             ?? "\(frame.format)"
-        return DecodeFailure(
-            code: .unsupported, isRetryable: false,
+        return DecodeError(
+            .unsupported, isRetryable: false,
             message:
                 unsafe "A picture of \(frame.width)x\(frame.height) px in the format \(name) can't be converted to RGB."
         )

@@ -78,7 +78,11 @@ final class SignatureMaker {
     }
 
     /// - Returns: nil for a picture whose pixel format can't be read.
-    func signature(of frame: UnsafeMutablePointer<AVFrame>) -> PictureSignature? {
+    func signature(of picture: DecodedFrame) -> PictureSignature? {
+        unsafe picture.withUnsafeFrame { unsafe signature(of: $0) }
+    }
+
+    private func signature(of frame: UnsafePointer<AVFrame>) -> PictureSignature? {
         let picture = unsafe frame.pointee
         guard let description = unsafe av_pix_fmt_desc_get(AVPixelFormat(picture.format)) else { return nil }
         let format = unsafe description.pointee
@@ -106,7 +110,7 @@ final class SignatureMaker {
     }
 
     /// The way for packed, RGB and deeper formats: a few of their lines are converted.
-    private func scaledSignature(of frame: UnsafeMutablePointer<AVFrame>) -> PictureSignature? {
+    private func scaledSignature(of frame: UnsafePointer<AVFrame>) -> PictureSignature? {
         let picture = unsafe frame.pointee
         let (width, height) = (2 * PictureSignature.lumaColumns, 2 * PictureSignature.lumaRows)
         unsafe scaler = unsafe sws_getCachedContext(

@@ -7,9 +7,10 @@ enum ThumbnailEncoder {
     private static let quality: Int32 = 4
 
     /// - Parameter pixels: row-major RGB, `height` × `width` × 3 bytes.
-    static func jpeg(_ pixels: [UInt8], width: Int, height: Int) throws(DecodeFailure) -> [UInt8] {
+    static func jpeg(_ pixels: [UInt8], width: Int, height: Int) throws(DecodeError) -> [UInt8] {
         guard let codec = unsafe avcodec_find_encoder(AV_CODEC_ID_MJPEG) else {
-            throw DecodeFailure(code: .unsupported, isRetryable: false, message: "This FFmpeg has no JPEG encoder.")
+            throw DecodeError(
+                .unsupported, isRetryable: false, message: "This FFmpeg has no JPEG encoder.")
         }
         var context = unsafe avcodec_alloc_context3(codec)
         var frame = unsafe av_frame_alloc()
@@ -43,7 +44,7 @@ enum ThumbnailEncoder {
 
     private static func convert(
         _ pixels: [UInt8], width: Int, height: Int, into frame: UnsafeMutablePointer<AVFrame>
-    ) throws(DecodeFailure) {
+    ) throws(DecodeError) {
         let scaler = unsafe sws_getContext(
             Int32(width), Int32(height), AV_PIX_FMT_RGB24, Int32(width), Int32(height), AV_PIX_FMT_YUV420P, SWS_BICUBIC,
             nil, nil, nil)
@@ -61,10 +62,10 @@ enum ThumbnailEncoder {
         try check(status)
     }
 
-    private static func check(_ status: Int32) throws(DecodeFailure) {
+    private static func check(_ status: Int32) throws(DecodeError) {
         guard status < 0 else { return }
         if status == saccade_error_no_memory { throw .memory }
-        throw DecodeFailure(
-            code: .unsupported, isRetryable: false, message: "The thumbnail can't be encoded: \(reason(status)).")
+        throw DecodeError(
+            .unsupported, isRetryable: false, message: "The thumbnail can't be encoded: \(reason(status)).")
     }
 }

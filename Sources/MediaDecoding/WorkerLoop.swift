@@ -13,57 +13,58 @@ package struct WorkerLoop {
 
     /// - Returns: whether the requests ended where a request ends, and all of them could be answered.
     package func run(_ decoder: MediaDecoder) -> Bool {
-        var stream = WireStream(limit: DecodeLimits.requestBytes)
+        var stream = WireStream(payloadLimit: 0)
         while true {
             do throws(WireError) {
-                while let (header, body) = try stream.next() {
-                    try answer(header, body, decoder)
-                }
+                while let message = try stream.next() { answer(message, decoder) }
             } catch {
                 return false
             }
-            guard let bytes = read() else { return !stream.isWithinMessage }
-            stream.append(bytes)
+            guard read(into: &stream) else { return !stream.isWithinMessage }
         }
     }
 
-    private func answer(_ header: WireHeader, _ body: [UInt8], _ decoder: MediaDecoder) throws(WireError) {
-        let request: DecodeRequest
+    private func answer(_ message: WireMessage, _ decoder: MediaDecoder) {
+        let number = message.header.request
         do throws(WireError) {
-            request = try DecodeRequest(kind: header.kind, body: body)
+            decoder.answer(try DecodeRequest(message)) { write($0, request: number) }
         } catch {
-            let failure = DecodeFailure(code: .badRequest, isRetryable: false, message: error.description)
-            write(DecodeMessage.failure(failure).encoded(request: header.request))
-            return
-        }
-        decoder.answer(request) { message in
-            write(message.encoded(request: header.request))
+            write(.failure(DecodeError(.badRequest, isRetryable: false, message: error.description)), request: number)
         }
     }
 
-    /// Bytes of requests, or nil when there will be no more.
-    private func read() -> [UInt8]? {
-        while true {
-            var failure: Int32 = 0
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: 16_384) { buffer, count in
-                let received = unsafe Glibc.read(input, buffer.baseAddress, buffer.count)
-                failure = received < 0 ? errno : 0
-                count = max(0, received)
+    /// - Returns: false when there will be no more.
+    private func read(into stream: inout WireStream) -> Bool {
+        unsafe stream.fill { room in
+            while true {
+                let received = unsafe Glibc.read(input, room.baseAddress, room.count)
+                if received >= 0 || errno != EINTR { return received }
             }
-            if failure == EINTR { continue }
-            return bytes.isEmpty ? nil : bytes
-        }
+        } > 0
     }
 
-    private func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let written = unsafe rest.withUnsafeBytes { unsafe Glibc.write(output, $0.baseAddress, $0.count) }
-            if written >= 0 {
-                rest = rest.dropFirst(written)
-            } else if errno != EINTR {
-                // Nobody reads the answers any more: there is nothing left to work for.
-                exit(1)
+    /// Header, body and payload leave in one call, from where they are: pixels are copied by nobody but the kernel.
+    private func write(_ message: DecodeMessage, request: UInt32) {
+        let (head, payload) = message.encoded(request: request)
+        unsafe head.withUnsafeBytes { head in
+            unsafe payload.withUnsafeBytes { payload in
+                var rest = unsafe [head, payload]
+                while unsafe rest.contains(where: { unsafe !$0.isEmpty }) {
+                    var parts = unsafe rest.map {
+                        unsafe iovec(iov_base: UnsafeMutableRawPointer(mutating: $0.baseAddress), iov_len: $0.count)
+                    }
+                    var written = unsafe writev(output, &parts, Int32(parts.count))
+                    if written < 0 {
+                        if errno == EINTR { continue }
+                        // Nobody reads the answers any more: there is nothing left to work for.
+                        exit(1)
+                    }
+                    for index in unsafe rest.indices {
+                        let part = unsafe min(written, rest[index].count)
+                        unsafe rest[index] = unsafe UnsafeRawBufferPointer(rebasing: rest[index].dropFirst(part))
+                        written -= part
+                    }
+                }
             }
         }
     }

@@ -14,12 +14,7 @@ struct DecodedPictures: PictureSource {
 
     /// - Parameter framesPerItem: taken of an item that is a video.
     init(decoder: FilePath?, framesPerItem: Int) throws {
-        guard let executable = decoder ?? DecodeWorkerPool.installedExecutable() else {
-            throw CommandFailure(
-                .configuration,
-                "saccade-decode was not found beside this program; give its path as `decoder:` in the configuration")
-        }
-        pool = DecodeWorkerPool(configuration: .init(executable: executable))
+        pool = DecodeWorkerPool(configuration: .init(executable: try DecodeWorkerPool.executable(decoder)))
         self.framesPerItem = framesPerItem
     }
 
@@ -27,7 +22,10 @@ struct DecodedPictures: PictureSource {
         switch item.source {
         case .frames(let paths):
             try paths.map { path in
-                guard let picture = try frames(of: path, FrameSampling(frameSize: size, detectsCuts: false)).first
+                guard
+                    let picture = try frames(
+                        of: path, FrameSampling(geometry: FrameGeometry(side: size), detectsCuts: false)
+                    ).first
                 else {
                     throw CommandFailure(.data, "\(path): has no picture in it")
                 }
@@ -45,11 +43,13 @@ struct DecodedPictures: PictureSource {
         let end = span?.upperBound ?? information.duration ?? 0
         let part = max(end - start, 0.001) / Double(framesPerItem)
         let sampling = FrameSampling(
-            framesPerSecond: min(1 / part, 1000), frameSize: size, detectsCuts: false, start: start + part / 2,
+            framesPerSecond: min(1 / part, 1000), geometry: FrameGeometry(side: size), detectsCuts: false,
+            start: start + part / 2,
             end: span == nil ? nil : end)
         let found = try frames(of: path, sampling)
         if !found.isEmpty { return Array(found.prefix(framesPerItem)) }
-        let first = try frames(of: path, FrameSampling(frameSize: size, detectsCuts: false)).prefix(1)
+        let first = try frames(of: path, FrameSampling(geometry: FrameGeometry(side: size), detectsCuts: false)).prefix(
+            1)
         guard !first.isEmpty else { throw CommandFailure(.data, "\(path): has no picture in it") }
         return Array(first)
     }

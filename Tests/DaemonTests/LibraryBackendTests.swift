@@ -66,11 +66,11 @@ struct LibraryBackendTests {
     }
 
     @Test(arguments: [
-        (DecodeFailure.Code.notFound, APIError.Code.mediaOffline), (.unreadable, .mediaOffline),
+        (DecodeError.Code.notFound, APIError.Code.mediaOffline), (.unreadable, .mediaOffline),
         (.damaged, .thumbnailFailed),
     ])
-    func `a picture that can't be had says why`(failure: DecodeFailure.Code, expected: APIError.Code) async throws {
-        let error = DecodeError(.failed(failure), isRetryable: false, message: "it went wrong")
+    func `a picture that can't be had says why`(failure: DecodeError.Code, expected: APIError.Code) async throws {
+        let error = DecodeError(failure, isRetryable: false, message: "it went wrong")
         let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
         let clip = try await indexed.clip()
         #expect(await code { _ = try await indexed.backend.thumbnail(ofClip: clip, side: nil) } == expected)

@@ -32,9 +32,11 @@ final class GreyFrames: FrameSource {
     }
 
     func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
-        let image = RGBImage(width: 4, height: 4, pixels: [UInt8](repeating: 128, count: 48))
-        let frames = (0..<2 * seconds).map { DecodeEvent.frame(SampledFrame(time: Double($0) / 2, image: image)) }
-        return DecodeEvents([.mediaInfo(info)] + frames + [.end(DecodeSummary(duration: Double(seconds)))])
+        let pixels = [UInt8](repeating: 128, count: 48)
+        let frames = (0..<2 * seconds).map {
+            DecodeEvent.frame(SampledFrame(time: Double($0) / 2, side: 4, pixels: pixels))
+        }
+        return DecodeEvents([.mediaInfo(info)] + frames + [.end(duration: Double(seconds))])
     }
 
     func probe(_ file: FilePath) async throws -> MediaInfo { info }

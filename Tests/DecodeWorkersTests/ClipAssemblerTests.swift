@@ -4,7 +4,7 @@ import Models
 import Testing
 
 @Suite struct ClipAssemblerTests {
-    private static let pixel = RGBImage(width: 1, height: 1, pixels: [0, 0, 0])
+    private static let pixel: [UInt8] = [0, 0, 0]
 
     private func clips(
         duration: Double, cuts: [Double] = [], rate: Double = 2, policy: ClipAssembler.Policy = .init()
@@ -18,7 +18,7 @@ import Testing
                 clips += assembler.addCut(at: remaining.removeFirst())
                 _ = cut
             }
-            clips += assembler.add(SampledFrame(time: time, image: Self.pixel))
+            clips += assembler.add(SampledFrame(time: time, side: 1, pixels: Self.pixel))
         }
         for cut in remaining { clips += assembler.addCut(at: cut) }
         return clips + assembler.finish(duration: duration)
@@ -30,14 +30,14 @@ import Testing
 
     @Test func `One picture is one clip at 0`() {
         var assembler = ClipAssembler()
-        #expect(assembler.consume(.frame(SampledFrame(time: 0, image: Self.pixel))).isEmpty)
-        let clips = assembler.consume(.end(DecodeSummary(duration: 0)))
+        #expect(assembler.consume(.frame(SampledFrame(time: 0, side: 1, pixels: Self.pixel))).isEmpty)
+        let clips = assembler.consume(.end(duration: 0))
         #expect(spans(clips) == [[0, 0]] && clips[0].frames.count == 1 && clips[0].shot == 0)
     }
 
     @Test func `Frames without end at one time are thinned`() {
         var assembler = ClipAssembler()
-        for _ in 0..<20_000 { #expect(assembler.add(SampledFrame(time: 1, image: Self.pixel)).isEmpty) }
+        for _ in 0..<20_000 { #expect(assembler.add(SampledFrame(time: 1, side: 1, pixels: Self.pixel)).isEmpty) }
         #expect(assembler.heldFrames <= 1024)
         #expect(assembler.finish(duration: 2).first?.frames.count == 8)
     }
@@ -68,6 +68,33 @@ import Testing
         #expect(spans(clips(duration: 0.5, cuts: [0.2])) == [[0, 0.5]])
     }
 
+    @Test func `A decoder that makes up an end gets no more clips than a media item may have`() {
+        var assembler = ClipAssembler()
+        var clips = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        #expect(!assembler.isFull)
+        clips += assembler.finish(duration: 691_200)
+        #expect(clips.count == ClipAssembler.Policy().clips && assembler.isFull)
+        #expect(clips.allSatisfy { $0.end - $0.start <= 10 && $0.frames.count == 1 })
+        #expect(assembler.consume(.frame(SampledFrame(time: 691_200, side: 1, pixels: Self.pixel))).isEmpty)
+    }
+
+    @Test func `Times that leap and go back make no more clips than a media item may have`() {
+        var assembler = ClipAssembler(policy: .init(clips: 100), clips: 90)
+        var left = 0
+        for round in 0..<1000 {
+            let time: Double = round.isMultiple(of: 2) ? 691_200 : 0
+            left += assembler.consume(.cut(time: time)).count
+            left += assembler.consume(.frame(SampledFrame(time: time, side: 1, pixels: Self.pixel))).count
+        }
+        left += assembler.consume(.end(duration: 691_200)).count
+        #expect(left == 10 && assembler.isFull && assembler.heldFrames <= 1024)
+    }
+
+    @Test func `A media item of just as many clips as one may have isn't too long`() {
+        let clips = clips(duration: 100, policy: .init(clips: 10))
+        #expect(clips.count == 10 && clips.last?.end == 100)
+    }
+
     @Test func `Frames are chosen evenly`() {
         let times = clips(duration: 10).flatMap { $0.frames.map(\.time) }
         #expect(times.count == 8)
@@ -78,8 +105,8 @@ import Testing
 
     @Test func `A clip in which nothing new was shown has the frame that still stands`() {
         var assembler = ClipAssembler()
-        var clips = assembler.add(SampledFrame(time: 0, image: Self.pixel))
-        clips += assembler.add(SampledFrame(time: 38, image: Self.pixel))
+        var clips = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        clips += assembler.add(SampledFrame(time: 38, side: 1, pixels: Self.pixel))
         clips += assembler.finish(duration: 40)
         #expect(spans(clips) == [[0, 10], [10, 20], [20, 30], [30, 40]])
         #expect(clips.map { $0.frames.map(\.time) } == [[0], [0], [0], [38]])
@@ -87,7 +114,7 @@ import Testing
 
     @Test func `A media whose first frame is late is covered from 0`() {
         var assembler = ClipAssembler()
-        let early = assembler.add(SampledFrame(time: 12, image: Self.pixel))
+        let early = assembler.add(SampledFrame(time: 12, side: 1, pixels: Self.pixel))
         let clips = early + assembler.finish(duration: 16)
         #expect(spans(clips) == [[0, 8], [8, 16]])
         #expect(clips.allSatisfy { $0.frames.map(\.time) == [12] })
@@ -95,8 +122,8 @@ import Testing
 
     @Test func `A duration that is too short is stretched to the last frame`() {
         var assembler = ClipAssembler()
-        _ = assembler.add(SampledFrame(time: 0, image: Self.pixel))
-        _ = assembler.add(SampledFrame(time: 5, image: Self.pixel))
+        _ = assembler.add(SampledFrame(time: 0, side: 1, pixels: Self.pixel))
+        _ = assembler.add(SampledFrame(time: 5, side: 1, pixels: Self.pixel))
         #expect(spans(assembler.finish(duration: 0)) == [[0, 5]])
     }
 
@@ -105,7 +132,7 @@ import Testing
         var left = 0
         for index in 0..<20_000 {
             let time = Double(index) / 2
-            for clip in assembler.add(SampledFrame(time: time, image: Self.pixel)) {
+            for clip in assembler.add(SampledFrame(time: time, side: 1, pixels: Self.pixel)) {
                 #expect(clip.start == Double(left) * 10 && clip.end == clip.start + 10)
                 left += 1
             }

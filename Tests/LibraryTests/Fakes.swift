@@ -5,7 +5,8 @@ import Models
 import Synchronization
 import SystemPackage
 
-/// Decodes a file of text: `SECONDS [CUTS]`, two frames a second; `error CODE [retryable]` at the end fails.
+/// Decodes a file of text: `SECONDS [CUTS]`, two frames a second; `error [retryable]` at the end fails, `until
+/// SECONDS` says that there is an end when there are no frames any more.
 final class FakeSource: FrameSource {
     struct Decoding: Equatable {
         var file: FilePath
@@ -40,29 +41,30 @@ final class FakeSource: FrameSource {
 
     private static func events(_ file: FilePath, _ sampling: FrameSampling) -> [Result<DecodeEvent, DecodeError>] {
         guard let data = FileManager.default.contents(atPath: file.string) else {
-            return [.failure(DecodeError(.failed(.notFound), isRetryable: true, message: "gone"))]
+            return [.failure(DecodeError(.notFound, isRetryable: true, message: "gone"))]
         }
         let words = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace)
         guard let seconds = words.first.flatMap({ Double($0) }) else {
-            return [.failure(DecodeError(.failed(.notMedia), isRetryable: false, message: "It is no video."))]
+            return [.failure(DecodeError(.notMedia, isRetryable: false, message: "It is no video."))]
         }
         var events: [DecodeEvent] = [
             .mediaInfo(MediaInfo(duration: seconds, width: 8, height: 8, codec: "text", container: "text"))
         ]
         let cuts = words.dropFirst().prefix { Double($0) != nil }.compactMap { Double($0) }
-        let image = RGBImage(width: 8, height: 8, pixels: [UInt8](repeating: 9, count: 8 * 8 * 3))
+        let pixels = [UInt8](repeating: 9, count: 8 * 8 * 3)
         for step in 0..<Int(seconds * 2) {
             let time = Double(step) / 2
             guard time >= sampling.start else { continue }
             if cuts.contains(time) { events.append(.cut(time: time)) }
-            events.append(.frame(SampledFrame(time: time, image: image)))
+            events.append(.frame(SampledFrame(time: time, side: 8, pixels: pixels)))
         }
         if words.contains("error") {
             let error = DecodeError(
-                .failed(.damaged), isRetryable: words.contains("retryable"), message: "It breaks off.")
+                .damaged, isRetryable: words.contains("retryable"), message: "It breaks off.")
             return events.map { .success($0) } + [.failure(error)]
         }
-        events.append(.end(DecodeSummary(duration: seconds)))
+        let end = words.firstIndex(of: "until").flatMap { Double(words[$0 + 1]) }
+        events.append(.end(duration: end ?? seconds))
         return events.map { .success($0) }
     }
 

@@ -1,6 +1,7 @@
 import Basics
 import Library
 import Catalog
+import DecodeProtocol
 import DecodeWorkers
 import FolderFakes
 import FolderWatch
@@ -84,7 +85,9 @@ import VectorIndex
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
     }
 
-    @Test func `A file on which workers keep dying waits longer each time`() async throws {
+    @Test func `A file on which workers keep dying waits longer each time, and is given up after four of them`()
+        async throws
+    {
         let deaths = Deaths(100)
         let fixture = try LibraryFixture(source: Self.source(deaths: deaths))
         let file = try fixture.write("25 12", to: "a.mp4")
@@ -97,6 +100,39 @@ import VectorIndex
         _ = try await fixture.library.index([file])
         #expect(deaths.left == 97)
         #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 60)
+        fixture.clock.advance(61)
+        _ = try await fixture.library.index([file])
+        #expect(deaths.left == 96)
+        let last = try #require(try fixture.catalog.media(media)?.problem)
+        #expect(last.code == "worker-crashed" && last.retryAt == nil)
+        let generation = fixture.library.generation.id
+        #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
+    }
+
+    @Test func `A decoder that makes up an end gets a bounded number of clips, which can be found`() async throws {
+        let fixture = try LibraryFixture(batchFrames: 5000)
+        let file = try fixture.write("1 until 691200", to: "a.mp4")
+        let outcome = try #require(try await fixture.library.index([file]).first)
+        guard case .failed(let problem) = outcome.result else {
+            Issue.record("it was indexed")
+            return
+        }
+        #expect(problem.code == "too-long" && problem.retryAt == nil)
+        #expect(fixture.library.live?.vectors.count == ClipAssembler.Policy().clips)
+    }
+
+    @Test func `A library that is stopped while clips without end are sent stops`() async throws {
+        let fixture = try LibraryFixture(batchFrames: 1)
+        try fixture.write("1 until 150000", to: "a.mp4")
+        let events = fixture.library.events()
+        let run = Task { try await fixture.library.run() }
+        _ = try await fixture.library.addRoot(fixture.folder)
+        _ = try await events.first {
+            if case .mediaProgress(_, _, _, clips: 10...) = $0 { true } else { false }
+        }
+        run.cancel()
+        try await run.value
+        #expect((10..<5000).contains(fixture.library.live?.vectors.count ?? 0))
     }
 
     /// Workers die on it at 22 s, as often as there are deaths left.

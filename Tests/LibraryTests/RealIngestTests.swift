@@ -14,7 +14,7 @@ import Testing
 /// The whole way of the data with the real worker, inotify and the system's clock; only the model is a fake.
 @Suite(.timeLimit(.minutes(3))) struct RealIngestTests {
     private func library(_ directory: TemporaryDirectory, _ settings: IngestSettings) throws -> Library {
-        let executable = try #require(DecodeWorkerPool.installedExecutable())
+        let executable = try DecodeWorkerPool.executable()
         let pool = DecodeWorkerPool(configuration: .init(executable: executable, workers: settings.decodeWorkers))
         return try Library(
             state: directory.path.appending("state"), encoder: FakeEncoder(), source: pool, settings: settings,

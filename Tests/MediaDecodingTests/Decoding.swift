@@ -8,8 +8,11 @@ struct Answer {
     var frames: [(time: Double, pixels: [UInt8])] = []
     var cuts: [Double] = []
     var thumbnail: [UInt8]?
-    var summary: DecodeSummary?
-    var failure: DecodeFailure?
+    /// Seconds, as the end told.
+    var duration: Double?
+    var failure: DecodeError?
+    /// How often the worker said that it gets on in the media, which it does once a second of it.
+    var advances = 0
     /// Whether frames and cuts came in the order of time.
     var isOrdered = true
     private var latest = 0.0
@@ -18,7 +21,8 @@ struct Answer {
 
     init(_ request: DecodeRequest, limits: WorkerLimits = WorkerLimits()) {
         let collected = Collected()
-        MediaDecoder(limits: limits).answer(request) { collected.answer.take($0) }
+        MediaDecoder(limits: limits) { collected.answer.advances += 1 }
+            .answer(request) { collected.answer.take($0) }
         self = collected.answer
     }
 
@@ -30,16 +34,16 @@ struct Answer {
 
     private mutating func take(_ message: DecodeMessage) {
         switch message {
-        case .mediaInfo(let information): self.information = information
-        case .frame(let time, _, let pixels):
-            reach(time)
-            frames.append((time, pixels))
-        case .cut(let time):
+        case .event(.mediaInfo(let information)): self.information = information
+        case .event(.frame(let frame)):
+            reach(frame.time)
+            frames.append((frame.time, frame.pixels))
+        case .event(.cut(let time)):
             reach(time)
             cuts.append(time)
-        case .progress: break
-        case .thumbnail(_, let jpeg): thumbnail = jpeg
-        case .end(let summary): self.summary = summary
+        case .event(.progress): break
+        case .event(.end(let duration)): self.duration = duration
+        case .thumbnail(let jpeg): thumbnail = jpeg
         case .failure(let failure): self.failure = failure
         }
     }
@@ -74,13 +78,11 @@ extension FilePath {
 
 extension DecodeRequest {
     static func frames(
-        _ path: FilePath, rate: Double = 2, accuracy: FrameSampling.Accuracy = .exact, size: Int = 32,
-        cuts: Bool = false,
-        start: Double = 0, end: Double? = nil
+        _ path: FilePath, rate: Double = 2, size: Int = 32, cuts: Bool = false, start: Double = 0, end: Double? = nil
     ) -> DecodeRequest {
         .frames(
             path.source,
             FrameSampling(
-                framesPerSecond: rate, accuracy: accuracy, frameSize: size, detectsCuts: cuts, start: start, end: end))
+                framesPerSecond: rate, geometry: FrameGeometry(side: size), detectsCuts: cuts, start: start, end: end))
     }
 }

@@ -57,7 +57,7 @@ import Testing
             #expect(answer.information?.width == 160 && answer.information?.height == 90)
             #expect((6...7).contains(answer.frames.count), "\(answer.times)")
             for (index, time) in answer.times.prefix(6).enumerated() { #expect(abs(time - Double(index) / 2) <= 0.1) }
-            let duration = answer.summary?.duration ?? 0
+            let duration = answer.duration ?? 0
             #expect(abs(duration - 3) <= 0.11)
             #expect(answer.cuts.isEmpty)
         }
@@ -68,7 +68,7 @@ import Testing
         let path = directory.path.appending(name)
         try await TestVideo(width: 120, height: 80, encoding: ["-frames:v", "1"]).write(to: path)
         let answer = Answer(.frames(path, cuts: true))
-        #expect(answer.failure == nil && answer.times == [0] && answer.summary?.duration == 0)
+        #expect(answer.failure == nil && answer.times == [0] && answer.duration == 0)
         #expect(answer.information?.isStill == true && answer.information?.duration == nil)
         #expect(answer.information?.width == 120 && answer.information?.height == 80)
     }
@@ -79,16 +79,15 @@ import Testing
         #expect(Answer(.frames(path, cuts: true)).times == [0])
     }
 
-    @Test func `Tags, creation time and duration are reported`() async throws {
+    @Test func `Creation time, duration and container are reported`() async throws {
         let path = directory.path.appending("a.mp4")
         let tags = ["-metadata", "creation_time=2024-05-06T07:08:09Z", "-metadata", "title=A day out"]
         try await TestVideo(seconds: 2, encoding: ["-c:v", "libx264"] + tags).write(to: path)
         let answer = Answer(.probe(path.source))
         let information = try #require(answer.information)
         #expect(information.creationTime == 1_714_979_289)
-        #expect(information.metadata.contains(MetadataEntry(key: "title", value: "A day out")))
         #expect(abs((information.duration ?? 0) - 2) < 0.01)
-        #expect(information.frameRate == 25 && information.container.contains("mp4") && answer.summary != nil)
+        #expect(information.container.contains("mp4") && answer.duration == information.duration)
     }
 
     @Test func `A video is turned by its display matrix`() async throws {
@@ -104,7 +103,6 @@ import Testing
         let answer = Answer(.frames(turned))
         #expect(answer.information?.width == 80 && answer.information?.height == 160)
         // The tag of this ffmpeg turns the other way than a clock; its own output has red on the left, too.
-        #expect(answer.information?.rotation == 270)
         #expect(answer.colour().red > 200 && answer.colour(bottom: true).red > 200)
         #expect(answer.colour(right: true).blue > 200)
         let jpeg = try #require(Answer(.thumbnail(turned.source, time: 0, longestSide: 100)).thumbnail)

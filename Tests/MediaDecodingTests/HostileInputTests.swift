@@ -12,7 +12,7 @@ import Testing
         directory = try TemporaryDirectory()
     }
 
-    private func failure(_ data: Data, _ name: String = "a.mp4") throws -> DecodeFailure.Code? {
+    private func failure(_ data: Data, _ name: String = "a.mp4") throws -> DecodeError.Code? {
         Answer(.frames(try directory.write(data, to: name), cuts: true)).failure?.code
     }
 
@@ -118,7 +118,7 @@ import Testing
             }
             let file = try directory.write(broken, to: "broken-\(round)-\(format.name)")
             let answer = Answer(.frames(file, size: 16, cuts: true))
-            #expect((answer.summary == nil) != (answer.failure == nil))
+            #expect((answer.duration == nil) != (answer.failure == nil))
             #expect(answer.isOrdered && answer.frames.allSatisfy { $0.time.isFinite && $0.pixels.count == 768 })
             #expect(answer.failure?.message.isEmpty != true)
         }
@@ -143,7 +143,7 @@ import Testing
         let answer = Answer(.frames(try directory.write(data, to: "wrong.mkv"), cuts: true))
         #expect((answer.information?.duration ?? 0) > 10_000)
         #expect(answer.frames.count == 4)
-        let duration = answer.summary?.duration ?? 0
+        let duration = answer.duration ?? 0
         #expect(abs(duration - 2) < 0.1)
     }
 }

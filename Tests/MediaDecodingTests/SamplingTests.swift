@@ -32,7 +32,6 @@ import Testing
             #expect(answer.times.contains { abs($0 - wanted) <= 0.1 }, "\(wanted) in \(answer.times)")
         }
         #expect(Set(answer.times).count == answer.times.count)
-        if rate <= 1 { #expect((answer.summary?.decodedFrames ?? 999) < 130) }
     }
 
     @Test(arguments: ["a.mp4", "a.avi"])
@@ -42,7 +41,7 @@ import Testing
         let whole = Answer(.frames(path, rate: 1))
         let rest = Answer(.frames(path, rate: 1, start: 7))
         #expect(rest.frames.count == 5, "\(rest.times)")
-        #expect(abs((rest.summary?.duration ?? 0) - 12) < 0.3)
+        #expect(abs((rest.duration ?? 0) - 12) < 0.3)
         for frame in rest.frames {
             let same = try #require(whole.frames.min { abs($0.time - frame.time) < abs($1.time - frame.time) })
             #expect(abs(same.time - frame.time) < 0.05)
@@ -66,22 +65,13 @@ import Testing
         }
     }
 
-    @Test func `Key frames only are decoded when they are asked for`() async throws {
-        let path = try await video(seconds: 8)
-        let answer = Answer(.frames(path, rate: 1, accuracy: .keyFrames))
-        #expect(answer.times == [0, 2, 4, 6] && answer.summary?.decodedFrames == 4)
-        let sparse = Answer(.frames(path, rate: 0.5, accuracy: .automatic))
-        #expect(sparse.times == [0, 2, 4, 6] && sparse.summary?.decodedFrames == 4)
-        let dense = Answer(.frames(path, rate: 1, accuracy: .automatic))
-        #expect(dense.times.count == 8)
-    }
-
     @Test func `A part of a media is sampled from its start`() async throws {
         let path = try await video(seconds: 20)
         let answer = Answer(.frames(path, rate: 2, start: 11, end: 13))
         #expect(answer.times.count == 4)
         for (index, time) in answer.times.enumerated() { #expect(abs(time - 11 - Double(index) / 2) <= 0.1) }
-        #expect((answer.summary?.decodedFrames ?? 999) < 120)
+        // The first two, and the seconds from the key frame before the start: what was sought over isn't walked through.
+        #expect(answer.advances <= 6, "\(answer.advances)")
     }
 
     @Test func `A variable frame rate is sampled by times, not by numbers`() async throws {
@@ -102,7 +92,7 @@ import Testing
         try await TestVideo.ffmpeg(["-ss", "3", "-i", whole.string, "-c", "copy", cut.string])
         let answer = Answer(.frames(cut, rate: 2))
         let first = try #require(answer.times.first)
-        #expect(first <= 0.1 && (answer.summary?.duration ?? 0) <= 5.2)
+        #expect(first <= 0.1 && (answer.duration ?? 0) <= 5.2)
         // The second scene, which is navy, begins at 4 s of the whole.
         let navy = answer.frames.indices.first { index in
             let colour = answer.colour(frame: index)

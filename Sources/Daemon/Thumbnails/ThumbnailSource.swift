@@ -37,7 +37,7 @@ struct ThumbnailSource: Sendable {
                 }
             } catch let error as DecodeError {
                 switch error.code {
-                case .failed(.notFound), .failed(.unreadable), .failed(.readError): continue
+                case .notFound, .unreadable, .readError: continue
                 default: throw APIError(.thumbnailFailed, error.message)
                 }
             }

@@ -11,6 +11,8 @@ final class ClipQueue: Sendable {
         /// It has ended, and its last clip was sent before.
         case finished
         case failed(Problem)
+        /// Its file isn't there or is another one, which is no attempt to read it.
+        case vanished(Problem)
         /// It is to be gone on with another time.
         case released
         /// What was read is not what was asked for: the clips of it have to go.

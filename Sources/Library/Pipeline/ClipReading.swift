@@ -1,4 +1,5 @@
 internal import Catalog
+internal import DecodeProtocol
 import DecodeWorkers
 
 /// How far a media has been read into clips, and so where to go on.
@@ -19,8 +20,11 @@ struct ClipReading: Sendable {
             count = job.committedClips
             nextShot = (job.committedShot ?? 0) + 1
         }
-        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot)
+        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot, clips: count)
     }
+
+    /// Whether the media item has more clips than one may have.
+    var isTooLong: Bool { assembler.isFull }
 
     /// - Returns: the clips that the event completes, with their ordinals.
     mutating func consume(_ event: DecodeEvent) -> [(clip: AssembledClip, ordinal: Int)] {
@@ -36,7 +40,7 @@ struct ClipReading: Sendable {
 
     /// Forgets what was read after the last clip: it is decoded again, from ``position``.
     mutating func goBack() {
-        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot)
+        assembler = ClipAssembler(policy: policy, start: position, shot: nextShot, clips: count)
     }
 
     private mutating func numbered(_ clips: [AssembledClip]) -> [(clip: AssembledClip, ordinal: Int)] {

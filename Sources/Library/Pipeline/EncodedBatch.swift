@@ -23,7 +23,7 @@ struct EncodedBatch: Sendable {
                 frames += clip.frames.count
                 if isLast { finished.append(item.work) }
             case .finished: finished.append(item.work)
-            case .failed, .released, .changed: break
+            case .failed, .vanished, .released, .changed: break
             }
         }
         guard !sent.isEmpty else { return }

@@ -105,7 +105,7 @@ final class IngestPipeline: Sendable {
         }
         guard let file else {
             let nowhere = MediaWork(job: job, path: job.files.first?.path ?? FilePath())
-            await queue.send(.init(work: nowhere, step: .failed(vanished(job))))
+            await queue.send(.init(work: nowhere, step: .vanished(vanished(job))))
             return
         }
         if job.isStale {
@@ -118,11 +118,9 @@ final class IngestPipeline: Sendable {
         await read(file, work, feed, queue)
     }
 
-    private static let vanishedCode = "vanished"
-
     private func vanished(_ job: Job) -> Problem {
         Problem(
-            code: Self.vanishedCode,
+            code: "vanished",
             message: "It was not there, or had changed, when its turn came: it is looked for again.",
             retryAt: parts.clock.now + max(parts.settings.folders.settleTime, 30))
     }
@@ -156,8 +154,8 @@ final class IngestPipeline: Sendable {
         _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
     ) async throws {
         let sampling = FrameSampling(
-            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.frameSize, start: reading.position
-        )
+            framesPerSecond: parts.settings.framesPerSecond, geometry: FrameGeometry(side: parts.encoder.frameSize),
+            start: reading.position)
         var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
         var properties = MediaProperties()
         while true {
@@ -180,15 +178,14 @@ final class IngestPipeline: Sendable {
                 work.progress.withLock { $0.position = max($0.position, frame.time) }
                 fallthrough
             case .cut:
-                for (clip, ordinal) in reading.consume(event) {
-                    await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
-                }
-            case .end(let summary):
-                if properties.duration != summary.duration, summary.duration > 0 {
-                    properties.duration = summary.duration
+                try await send(reading.consume(event), of: work, feed, queue)
+                if reading.isTooLong { throw DecodeError.tooLong }
+            case .end(let duration):
+                if properties.duration != duration, duration > 0 {
+                    properties.duration = duration
                     await keep(properties, work)
                 }
-                await end(&reading, duration: summary.duration, file, work, queue)
+                try await end(&reading, duration: duration, file, work, feed, queue)
                 return
             }
         }
@@ -202,8 +199,9 @@ final class IngestPipeline: Sendable {
 
     /// Sends the last clips of a media whose file is still the one that was asked for.
     private func end(
-        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ queue: ClipQueue
-    ) async {
+        _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ feed: JobFeed,
+        _ queue: ClipQueue
+    ) async throws {
         let isSame = await BlockingExecutor.shared.run { [files = parts.files] in
             let there = try? files.attributes(of: file.path, followsLinks: true)
             return there.map { $0.stamp.isSameContent(as: file.stamp) } ?? true
@@ -219,11 +217,21 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .failed(problem)))
             return
         }
-        for (clip, ordinal) in clips {
-            let isLast = ordinal == reading.count - 1
-            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: isLast)))
-        }
+        try await send(clips, of: work, feed, queue, last: reading.isTooLong ? nil : reading.count - 1)
+        if reading.isTooLong { throw DecodeError.tooLong }
         if clips.isEmpty { await queue.send(.init(work: work, step: .finished)) }
+    }
+
+    /// - Parameter last: the ordinal of the media item's last clip, if that is known.
+    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped meanwhile.
+    private func send(
+        _ clips: [(clip: AssembledClip, ordinal: Int)], of work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue,
+        last: Int? = nil
+    ) async throws {
+        for (clip, ordinal) in clips {
+            guard !feed.isStopped, !Task.isCancelled else { throw DecodeError.cancelled }
+            await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: ordinal == last)))
+        }
     }
 
     private func fail(
@@ -236,9 +244,9 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .released))
             store.pause(.decoding, "\(error)")
             await store.wait(seconds: 30)
-        case .failed(.notFound):
+        case .notFound:
             parts.suspect(work.path)
-            await queue.send(.init(work: work, step: .failed(vanished(work.job))))
+            await queue.send(.init(work: work, step: .vanished(vanished(work.job))))
         default:
             let problem = Problem(
                 error, after: work.job.attempts + 1, parts.settings.folders.retry, at: parts.clock.now)
@@ -321,8 +329,8 @@ final class IngestPipeline: Sendable {
         guard !isOver else { return }
         switch step {
         case .clip, .finished: return
-        case .failed(let problem):
-            let isAttempt = problem.code != Self.vanishedCode
+        case .failed(let problem), .vanished(let problem):
+            let isAttempt = if case .failed = step { true } else { false }
             _ = await store.persist {
                 try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
             }

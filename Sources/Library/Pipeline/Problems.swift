@@ -9,24 +9,10 @@ extension Problem {
             self.init(code: "decode", message: "\(error)", retryAt: retry.next(after: attempts, at: now))
             return
         }
-        let code =
-            switch error.code {
-            case .failed(let failure): "\(failure)".hyphenated
-            default: "\(error.code)".hyphenated
-            }
         self.init(
-            code: code, message: error.message,
-            retryAt: error.isRetryable ? retry.next(after: attempts, at: now) : nil)
-    }
-}
-
-extension String {
-    /// `notMedia` as `not-media`.
-    fileprivate var hyphenated: String {
-        reduce(into: "") { result, character in
-            if character.isUppercase { result += "-" }
-            result += character.lowercased()
-        }
+            code: error.code.rawValue, message: error.message,
+            retryAt: error.isRetryable
+                ? retry.next(after: attempts, at: now, costsWorker: error.code.costsWorker) : nil)
     }
 }
 

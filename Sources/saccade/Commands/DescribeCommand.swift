@@ -45,9 +45,7 @@ struct DescribeCommand: AsyncParsableCommand {
         guard FileManager.default.fileExists(atPath: path.string) else {
             throw CommandFailure(.noInput, "There is no file \(path).")
         }
-        guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
-            throw CommandFailure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
-        }
+        let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try await BlockingExecutor.shared.run {
             try RetrievalModel(directory: configuration.model ?? ModelFolder.shipped())
         }
@@ -60,7 +58,7 @@ struct DescribeCommand: AsyncParsableCommand {
                 executable: decoder, deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)))
         var assembler = ClipAssembler(policy: .init(framesPerClip: model.framesPerClip))
         let sampling = FrameSampling(
-            framesPerSecond: configuration.ingest.framesPerSecond, frameSize: model.frameSize)
+            framesPerSecond: configuration.ingest.framesPerSecond, geometry: FrameGeometry(side: model.frameSize))
         do {
             for try await event in pool.frames(of: path, sampling: sampling) {
                 for clip in assembler.consume(event) { try await show(clip, model, slow) }

@@ -51,9 +51,7 @@ struct IndexCommand: AsyncParsableCommand {
 
     /// The state folder with this process as its writer.
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
-        guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
-            throw CommandFailure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
-        }
+        let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try InstalledModel.load(configuration.model, memory: configuration.ingest.memory)
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }

@@ -1,7 +1,8 @@
 import Daemon
 import Catalog
-import Settings
+import DecodeProtocol
 import DecodeWorkers
+import Settings
 import Foundation
 import Models
 import SystemPackage
@@ -14,16 +15,11 @@ enum InstallationChecks {
     }
 
     private static func decoder(_ configuration: Settings.Configuration) -> [Finding] {
-        guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
-            return [
-                .wrong(
-                    "decoder", "saccade-decode is neither beside this program nor in ../libexec/saccade",
-                    do:
-                        "Install Saccade as a whole (make install), or name the worker with `decoder` in the configuration."
-                )
-            ]
+        do throws(DecodeError) {
+            return DecoderChecks.all(decoder: try DecodeWorkerPool.executable(configuration.decoder))
+        } catch {
+            return [.wrong("decoder", "no worker program", do: error.message)]
         }
-        return DecoderChecks.all(decoder: decoder)
     }
 
     private static func model(_ named: FilePath?) -> Finding {
