@@ -120,7 +120,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
