@@ -171,6 +171,24 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// `make fuzz`: a program that libFuzzer drives, and the readers that it feeds, instrumented. No other build has either.
+let fuzzedModules: Set<String> = ["DecodeProtocol", "Models", "Search", "Service"]
+let isFuzzing = Context.environment["SACCADE_FUZZ"] != nil
+
+if isFuzzing {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "saccade-fuzz",
+            dependencies: [
+                "CFuzzer", "DecodeProtocol", "Models", "Search", "Service", "Tensors",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Fuzz/saccade-fuzz"
+        ),
+    ]
+}
+
 let strictness: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -184,8 +202,11 @@ let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux"]
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
     var settings = (target.swiftSettings ?? []) + strictness
     let tested = target.name.hasSuffix("Tests") ? String(target.name.dropLast("Tests".count)) : target.name
-    if !numericModules.contains(tested) && target.type != .test && target.name != "saccade-benchmarks" {
+    if !numericModules.contains(tested) && target.type != .test
+        && !["saccade-benchmarks", "saccade-fuzz"].contains(target.name)
+    {
         settings.append(.strictMemorySafety())
     }
+    if isFuzzing && fuzzedModules.contains(target.name) { settings.append(.unsafeFlags(["-sanitize=fuzzer"])) }
     target.swiftSettings = settings
 }
