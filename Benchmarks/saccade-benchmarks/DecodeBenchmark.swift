@@ -9,10 +9,10 @@ import SystemPackage
 ///
 /// Arguments: a folder of videos, of which a file of three minutes with a key frame every 250 is made; or such a file; then
 /// optionally the number of rounds.
-func decoding(_ arguments: [String]) throws {
+func decoding(_ arguments: [String]) throws -> [Comparison] {
     guard let source = arguments.first else {
         print("usage: saccade-benchmarks decode FOLDER_OR_FILE [ROUNDS]")
-        return
+        return []
     }
     let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
     let bench = try MediaBench()
@@ -45,13 +45,17 @@ func decoding(_ arguments: [String]) throws {
         let speed = String(format: "%8.2f s  %6.1f x real time", taken, duration / taken)
         print("  \(name.padding(toLength: 18, withPad: " ", startingAt: 0)) \(speed)")
     }
+    var comparisons: [Comparison] = []
     for name in ["ffmpeg", "PyAV"] {
         guard let taken = times[name].map(median) else { continue }
         let keyed = median(times["ours, key frames"] ?? [])
+        comparisons.append(Comparison(name: "exact frames", peer: name, ratio: taken / ours))
+        comparisons.append(Comparison(name: "key frames", peer: name, ratio: taken / keyed))
         print(String(format: "  against \(name): exact %.2f x, key frames %.1f x", taken / ours, taken / keyed))
     }
     print("  frames: \(exact.count) exact, \(keys.count) key frames")
     try compare(exact, with: file)
+    return comparisons
 }
 
 private func frames(

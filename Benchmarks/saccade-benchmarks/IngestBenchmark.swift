@@ -9,10 +9,10 @@ import SystemPackage
 ///
 /// The stages overlap, so their times sum to more than the whole; the one nearest to it is the one to make faster.
 /// Arguments: the model's folder, then files or folders.
-func ingest(_ arguments: [String]) throws {
+func ingest(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first, arguments.count > 1, let worker = DecodeWorkerPool.installedExecutable() else {
         print("usage: saccade-benchmarks ingest MODEL FILE... (with saccade-decode beside this program)")
-        return
+        return []
     }
     let state = FileManager.default.temporaryDirectory.appendingPathComponent("saccade-ingest-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: state) }
@@ -36,6 +36,7 @@ func ingest(_ arguments: [String]) throws {
         done.signal()
     }
     done.wait()
+    return []
 }
 
 private func report(_ status: IngestStatus, _ outcomes: [FileOutcome], whole: Double) {
