@@ -26,7 +26,7 @@ help:
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make install          what was built, into DESTDIR and PREFIX ($(PREFIX)); runs where no Swift is'
 	@echo 'make deb              the same as a Debian package, in .build'
-	@echo 'make lint | format    check or apply the source format'
+	@echo 'make lint | format    check the source format and the module graph, or apply the format'
 	@echo 'make clean            remove what was built; state and footage stay'
 
 packages:
@@ -62,6 +62,7 @@ format:
 
 lint:
 	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks Fuzz
+	@SWIFT="$(SWIFT)" docs/module-graph.sh
 
 # Only what is missing is built: under sudo there may be no Swift.
 $(PROGRAMS) &:
