@@ -184,7 +184,9 @@ if isFuzzing {
                 "CFuzzer", "DecodeProtocol", "Models", "Search", "Service", "Tensors",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            path: "Fuzz/saccade-fuzz"
+            path: "Fuzz/saccade-fuzz",
+            // The default linker warns of every symbol of the sanitizer.
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"])]
         ),
     ]
 }
