@@ -15,17 +15,18 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode
 MODEL = models/saccade-small
 
-.PHONY: help run test build bench format lint install deb clean packages
+.PHONY: help run test build bench fuzz format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo when empty) and ask two questions'
 	@echo 'make run DIR=PATH     the same with a folder of your own; QUERY="…" asks your question'
 	@echo 'make build            the two programs, optimised'
 	@echo 'make test             every test'
-	@echo 'make bench            the benchmarks, beside their peers'
+	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
+	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make install          what was built, into DESTDIR and PREFIX ($(PREFIX)); runs where no Swift is'
 	@echo 'make deb              the same as a Debian package, in .build'
-	@echo 'make lint | format    check or apply the source format'
+	@echo 'make lint | format    check the source format and the module graph, or apply the format'
 	@echo 'make clean            remove what was built; state and footage stay'
 
 packages:
@@ -46,11 +47,22 @@ bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
 	"$(BIN)/saccade-benchmarks" $(BENCH)
 
+# libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
+TIME ?= 20
+TARGET ?= protocol safetensors pickle wordpiece configuration requests globs events
+FUZZER = .build-fuzz/release/saccade-fuzz
+
+fuzz: packages
+	SACCADE_FUZZ=1 $(SWIFT) build -c release --product saccade-fuzz --scratch-path .build-fuzz --sanitize=address \
+		-Xlinker -L"$$(clang -print-resource-dir)/lib/linux"
+	@for target in $(TARGET); do Fuzz/run.sh "$(FUZZER)" "$$target" "$(TIME)" || exit 1; done
+
 format:
-	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks
+	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks Fuzz
 
 lint:
-	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks Fuzz
+	@SWIFT="$(SWIFT)" docs/module-graph.sh
 
 # Only what is missing is built: under sudo there may be no Swift.
 $(PROGRAMS) &:

@@ -12,17 +12,17 @@ let package = Package(
         .executable(name: "saccade-train", targets: ["saccade-train"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
-        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
-        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         // C: system libraries, kernels, what the importer can't do.
@@ -192,7 +192,7 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [.product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
         // Fakes of time, file system and watcher, for the tests of FolderWatch and Library.
@@ -293,6 +293,26 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+// `make fuzz`: a program that libFuzzer drives, and the readers that it feeds, instrumented. No other build has either.
+let fuzzedModules: Set<String> = ["API", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings"]
+let isFuzzing = Context.environment["SACCADE_FUZZ"] != nil
+
+if isFuzzing {
+    package.targets += [
+        .systemLibrary(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "saccade-fuzz",
+            dependencies: [
+                "API", "CFuzzer", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings", "Tensors",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Fuzz/saccade-fuzz",
+            // The default linker warns of every symbol of the sanitizer.
+            linkerSettings: [.unsafeFlags(["-use-ld=lld"])]
+        ),
+    ]
+}
+
 let strictness: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -306,8 +326,11 @@ let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux"]
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
     var settings = (target.swiftSettings ?? []) + strictness
     let tested = target.name.hasSuffix("Tests") ? String(target.name.dropLast("Tests".count)) : target.name
-    if !numericModules.contains(tested) && target.type != .test && target.name != "saccade-benchmarks" {
+    if !numericModules.contains(tested) && target.type != .test
+        && !["saccade-benchmarks", "saccade-fuzz"].contains(target.name)
+    {
         settings.append(.strictMemorySafety())
     }
+    if isFuzzing && fuzzedModules.contains(target.name) { settings.append(.unsafeFlags(["-sanitize=fuzzer"])) }
     target.swiftSettings = settings
 }

@@ -10,14 +10,15 @@ import Threads
 /// Ours starts from 8-bit pictures, the others from normalised floats. Each round runs all three in turn; a network's figure
 /// is its median. Arguments: a folder with `lite0.pth` and `lite2.pth` as their packages ship them, then optionally the
 /// rounds.
-func backbone(_ arguments: [String]) throws {
+func backbone(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first else {
         print("usage: saccade-benchmarks backbone WEIGHTS [ROUNDS]")
-        return
+        return []
     }
     let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 15
     let batch = 16
     print("threads \(ThreadCount.configured), kernels \(String(cString: saccade_simd_name(saccade_simd_detected())))")
+    var comparisons: [Comparison] = []
     for (variant, side) in [("lite2", 256), ("lite0", 224)] {
         let path = FilePath(folder).appending(variant + ".pth")
         let architecture: EfficientNetLiteArchitecture = variant == "lite0" ? .lite0 : .lite2
@@ -28,7 +29,7 @@ func backbone(_ arguments: [String]) throws {
                 parameters, architecture: architecture, source: path.string)
             network = try EfficientNetLite(architecture: architecture, weights: WeightSet(weights, source: path.string))
         }
-        guard let network else { return }
+        guard let network else { return comparisons }
         let images = (0..<batch).map { picture($0, side: side) }
         let peer = Peer(
             script: "backbone.py",
@@ -58,12 +59,15 @@ func backbone(_ arguments: [String]) throws {
                     "%@ at %d px: ours %.0f pictures/s, PyTorch %.0f (%.2f x), ONNX Runtime %.0f (%.2f x); loading %.2f s",
                 variant, side, rate("ours"), rate("torch"), rate("ours") / rate("torch"), rate("onnx"),
                 rate("ours") / rate("onnx"), loading))
-        for engine in ["torch", "onnx"] {
+        for (engine, name) in [("torch", "PyTorch"), ("onnx", "ONNX Runtime")] {
+            comparisons.append(
+                Comparison(name: variant, peer: name, ratio: rate("ours") / rate(engine)))
             guard let theirs = sums[engine], let ours = sums["ours"] else { continue }
             let off = zip(ours, theirs).map { abs($0 - $1) / $1 }.max() ?? .nan
             print(String(format: "  the maps' sums of magnitudes differ from %@'s by at most %.1e", engine, off))
         }
     }
+    return comparisons
 }
 
 /// The same picture as the peer makes.

@@ -11,10 +11,10 @@ import SystemPackage
 ///
 /// Arguments: a folder of videos, each of which is coded again as 640 × 360 at 25 frames a second before they are joined; then
 /// optionally a file of labels, such as `Benchmarks/labels/sample-cuts.txt`, which says what its lines mean.
-func cuts(_ arguments: [String]) throws {
+func cuts(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first else {
         print("usage: saccade-benchmarks cuts FOLDER [LABELS]")
-        return
+        return []
     }
     let labels = try arguments.dropFirst().first.map { try cutLabels($0) } ?? [:]
     let bench = try MediaBench()
@@ -65,16 +65,26 @@ func cuts(_ arguments: [String]) throws {
     print(
         "\(joins.count) joins and \(truths.count { $0.isCertain } - joins.count) labelled cuts in \(Int(end)) s of video, "
             + "tolerance \(tolerance) s")
+    var comparisons: [Comparison] = []
+    var ownF1 = Double.nan
     for result in found {
         let (hits, wrong) = compared(result.cuts, with: truths)
         let joined = compared(result.cuts, with: joins.map { CutTruth(span: $0...$0, isCertain: true) })
         let name = result.name.padding(toLength: 24, withPad: " ", startingAt: 0)
+        let f1 = score(hits, wrong, truths.count { $0.isCertain })
+        if result.name == "ours" {
+            ownF1 = f1
+        } else {
+            comparisons.append(Comparison(name: "F1", peer: result.name, ratio: ownF1 / f1))
+            comparisons.append(Comparison(name: "speed", peer: result.name, ratio: result.seconds / taken))
+        }
         print(
             String(
                 format: "  \(name) F1 %.3f (%d found, %d wrong)   joins alone: F1 %.3f (%d found, %d others)   %.1f s",
-                score(hits, wrong, truths.count { $0.isCertain }), hits, wrong,
+                f1, hits, wrong,
                 score(joined.hits, joined.wrong, joins.count), joined.hits, joined.wrong, result.seconds))
     }
+    return comparisons
 }
 
 /// Where a cut is: from the first frame of a gradual one to the first of the new shot.

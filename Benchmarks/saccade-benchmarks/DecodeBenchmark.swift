@@ -10,10 +10,10 @@ import SystemPackage
 ///
 /// Arguments: a folder of videos, of which a file of three minutes with a key frame every 250 is made; or such a file; then
 /// optionally the number of rounds.
-func decoding(_ arguments: [String]) throws {
+func decoding(_ arguments: [String]) throws -> [Comparison] {
     guard let source = arguments.first else {
         print("usage: saccade-benchmarks decode FOLDER_OR_FILE [ROUNDS]")
-        return
+        return []
     }
     let rounds = arguments.dropFirst().first.flatMap { Int($0) } ?? 3
     let bench = try MediaBench()
@@ -25,9 +25,9 @@ func decoding(_ arguments: [String]) throws {
     }
     let peer = Peer(script: "decode.py", arguments: [file])
     var times: [String: [Double]] = [:]
-    var ours: [SampledFrame] = []
+    var found: [SampledFrame] = []
     for _ in 0..<rounds {
-        times["ours", default: []].append(try seconds { ours = try frames(pool, path) })
+        times["ours", default: []].append(try seconds { found = try frames(pool, path) })
         times["ffmpeg", default: []].append(
             try seconds {
                 try MediaBench.ffmpeg(
@@ -43,12 +43,16 @@ func decoding(_ arguments: [String]) throws {
         let speed = String(format: "%8.2f s  %6.1f x real time", taken, duration / taken)
         print("  \(name.padding(toLength: 18, withPad: " ", startingAt: 0)) \(speed)")
     }
+    let ours = median(times["ours"] ?? [])
+    var comparisons: [Comparison] = []
     for name in ["ffmpeg", "PyAV"] {
         guard let taken = times[name].map(median) else { continue }
-        print(String(format: "  against \(name): %.2f x", taken / median(times["ours"] ?? [])))
+        comparisons.append(Comparison(name: "frames", peer: name, ratio: taken / ours))
+        print(String(format: "  against \(name): %.2f x", taken / ours))
     }
-    print("  frames: \(ours.count)")
-    try compare(ours, with: file)
+    print("  frames: \(found.count)")
+    try compare(found, with: file)
+    return comparisons
 }
 
 private func frames(_ pool: DecodeWorkerPool, _ path: FilePath) throws -> [SampledFrame] {

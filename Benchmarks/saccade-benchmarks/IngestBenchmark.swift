@@ -9,10 +9,10 @@ import SystemPackage
 ///
 /// The stages overlap, so their times sum to more than the whole; the one nearest to it is the one to make faster.
 /// Arguments: the model's folder, then files or folders.
-func ingest(_ arguments: [String]) throws {
+func ingest(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first, arguments.count > 1 else {
         print("usage: saccade-benchmarks ingest MODEL FILE...")
-        return
+        return []
     }
     let worker = try DecodeWorkerPool.executable()
     let state = FileManager.default.temporaryDirectory.appendingPathComponent("saccade-ingest-\(UUID().uuidString)")
@@ -37,6 +37,7 @@ func ingest(_ arguments: [String]) throws {
         done.signal()
     }
     done.wait()
+    return []
 }
 
 private func report(_ status: IngestStatus, _ outcomes: [FileOutcome], whole: Double) {

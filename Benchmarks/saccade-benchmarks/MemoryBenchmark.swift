@@ -10,10 +10,10 @@ import SystemPackage
 ///
 /// Pages that programs share count in each of them. Arguments: the model's folder, a folder of videos of which the long file is made
 /// (or such a file), then optionally the number of clips. The `saccade` beside this program is measured.
-func memory(_ arguments: [String]) throws {
+func memory(_ arguments: [String]) throws -> [Comparison] {
     guard arguments.count > 1 else {
         print("usage: saccade-benchmarks memory MODEL FOLDER_OR_FILE [CLIPS]")
-        return
+        return []
     }
     let clips = arguments.dropFirst(2).first.flatMap { Int($0) } ?? 100_000
     let bench = try MediaBench()
@@ -49,6 +49,7 @@ func memory(_ arguments: [String]) throws {
         print("  \(answer.rescored) clips re-ranked in \(String(format: "%.0f ms", answer.timings.total))")
     }
     print("after re-ranking               \(daemon.resident)")
+    return []
 }
 
 /// A daemon of the same build as this program.

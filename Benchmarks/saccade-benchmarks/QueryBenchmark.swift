@@ -9,7 +9,7 @@ import VectorIndex
 /// Query text in to answer out at 1,000,000 clips of 50,000 media: p50 and p99, stage by stage, with and without filters.
 ///
 /// The clips' vectors are random. Arguments: the number of clips, of queries, and a folder to keep the catalog in for another run.
-func query(_ arguments: [String]) throws {
+func query(_ arguments: [String]) throws -> [Comparison] {
     let numbers = arguments.compactMap { Int($0) }
     let count = numbers.first ?? 1_000_000
     let queries = numbers.dropFirst().first ?? 300
@@ -26,7 +26,7 @@ func query(_ arguments: [String]) throws {
     let catalog = try Catalog(state: folder, access: .readOnly)
     var generation: SearchGeneration?
     let loading = try seconds { generation = try SearchGeneration(loading: catalog, encoder: encoder) }
-    guard let generation else { return }
+    guard let generation else { return [] }
     print(
         String(
             format: "%d clips loaded in %.1f s, %.0f MB of vectors", generation.index.count, loading,
@@ -60,6 +60,7 @@ func query(_ arguments: [String]) throws {
                     percentile(\.total, 0.5), percentile(\.total, 0.99), processorTime, percentile(\.embed, 0.5),
                     percentile(\.filter, 0.5), percentile(\.scan, 0.5), percentile(\.lookup, 0.5)))
     }
+    return []
 }
 
 /// What all threads have used, which says more than the clock on a machine that does other things too.

@@ -7,10 +7,10 @@ import Threads
 /// One query of twelve words through the tokenizer and MiniLM, beside transformers on PyTorch: `query_encoding.py`.
 ///
 /// Arguments: a folder with all-MiniLM-L6-v2, then optionally the rounds.
-func queryEncoding(_ arguments: [String]) throws {
+func queryEncoding(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first else {
         print("usage: saccade-benchmarks query-encoding MINILM [ROUNDS]")
-        return
+        return []
     }
     try BLAS.load()
     let query = "a young man in a red jacket plays the guitar on stage"
@@ -18,7 +18,7 @@ func queryEncoding(_ arguments: [String]) throws {
     print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
     var loaded: PretrainedBERT<Float>?
     let loading = try seconds { loaded = try PretrainedBERT(folder: FilePath(folder)) }
-    guard let model = loaded else { return }
+    guard let model = loaded else { return [] }
     let text = try seconds { _ = try WordPieceTokenizer(vocabularyFile: FilePath(folder).appending("vocab.txt")) }
     print(String(format: "loading: model %.0f ms, its tokenizer %.1f ms", loading * 1000, text * 1000))
 
@@ -47,4 +47,5 @@ func queryEncoding(_ arguments: [String]) throws {
     let long = String(repeating: "A man is playing the guitar, naïvely; 東京 — привет! ", count: 20_000)
     let time = seconds { _ = model.tokenizer.encode(long, maxLength: .max) }
     print(String(format: "tokenizer: %.1f MB/s on mixed text", Double(long.utf8.count) / time / 1e6))
+    return [Comparison(name: "one query", peer: "PyTorch", ratio: median(theirs) / median(ours))]
 }

@@ -5,7 +5,7 @@ import VectorIndex
 /// `scan.py`. R@100 is against a plain scan of the floats.
 ///
 /// Arguments: the number of clips, of rounds, of threads.
-func scan(_ arguments: [String]) throws {
+func scan(_ arguments: [String]) throws -> [Comparison] {
     let numbers = arguments.compactMap { Int($0) }
     let count = numbers.first ?? 1_000_000
     let rounds = numbers.dropFirst().first ?? 11
@@ -59,6 +59,9 @@ func scan(_ arguments: [String]) throws {
         print(
             engine.padding(toLength: 12, withPad: " ", startingAt: 0)
                 + String(format: "%9.2f ms   %6.2f × ours   R@%d %.4f", time * 1000, time / ours, limit, recall))
+    }
+    return engines.map {
+        Comparison(name: "one query", peer: $0, ratio: median(times[$0] ?? []) / ours)
     }
 }
 

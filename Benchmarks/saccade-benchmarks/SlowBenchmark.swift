@@ -8,10 +8,10 @@ import Threads
 /// beside PyTorch with the same weights: `slow.py`.
 ///
 /// Arguments: the model's folder, then optionally the rounds.
-func slow(_ arguments: [String]) throws {
+func slow(_ arguments: [String]) throws -> [Comparison] {
     guard let folder = arguments.first else {
         print("usage: saccade-benchmarks slow MODEL [ROUNDS]")
-        return
+        return []
     }
     try BLAS.load()
     let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 9
@@ -19,15 +19,15 @@ func slow(_ arguments: [String]) throws {
     let model = try RetrievalModel(directory: directory)
     guard let captioner = model.slow else {
         print("\(folder) has no Slow part")
-        return
+        return []
     }
     print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
     let peer = Peer(script: "slow.py", arguments: [folder, String(ThreadCount.configured)])
-    reranking(captioner, peer, rounds)
+    let reranked = reranking(captioner, peer, rounds)
     let learning = try SlowCaptioner(
         folder: ModelFolder(directory), configuration: captioner.model.configuration, tokenizer: model.tokenizer,
         trainable: true)
-    training(learning.model, peer, rounds)
+    return [reranked, training(learning.model, peer, rounds)]
 }
 
 private func sentence(_ row: Int, length: Int, words: Int) -> [Int32] {
@@ -43,7 +43,7 @@ private func maps(
     }
 }
 
-private func reranking(_ captioner: SlowCaptioner, _ peer: Peer?, _ rounds: Int) {
+private func reranking(_ captioner: SlowCaptioner, _ peer: Peer?, _ rounds: Int) -> Comparison {
     let model = captioner.model
     let clips = 32
     let memory = model.memory(
@@ -78,9 +78,10 @@ private func reranking(_ captioner: SlowCaptioner, _ peer: Peer?, _ rounds: Int)
         String(
             format: "  unpacking 32 stored memories: full %.1f ms (%d bytes each), compact %.1f ms (%d bytes each)",
             median(reading) * 1000, stored[0].count, median(unpacking) * 1000, compact[0].count))
+    return Comparison(name: "re-ranking", peer: "PyTorch", ratio: median(theirs) / median(ours))
 }
 
-private func training(_ model: SlowModel<Float>, _ peer: Peer?, _ rounds: Int) {
+private func training(_ model: SlowModel<Float>, _ peer: Peer?, _ rounds: Int) -> Comparison {
     let batch = 64
     let captions = (0..<batch).map {
         sentence($0, length: 8 + $0 % 9, words: model.configuration.vocabularySize)
@@ -118,4 +119,5 @@ private func training(_ model: SlowModel<Float>, _ peer: Peer?, _ rounds: Int) {
             format:
                 "training step, 64 pictures: ours %.0f ms, PyTorch %.0f ms, ratio %.2f; loss after %d steps %.5f and %.5f",
             median(ours) * 1000, median(theirs) * 1000, median(ours) / median(theirs), rounds + 1, losses.0, losses.1))
+    return Comparison(name: "training step", peer: "PyTorch", ratio: median(theirs) / median(ours))
 }

@@ -6,10 +6,11 @@ import Threads
 ///
 /// Both sides begin with the same weights and inputs, so equal losses show that they compute the same thing.
 /// Arguments: `minilm` or `decoder` to run one of them, a number for the rounds.
-func trainingStep(_ arguments: [String]) throws {
+func trainingStep(_ arguments: [String]) throws -> [Comparison] {
     try BLAS.load()
     let rounds = arguments.compactMap { Int($0) }.first ?? 7
     print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
+    var comparisons: [Comparison] = []
     for graph in [StepGraph.miniLM, .decoder]
     where arguments.isEmpty || Int(arguments[0]) != nil || arguments.contains(graph.name) {
         let peer = Peer(script: "training_step.py", arguments: [graph.name, String(ThreadCount.configured)])
@@ -30,7 +31,10 @@ func trainingStep(_ arguments: [String]) throws {
                 format: "%@: ours %.1f ms, PyTorch %.1f ms, ratio %.2f; loss after %d steps %.5f and %.5f", graph.name,
                 median(ours) * 1000, median(theirs) * 1000, median(ours) / median(theirs), rounds + 1, losses.0,
                 losses.1))
+        comparisons.append(
+            Comparison(name: graph.name, peer: "PyTorch", ratio: median(theirs) / median(ours)))
     }
+    return comparisons
 }
 
 /// Parameters by order of use, and a loss.

@@ -1,7 +1,7 @@
 import Foundation
 
-// One row a benchmark. Each prints its own table, with its peer's figures from the same run.
-let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Void)] = [
+// One row a benchmark. Each prints its own table, with its peer's figures from the same run, and returns the ratios.
+let benchmarks: [(name: String, summary: String, run: ([String]) throws -> [Comparison])] = [
     ("backbone", "EfficientNet-Lite's feature maps, beside PyTorch and ONNX Runtime", backbone),
     ("cuts", "cuts in a folder's videos joined into one, beside PySceneDetect", cuts),
     ("decode", "sampled frames of a long 1080p file, beside ffmpeg and PyAV", decoding),
@@ -16,7 +16,8 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> Void)
 
 let arguments = CommandLine.arguments.dropFirst()
 if let name = arguments.first, let benchmark = benchmarks.first(where: { $0.name == name }) {
-    try benchmark.run(Array(arguments.dropFirst()))
+    let comparisons = try benchmark.run(Array(arguments.dropFirst()))
+    exit(try record(comparisons, of: benchmark.name) ? 0 : 1)
 } else {
     print("usage: saccade-benchmarks NAME [ARGUMENT...]")
     for benchmark in benchmarks { print("  \(benchmark.name): \(benchmark.summary)") }

@@ -64,7 +64,9 @@ package struct PathGlob: Sendable {
             throw SearchError(
                 .invalidFilter, "The path pattern has more than \(Self.maximumLength) characters: shorten it.")
         }
-        if characters[0] != Self.slash { characters = Array("/**/".unicodeScalars.map(\.value)) + characters }
+        let isAnchored =
+            characters[0] == Self.slash || characters.starts(with: [UInt32(UInt8(ascii: "\\")), Self.slash])
+        if !isAnchored { characters = Array("/**/".unicodeScalars.map(\.value)) + characters }
         tokens = try Self.parse(characters)
         short = ShortGlob(tokens)
     }

@@ -6,6 +6,7 @@ import Models
 import Search
 import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 /// Re-ranking, probabilities, streams and descriptions between the query socket and the library.
@@ -138,13 +139,13 @@ struct RerankedSearchTests {
 
     @Test func `a slow reader misses improvements, never the final answer`() async throws {
         let indexed = try await IndexedLibrary(reranker: ReversingReranker(batches: 40))
-        let asked = Mutex(0)
+        let asked = Observed(0)
         let answers = indexed.backend.searchStream(API.SearchRequest(query: "grey")) {
-            asked.withLock { $0 += 1 }
+            asked.change { $0 += 1 }
             return true
         }
         // The Fast answer, forty improvements, the final answer.
-        while asked.withLock({ $0 }) < 42 { await Task.yield() }
+        try await asked.wait { $0 >= 42 }
         let read = try await collect(answers)
         #expect(read.count < 42)
         #expect(read.count { $0.isFinal == true } == 1)

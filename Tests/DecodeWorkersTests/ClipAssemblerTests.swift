@@ -1,6 +1,7 @@
 import DecodeProtocol
 import DecodeWorkers
 import Models
+import TestSupport
 import Testing
 
 @Suite struct ClipAssemblerTests {
@@ -144,7 +145,7 @@ import Testing
     }
 
     @Test(arguments: 0..<300) func `Clips cover a media without gap or overlap, whatever its cuts`(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(state: UInt64(seed))
         let duration = Double.random(in: 0.1...200, using: &random)
         let rates: [Double] = [0.2, 1, 2, 5, 12.5]
         let rate: Double = rates[Int.random(in: 0..<5, using: &random)]
@@ -177,18 +178,5 @@ import Testing
             let length: Double = parts[parts.count - 1].end - parts[0].start
             #expect(length >= 1 - 1e-9 || last.shot == 0)
         }
-    }
-}
-
-/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators" (2014).
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The daemon with everything real: programs, worker, SQLite, socket, videos.
-struct DaemonTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonTests {
     private func video(_ path: FilePath, seconds: Double = 4, scenes: Int = 2, size: Int = 160) async throws {
         try await TestVideo(width: size, height: 120, seconds: seconds, scenes: scenes).write(to: path)
     }
@@ -35,11 +35,10 @@ struct DaemonTests {
         let renamed = daemon.footage.appending("renamed.mp4")
         try FileManager.default.moveItem(atPath: first.string, toPath: renamed.string)
         var after = before
-        for _ in 0..<1500 where after.paths.map(\.path.text) != [renamed.string] {
+        try await eventually {
             after = try await daemon.media(result.media.id)
-            try await Task.sleep(for: .milliseconds(20))
+            return after.paths.map(\.path.text) == [renamed.string]
         }
-        #expect(after.paths.map(\.path.text) == [renamed.string])
         #expect(after.clips == before.clips)
         #expect(try await paths(daemon.search("coloured bars")) == [renamed.string, other.string])
 

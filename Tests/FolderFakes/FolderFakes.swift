@@ -10,6 +10,7 @@ import Threads
 package final class ManualClock: WallClock {
     private struct State {
         var now: Timestamp
+        var waitsForNobody = false
         var sleepers: [UUID: (until: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
     }
 
@@ -32,16 +33,31 @@ package final class ManualClock: WallClock {
         for continuation in due { continuation.resume() }
     }
 
+    /// From now on time jumps to the end of each sleep as soon as it begins.
+    package func waitsForNobody() {
+        let latest = state.withLock { state in
+            state.waitsForNobody = true
+            return state.sleepers.values.map(\.until).max() ?? state.now
+        }
+        advance(latest - now)
+    }
+
     package func sleep(seconds: Double) async throws {
+        // Even where no time passes others get their turn.
+        await Task.yield()
         let key = UUID()
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-                let isOver = state.withLock { state in
-                    guard !Task.isCancelled else { return true }
+                let outcome: Result<Void, any Error>? = state.withLock { state in
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if state.waitsForNobody {
+                        state.now += seconds
+                        return .success(())
+                    }
                     state.sleepers[key] = (state.now + seconds, continuation)
-                    return false
+                    return nil
                 }
-                if isOver { continuation.resume(throwing: CancellationError()) }
+                if let outcome { continuation.resume(with: outcome) }
             }
         } onCancel: {
             let sleeper = state.withLock { $0.sleepers.removeValue(forKey: key) }

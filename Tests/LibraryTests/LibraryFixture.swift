@@ -104,6 +104,22 @@ extension Broadcast<LibraryEvent>.Subscription {
     }
 }
 
+extension FileOutcome {
+    /// Why the file failed; nil when it didn't.
+    var problem: Problem? { if case .failed(let problem) = result { problem } else { nil } }
+}
+
 extension LibraryEvent.Kind {
+    /// Why a media failed; nil for every other event.
+    var problem: Problem? { if case .mediaFailed(_, _, let problem) = self { problem } else { nil } }
+
+    /// The media that gets on, when it has this many clips.
+    func progress(clips count: Int) -> MediaID? {
+        if case .mediaProgress(let media, _, _, count) = self { media } else { nil }
+    }
+
+    /// Why ingest paused; nil for every other event.
+    var pauseReason: String? { if case .paused(let reason) = self { reason } else { nil } }
+
     var isScanFinished: Bool { if case .folder(.scanFinished) = self { true } else { false } }
 }

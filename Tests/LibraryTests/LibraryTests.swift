@@ -38,7 +38,7 @@ import VectorIndex
         let outcomes = try await fixture.library.index([fixture.folder.appending("d"), "/nowhere/x.mp4"])
         #expect(outcomes.map { $0.path.lastComponent?.string } == ["a.mp4", "b.mkv", "x.mp4"])
         #expect(outcomes[0].result == .indexed(clips: 1) && outcomes[1].result == .indexed(clips: 1))
-        guard case .failed(let problem) = outcomes[2].result else { return #expect(Bool(false)) }
+        let problem = try #require(outcomes[2].problem)
         #expect(problem.code == "unreadable")
     }
 
@@ -49,7 +49,7 @@ import VectorIndex
         let outcomes = try await fixture.library.index([file, empty])
         #expect(
             outcomes[0].result == .failed(Problem(code: "not-media", message: "It is no video.", retryAt: nil)))
-        guard case .failed(let problem) = outcomes[1].result else { return #expect(Bool(false)) }
+        let problem = try #require(outcomes[1].problem)
         #expect(problem.code == "no-frames" && problem.retryAt == nil)
         let status = try await fixture.library.status()
         #expect(status.failures.count == 2 && status.statistics.media == [.failed: 2])
@@ -168,7 +168,7 @@ import VectorIndex
             in: directory, encoder: FakeEncoder(spoiled: [4: embedding]), batchFrames: 1000)
         let files = try ["2", "3"].map { try fixture.write($0, to: "\($0).mp4") }
         let outcomes = try await fixture.library.index(files)
-        guard case .failed(let problem) = outcomes[0].result else { return #expect(Bool(false)) }
+        let problem = try #require(outcomes[0].problem)
         #expect(problem.code == "model")
         #expect(outcomes[1].result == .indexed(clips: 1))
         fixture.library.close()
@@ -220,8 +220,10 @@ import VectorIndex
     @Test func `Without a folder to watch there is nothing to wait for`() async throws {
         let fixture = try LibraryFixture()
         try await fixture.running {
-            while try await fixture.library.status().watcher != .watching { await Task.yield() }
+            try await eventually { try await fixture.library.status().watcher == .watching }
+            #expect(fixture.watcher.watched.isEmpty)
         }
+        #expect(try await fixture.library.status().watcher == .stopped)
     }
 
     @Test func `A rescan on the timer finds what nobody told`() async throws {
@@ -232,14 +234,8 @@ import VectorIndex
             _ = try await events.first(\.isScanFinished)
             try fixture.write("3", to: "a.mp4")
             async let indexed = events.indexed()
-            let ticking = Task {
-                while !Task.isCancelled {
-                    fixture.clock.advance(100)
-                    await Task.yield()
-                }
-            }
+            fixture.clock.waitsForNobody()
             #expect(try await indexed.count == 1)
-            ticking.cancel()
         }
     }
 
@@ -281,11 +277,7 @@ import VectorIndex
             let run = Task { try await fixture.library.run() }
             _ = try await fixture.library.addRoot(fixture.folder)
             for await _ in reached.stream { break }
-            let last = try await events.first {
-                if case .mediaProgress(_, _, _, clips: 2) = $0 { true } else { false }
-            }
-            guard case .mediaProgress(let id, _, _, _) = last else { return }
-            media = id
+            media = try #require(try await events.first { $0.progress(clips: 2) != nil }.progress(clips: 2))
             run.cancel()
             try await run.value
             #expect(try fixture.catalog.media(media)?.state == .pending)
@@ -306,19 +298,12 @@ import VectorIndex
         let events = fixture.library.events()
         try fixture.catalog.limitGrowth(pages: 12)
         async let outcomes = fixture.library.index([file])
-        let paused = try await events.first { if case .paused = $0 { true } else { false } }
-        guard case .paused(let reason?) = paused else { return #expect(Bool(false)) }
+        let reason = try #require(try await events.first { $0.pauseReason != nil }.pauseReason)
         #expect(reason.contains("No space"))
         #expect(try await fixture.library.status().paused == reason)
         try fixture.catalog.limitGrowth(pages: nil)
-        let ticking = Task {
-            while !Task.isCancelled {
-                fixture.clock.advance(10)
-                await Task.yield()
-            }
-        }
+        fixture.clock.waitsForNobody()
         #expect(try await outcomes.map(\.result) == [.indexed(clips: 1000)])
-        ticking.cancel()
         #expect(try await fixture.library.status().paused == nil)
         #expect(try fixture.catalog.quickCheck() == [])
     }
@@ -337,14 +322,8 @@ import VectorIndex
             fixture.files.faults.withLock { $0.missing = [] }
             try fixture.write("5", to: "b.mp4")
             async let back = events.first { if case .mediaIndexed = $0 { true } else { false } }
-            let ticking = Task {
-                while !Task.isCancelled {
-                    fixture.clock.advance(1)
-                    await Task.yield()
-                }
-            }
+            fixture.clock.waitsForNobody()
             _ = try await back
-            ticking.cancel()
             #expect(try fixture.catalog.root(root.id)?.state == .online)
         }
     }

@@ -50,7 +50,7 @@ import Testing
 
         try Data("no video at all".utf8).write(to: URL(filePath: folder.appending("rubbish.mp4").string))
         let failure = try await events.first { if case .mediaFailed = $0 { true } else { false } }
-        guard case .mediaFailed(_, _, let problem) = failure else { return }
+        let problem = try #require(failure.problem)
         #expect(problem.retryAt == nil && problem.code == "not-media")
 
         let whole = try Data(contentsOf: URL(filePath: folder.appending("film.mp4").string))

@@ -1,4 +1,5 @@
 import MediaDecoding
+import TestSupport
 import Testing
 
 @Suite struct DecodePlanTests {
@@ -71,7 +72,7 @@ import Testing
 
     @Test(arguments: 0..<200)
     func `What is decoded holds a picture for each wanted time, and all that it refers to`(seed: Int) {
-        var random = SplitMix(state: UInt64(seed))
+        var random = SeededGenerator(state: UInt64(seed))
         let pictures = Self.stream(&random)
         let rate = [0.1, 0.5, 1, 2, 4, 10, 30][Int.random(in: 0..<7, using: &random)]
         let gap: Double? = Bool.random(using: &random) ? 0.17 : nil
@@ -152,7 +153,7 @@ import Testing
     }
 
     @Test func `Any bytes can be inspected`() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(state: 7)
         for _ in 0..<3000 {
             var bytes: [UInt8] = []
             for _ in 0..<Int.random(in: 0...60, using: &random) {
@@ -167,18 +168,5 @@ import Testing
                 #expect(!(facts.isDisposable && facts.isEntry))
             }
         }
-    }
-}
-
-/// Steele, Lea, Flood: "Fast splittable pseudorandom number generators" (2014).
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

@@ -32,6 +32,8 @@ import Testing
         ("/[é-ü]", "/ö", true),
         ("/\\*", "/*", true),
         ("/\\*", "/a", false),
+        ("\\/a", "/a", true),
+        ("\\/a", "/x/a", false),
         ("/a*b*c", "/aXbYbZc", true),
         ("/a*b*c", "/aXbYbZ", false),
         ("/日本/*", "/日本/動画.mp4", true),

@@ -1,18 +1,8 @@
 import CKernels
+import TestSupport
 import VectorIndex
 
-/// SplitMix64, so that a failing case can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SeededGenerator {
     mutating func unitVector(_ dimensions: Int) -> [Float] {
         // Loops, not reductions: the tests are also run unoptimised.
         var vector = [Float](repeating: 0, count: dimensions)

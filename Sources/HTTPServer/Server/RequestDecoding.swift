@@ -1,12 +1,13 @@
 import API
-import Foundation
+package import Foundation
+import Search
 import Settings
 
 /// Reads and checks the bodies of requests. Whatever the bytes are, the outcome is a value or an `APIError`.
-enum RequestDecoding {
+package enum RequestDecoding {
     /// - Parameter body: JSON.
     /// - Throws: `invalid_json` when it isn't, `invalid_request` when its shape is another.
-    static func decode<Body: Decodable>(_ type: Body.Type, from body: Data) throws(APIError) -> Body {
+    package static func decode<Body: Decodable>(_ type: Body.Type, from body: Data) throws(APIError) -> Body {
         guard String(validating: body, as: UTF8.self) != nil else {
             throw APIError(.invalidJSON, "the body is not UTF-8; send JSON in UTF-8")
         }
@@ -25,7 +26,7 @@ enum RequestDecoding {
     }
 
     /// - Throws: `empty_query`, `query_too_long`, `invalid_request`.
-    static func check(_ request: API.SearchRequest, limits: Configuration.HTTP) throws(APIError) {
+    package static func check(_ request: API.SearchRequest, limits: Configuration.HTTP) throws(APIError) {
         let length = request.query.utf8.count
         guard length <= limits.maxQueryBytes else {
             throw APIError(

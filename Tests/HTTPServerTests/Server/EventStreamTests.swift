@@ -3,9 +3,10 @@ import Settings
 import API
 import Foundation
 import HTTPServer
+import TestSupport
 import Testing
 
-struct EventStreamTests {
+@Suite(.timeLimit(.minutes(2))) struct EventStreamTests {
     private func event(_ media: Int64) -> API.Event {
         API.Event(kind: .mediaIndexed, time: Date(timeIntervalSince1970: 0), media: media)
     }
@@ -36,7 +37,7 @@ struct EventStreamTests {
                 #expect(server.events.readers == 1)
                 #expect(try await server.request("GET", "/v1/events").errorCode == "overloaded")
             }
-            while server.events.readers > 0 { await Task.yield() }
+            try await eventually { server.events.readers == 0 }
             let client = try await server.connect()
             try await client.send(RawClient.request("GET", "/v1/events"))
             #expect(try await client.receive(until: "saccade events").contains("200 OK"))
@@ -50,7 +51,7 @@ struct EventStreamTests {
             let quick = try await server.connect()
             try await quick.send(RawClient.request("GET", "/v1/events"))
             _ = try await quick.receive(until: "saccade events")
-            while server.events.readers < 2 { await Task.yield() }
+            try await eventually { server.events.readers == 2 }
             let padding = String(repeating: "x", count: 20_000)
             // Far more than the socket's buffer holds; the slow reader is cut off in the end.
             for number in 0..<200 where server.events.readers == 2 {
@@ -61,8 +62,7 @@ struct EventStreamTests {
                             reason: padding)))
                 _ = try await quick.receive(until: "}\n\n")
             }
-            while server.events.readers == 2 { await Task.yield() }
-            #expect(server.events.readers == 1)
+            try await eventually { server.events.readers == 1 }
             server.events.send(.event(event(7)))
             #expect(try await quick.receive(until: "}\n\n").contains("media_indexed"))
         }

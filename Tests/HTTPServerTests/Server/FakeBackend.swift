@@ -3,12 +3,13 @@ import API
 import Foundation
 import HTTPServer
 import Synchronization
+import TestSupport
 
 /// A library of one clip that remembers what it was asked.
 final class FakeBackend: Backend {
-    private let state = Mutex(State())
+    private let state = Observed(State())
 
-    struct State {
+    struct State: Sendable {
         var searches: [API.SearchRequest] = []
         var roots: [Int64: API.Root] = [:]
         /// What a search waits for before it answers, or before it ends when it is told to stop.
@@ -18,7 +19,7 @@ final class FakeBackend: Backend {
     }
 
     /// What a streamed search does next.
-    enum StreamStep {
+    enum StreamStep: Sendable {
         case improvement(API.SearchStage)
         /// Goes on until nobody wants its answers.
         case work
@@ -34,20 +35,30 @@ final class FakeBackend: Backend {
         var stopped = 0
     }
 
-    var searches: [API.SearchRequest] { state.withLock { $0.searches } }
+    var searches: [API.SearchRequest] { state.value.searches }
 
-    var streams: StreamCounts { state.withLock { $0.streams } }
+    var streams: StreamCounts { state.value.streams }
+
+    /// Waits until a search has come.
+    func searchHasCome() async throws {
+        try await state.wait { !$0.searches.isEmpty }
+    }
+
+    /// Waits until the streams have come as far as this.
+    func streams(reach isReached: @escaping @Sendable (StreamCounts) -> Bool) async throws {
+        try await state.wait { isReached($0.streams) }
+    }
 
     func stream(_ steps: StreamStep...) {
-        state.withLock { $0.steps = steps }
+        state.change { $0.steps = steps }
     }
 
     func hold(until stream: AsyncStream<Void>) {
-        state.withLock { $0.hold = stream }
+        state.change { $0.hold = stream }
     }
 
     func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
-        let hold = state.withLock { state in
+        let hold = state.change { state in
             state.searches.append(request)
             return state.hold
         }
@@ -61,7 +72,7 @@ final class FakeBackend: Backend {
     func searchStream(
         _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
     ) -> AsyncThrowingStream<API.SearchResponse, any Error> {
-        let (steps, hold) = state.withLock { state in
+        let (steps, hold) = state.change { state in
             state.searches.append(request)
             state.streams.begun += 1
             return (state.steps, state.hold)
@@ -75,8 +86,8 @@ final class FakeBackend: Backend {
                 case .end:
                     continuation.yield(Self.answer(to: request, stage: .slow, isFinal: true))
                 case .work:
-                    while isWanted() { await Task.yield() }
-                    state.withLock { $0.streams.stopped += 1 }
+                    while isWanted() { try? await Task.sleep(for: .milliseconds(1)) }
+                    state.change { $0.streams.stopped += 1 }
                     if let hold {
                         for await _ in hold { break }
                     }
@@ -85,7 +96,7 @@ final class FakeBackend: Backend {
                     continuation.finish(throwing: error)
                 }
             }
-            state.withLock { $0.streams.ended += 1 }
+            state.change { $0.streams.ended += 1 }
             continuation.finish()
         }
         return answers
@@ -141,7 +152,7 @@ final class FakeBackend: Backend {
     }
 
     func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
-        state.withLock { state in
+        state.change { state in
             if let known = state.roots.values.first(where: { $0.path == path }) { return (known, false) }
             let root = API.Root(id: Int64(state.roots.count + 1), path: path, state: .online, files: 0)
             state.roots[root.id] = root
@@ -150,7 +161,7 @@ final class FakeBackend: Backend {
     }
 
     func removeRoot(_ id: Int64) async throws {
-        guard state.withLock({ $0.roots.removeValue(forKey: id) }) != nil else {
+        guard state.change({ $0.roots.removeValue(forKey: id) }) != nil else {
             throw APIError(.rootNotFound, "there is no root \(id)")
         }
     }

@@ -184,7 +184,7 @@ struct HostileRequestTests {
             let client = try await server.connect()
             let search = RawClient.request("POST", "/v1/search", body: Data(#"{"query":"a"}"#.utf8))
             try await client.send(search + Data("garbage\r\n\r\n".utf8))
-            while backend.searches.isEmpty { await Task.yield() }
+            try await backend.searchHasCome()
             open.finish()
             let answers = try await client.receive(until: "never")
             let first = try #require(answers.range(of: "HTTP/1.1 200"))

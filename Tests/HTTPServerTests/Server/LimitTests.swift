@@ -58,7 +58,7 @@ struct LimitTests {
         try await RunningServer.run(limits: { $0.maxRequests = 1 }, backend: backend) { server async throws in
             let first = try await server.connect()
             try await first.send(RawClient.request("POST", "/v1/search", body: Data(#"{"query":"a"}"#.utf8)))
-            while backend.searches.isEmpty { await Task.yield() }
+            try await backend.searchHasCome()
             let refused = try await server.request("GET", "/v1/status")
             #expect(refused.status == 503)
             #expect(refused.errorCode == "overloaded")
@@ -98,7 +98,7 @@ struct LimitTests {
         let client = try await RunningServer.run(backend: backend) { server async throws in
             let client = try await server.connect()
             try await client.send(RawClient.request("POST", "/v1/search", body: Data(#"{"query":"a"}"#.utf8)))
-            while backend.searches.isEmpty { await Task.yield() }
+            try await backend.searchHasCome()
             // Opens once the shutdown is under way: the closed event stream shows it.
             let stream = try await server.connect()
             try await stream.send(RawClient.request("GET", "/v1/events"))
@@ -114,11 +114,15 @@ struct LimitTests {
 
     @Test(.timeLimit(.minutes(5)))
     func `shutdown doesn't wait for a client that never finishes`() async throws {
-        _ = try await RunningServer.run(shutdownGrace: 0.2) { server async throws in
+        // Nothing but the shutdown ends the request within the hour.
+        let (client, asked) = try await RunningServer.run(limits: { $0.requestSeconds = 3600 }, shutdownGrace: 0.2) {
+            server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
-            return client
+            return (client, ContinuousClock.now)
         }
+        #expect(ContinuousClock.now - asked < .seconds(30))
+        try await client.waitForHangUp()
     }
 
     @Test(arguments: 0..<20)

@@ -117,13 +117,13 @@ struct SearchStreamTests {
                 #expect(try await server.request("GET", "/v1/status").errorCode == "overloaded")
                 // The client goes away here, in the middle of the search.
             }
-            while server.backend.streams.stopped == 0 { await Task.yield() }
+            try await server.backend.streams { $0.stopped > 0 }
             #expect(try await server.request("GET", "/v1/status").errorCode == "overloaded")
             open.finish()
             var status = try await server.request("GET", "/v1/status").status
             while status == 503 { status = try await server.request("GET", "/v1/status").status }
             #expect(status == 200)
-            while server.backend.streams.ended == 0 { await Task.yield() }
+            try await server.backend.streams { $0.ended > 0 }
             #expect(server.backend.streams == FakeBackend.StreamCounts(begun: 1, ended: 1, stopped: 1))
         }
     }

@@ -31,8 +31,10 @@ struct ListeningSocketTests {
         let directory = try TemporaryDirectory()
         let path = directory.path.appending("s")
         close(try ListeningSocket.bind(path: path).descriptor)
+        #expect(try !Self.canConnect(path))
         let second = try ListeningSocket.bind(path: path)
-        close(second.descriptor)
+        defer { close(second.descriptor) }
+        #expect(try Self.canConnect(path))
     }
 
     @Test func `a socket that is answered is left alone`() throws {

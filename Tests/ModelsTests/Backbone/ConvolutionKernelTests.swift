@@ -1,4 +1,5 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// Every instruction set of the convolution kernels beside the scalar reference, over sizes that leave every kind of rest.
@@ -9,7 +10,7 @@ import Testing
     /// Sums in another order differ by a few units in the last place of their largest term; these stay below 10.
     private static let tolerance: Float = 1e-4
 
-    private static func random(_ count: Int, _ generator: inout Xorshift) -> [Float] {
+    private static func random(_ count: Int, _ generator: inout SeededGenerator) -> [Float] {
         (0..<count).map { _ in Float.random(in: -1...1, using: &generator) }
     }
 
@@ -19,7 +20,7 @@ import Testing
 
     @Test(arguments: fastLevels)
     func `a product equals the reference for every rest of rows and columns`(level: UInt32) throws {
-        var generator = Xorshift(seed: 7)
+        var generator = SeededGenerator(state: 7)
         let columns = [8, 16, 24, 32, 40, 48, 56, 64, 72, 88, 96, 104, 120]
         for (index, outputs) in columns.enumerated() {
             let inputs = 1 + index * 5
@@ -48,7 +49,7 @@ import Testing
 
     @Test(arguments: fastLevels)
     func `a depthwise row equals the reference for every kernel, stride and width`(level: UInt32) throws {
-        var generator = Xorshift(seed: 8)
+        var generator = SeededGenerator(state: 8)
         for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
             for channels in [8, 16, 24, 48, 72] {
                 let weights = Self.random(channels * kernel * kernel, &generator)
@@ -121,7 +122,7 @@ import Testing
     func `a block computed a few rows at a time equals its definition on whole maps, at every instruction set`(
         kernel: Int, stride: Int
     ) throws {
-        var generator = Xorshift(seed: 9)
+        var generator = SeededGenerator(state: 9)
         // The last is high enough to be cut into several tiles of rows.
         for (height, width, inputs, wide) in [
             (1, 1, 8, 16), (2, 7, 8, 24), (9, 5, 16, 48), (13, 14, 8, 40), (61, 24, 8, 96),

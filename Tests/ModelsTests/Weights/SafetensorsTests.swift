@@ -2,6 +2,7 @@ import Foundation
 import Models
 import SystemPackage
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct SafetensorsTests {
@@ -154,7 +155,7 @@ import Testing
 
     @Test func `mutated files are read or refused, never a crash`() throws {
         let original = try fixtureContent("Weights/reference.safetensors")
-        var random = Xorshift(seed: 1)
+        var random = SeededGenerator(state: 1)
         for _ in 0..<4000 {
             var content = original
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -195,19 +196,5 @@ import Testing
             try set.tensor(named: "x", shape: [2])
         }
         #expect(throws: WeightsError.unexpected(tensors: ["a.y"], source: "test")) { try set.requireOnly(["x"]) }
-    }
-}
-
-/// A seeded source of randomness, so that a failing mutation can be had again.
-struct Xorshift: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

@@ -1,5 +1,6 @@
 import Models
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct TorchPickleTests {
@@ -48,7 +49,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4]) func `mutated files are read or refused, never a crash`(seed: UInt64) throws {
         let original = try fixtureContent("Weights/views.pth")
-        var random = Xorshift(seed: seed)
+        var random = SeededGenerator(state: seed)
         for _ in 0..<5000 {
             var content = original
             for _ in 0..<Int.random(in: 1...5, using: &random) {
