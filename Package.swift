@@ -30,9 +30,13 @@ let package = Package(
             pkgConfig: "libavformat libavcodec libswscale libavutil",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "COpenBLAS", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CLinux"),
+
+        // What everything may use; it knows nothing.
+        .target(name: "Basics", dependencies: ["CCrypto"]),
 
         // Numbers.
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
@@ -61,7 +65,7 @@ let package = Package(
         .target(
             name: "Ingest",
             dependencies: [
-                "Catalog", "CLinux", "DecodeProtocol", "Models", "VectorIndex",
+                "Basics", "Catalog", "CLinux", "DecodeProtocol", "Models", "VectorIndex",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -123,6 +127,9 @@ let package = Package(
             dependencies: ["DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/TestSupport"
         ),
+        .testTarget(
+            name: "BasicsTests",
+            dependencies: ["Basics", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
         .testTarget(
             name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"],
