@@ -42,11 +42,17 @@ let package = Package(
         .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS"]),
         .target(
             name: "Models",
-            dependencies: ["CKernels", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "Basics", "CKernels", "DecodeProtocol", "Tensors",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(
             name: "Training",
-            dependencies: ["Models", "Tensors", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "CKernels", "DecodeProtocol", "Models", "Tensors",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(name: "VectorIndex", dependencies: ["CKernels"]),
 
@@ -102,8 +108,8 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "CKernels", "COpenBLAS", "Catalog", "Ingest", "Models", "Search", "Service", "Tensors", "Training",
-                "VectorIndex",
+                "CKernels", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service",
+                "Tensors", "Training", "VectorIndex",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -132,7 +138,7 @@ let package = Package(
             dependencies: ["Basics", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport"]),
         .testTarget(
-            name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"],
+            name: "ModelsTests", dependencies: ["CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
@@ -168,7 +174,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Search", "Service", "TestSupport", "saccade", "saccade-decode",
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport", "saccade",
+                "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -1,6 +1,7 @@
 import Catalog
 import Foundation
 import Ingest
+import Models
 import Search
 import Service
 import SystemPackage
@@ -23,7 +24,9 @@ enum DirectSearch {
                 catalog: catalog,
                 generation: try SearchGeneration(
                     loading: catalog, encoder: model.queries,
-                    reranker: model.reranker(catalog) { warn("nothing is re-ranked: \($0)") })
+                    reranker: StoredFeatureReranker(model, catalog: catalog) {
+                        warn("nothing is re-ranked: \($0)")
+                    })
             )
             var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)

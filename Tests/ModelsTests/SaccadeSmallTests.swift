@@ -54,35 +54,30 @@ import Testing
 
     // The model as this suite asks it.
 
-    private static let full = Result { try RetrievalModel(directory: folder) }
-    private static let compact = Result { try RetrievalModel(directory: folder, memoryPrecision: .compact) }
+    private static let full = Result { try LoadedModel.load(folder) }
+    private static let compact = Result { try LoadedModel.load(folder, precision: .compact) }
 
     private static func encoded(_ precision: String) throws -> [EncodedClip] {
-        try (precision == "full" ? full : compact).get().encode(clips: clips)
+        try (precision == "full" ? full : compact).get().clips.encode(clips: clips)
     }
 
-    private static func features(_ clip: EncodedClip) throws -> [UInt8] { try #require(clip.memory) }
+    private static func features(_ clip: EncodedClip) throws -> [UInt8] { try #require(clip.rerankFeatures) }
 
-    private static func vector(_ query: String) throws -> [Float] { try full.get().embed(query: query) }
+    private static func vector(_ query: String) throws -> [Float] { try full.get().queries.embed(query: query) }
 
     private static func scores(_ query: String, _ features: [[UInt8]]) throws -> [Float] {
-        let model = try full.get()
-        let slow = try #require(model.slow)
-        let memory = try ClipMemory.decode(features, as: slow.model.configuration)
-        return slow.model.scores(
-            of: [[Int32]](repeating: model.slowTokens(of: query), count: features.count), memory: memory)
+        let scorer = try #require(try full.get().scorer)
+        #expect(scorer.canRead(query))
+        return try scorer.scores(of: query, features: features).map { try #require($0) }
     }
 
     private static func blank(_ query: String) throws -> Float {
-        let model = try full.get()
-        let slow = try #require(model.slow)
-        return slow.model.scores(of: [model.slowTokens(of: query)], memory: slow.blankMemory())[0]
+        try #require(try full.get().scorer).blankScore(of: query)
     }
 
     private static func sentence(_ features: [UInt8]) throws -> (sentence: String, score: Double) {
-        let slow = try #require(try full.get().slow)
-        let found = slow.describe(try ClipMemory.decode([features], as: slow.model.configuration))
-        return (found.sentence, found.score)
+        let caption = try #require(try full.get().captioner).caption(features)
+        return (caption.sentence, caption.score)
     }
 
     private static func reranking() throws -> Reranking { try #require(try full.get().reranking) }

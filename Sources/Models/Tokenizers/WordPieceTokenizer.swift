@@ -10,7 +10,7 @@ package import SystemPackage
 ///
 /// After "BERT" (Devlin et al., arXiv 1810.04805) and "Google's Neural Machine Translation System" (arXiv 1609.08144),
 /// with greedy longest-match-first pieces.
-package struct WordPieceTokenizer: Sendable {
+package struct WordPieceTokenizer: Tokenizer {
     private let vocabulary: WordPieceVocabulary
     private let unknown: Int32
     private let start: Int32
@@ -65,21 +65,21 @@ package struct WordPieceTokenizer: Sendable {
 
     /// The ids of `[CLS]`, the text's pieces and `[SEP]`.
     ///
-    /// Time and memory are linear in the text's length at worst; once `maxLength` ids are found the rest isn't read.
+    /// Time and memory are linear in the text's length at worst; once `limit` ids are found the rest isn't read.
     ///
     /// - Parameters:
     ///   - text: any text, of any length.
-    ///   - maxLength: at most this many ids are returned, the two special ones included; at least 2. Pieces that don't
+    ///   - limit: at most this many ids are returned, the two special ones included; at least 2. Pieces that don't
     ///     fit are cut off at the end.
-    package func encode(_ text: String, maxLength: Int) -> [Int32] {
+    package func encode(_ text: String, limit: Int) -> [Int32] {
         var text = text
-        return text.withUTF8 { encode(valid: $0, maxLength: maxLength) }
+        return text.withUTF8 { encode(valid: $0, limit: limit) }
     }
 
     /// The same for bytes that may not be UTF-8: each maximal ill-formed part counts as one U+FFFD (Unicode Standard,
     /// section 3.9), which the tokenizer then drops.
-    package func encode(_ text: [UInt8], maxLength: Int) -> [Int32] {
-        encode(String(decoding: text, as: UTF8.self), maxLength: maxLength)
+    package func encode(_ text: [UInt8], limit: Int) -> [Int32] {
+        encode(String(decoding: text, as: UTF8.self), limit: limit)
     }
 
     /// The normalised words of a text before they are cut into pieces; nil stands for one that is too long to keep.
@@ -101,8 +101,8 @@ package struct WordPieceTokenizer: Sendable {
         return words
     }
 
-    private func encode(valid text: UnsafeBufferPointer<UInt8>, maxLength: Int) -> [Int32] {
-        let limit = max(maxLength, 2) - 1
+    private func encode(valid text: UnsafeBufferPointer<UInt8>, limit: Int) -> [Int32] {
+        let limit = max(limit, 2) - 1
         var ids = [start]
         if limit > 1 {
             forEachWord(of: text) { word in

@@ -45,7 +45,7 @@ package struct Configuration: Sendable, Equatable {
         /// A worker that makes no progress for this many seconds is killed.
         package var decodeTimeoutSeconds = 30.0
         /// How the clips' memories are stored.
-        package var memory = ClipMemory.Precision.full
+        package var memory = FeaturePrecision.full
 
         package init() {}
     }

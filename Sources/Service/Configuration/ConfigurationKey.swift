@@ -85,8 +85,8 @@ extension ConfigurationKey {
         word(
             "ingest.memory",
             "How much is kept of a clip for re-ranking: full (81 KB) or compact (31 KB); clips that are indexed keep theirs.",
-            default: "full", reloadable: false, among: ClipMemory.Precision.allCases.map(\.rawValue)
-        ) { $0.ingest.memory = ClipMemory.Precision(rawValue: $1) ?? .full },
+            default: "full", reloadable: false, among: FeaturePrecision.allCases.map(\.rawValue)
+        ) { $0.ingest.memory = FeaturePrecision(rawValue: $1) ?? .full },
         integer(
             "http.max_body_bytes", "Longest body of a request.", default: "65536", reloadable: true,
             in: 1024...16_777_216

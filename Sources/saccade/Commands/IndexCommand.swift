@@ -3,6 +3,7 @@ import Catalog
 import Foundation
 import Ingest
 import Logging
+import Models
 import Service
 import SystemPackage
 
@@ -49,7 +50,7 @@ struct IndexCommand: AsyncParsableCommand {
         guard let decoder = configuration.decoder ?? DecodeWorkerPool.installedExecutable() else {
             throw Failure(.unavailable, "saccade-decode is missing: see `saccade doctor`.")
         }
-        let model = try InstalledModel.load(configuration.model, memory: configuration.ingest.memory)
+        let model = try InstalledModel.load(configuration.model, precision: configuration.ingest.memory)
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
@@ -60,7 +61,7 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, encoder: model.clips, hasMemories: model.hasMemories,
+                state: configuration.state, encoder: model.clips, hasMemories: model.storesRerankFeatures,
                 model: model.directory,
                 source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )

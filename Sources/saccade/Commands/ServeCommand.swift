@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
             version: ProgramVersion.text,
             environment: ProcessInfo.processInfo.environment,
             reload: { try places.load(arguments) },
-            loadModel: { try InstalledModel.load($0, memory: configuration.ingest.memory) }
+            loadModel: { try InstalledModel.load($0, precision: configuration.ingest.memory) }
         )
         try await SaccadeDaemon(configuration: configuration, program: program).run()
     }

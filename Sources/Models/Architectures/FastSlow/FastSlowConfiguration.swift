@@ -1,8 +1,11 @@
 import Foundation
-package import SystemPackage
+import SystemPackage
 
-/// A model folder's `config.json`: what its parts are and how they are used.
-package struct ModelConfiguration: Sendable, Equatable, Codable {
+/// `config.json` of this architecture: what the model's parts are and how they are used.
+package struct FastSlowConfiguration: Sendable, Equatable, Codable {
+    /// The architecture's name in `config.json`.
+    package static let architecture = "fast-slow"
+
     /// The frozen network that frames go through.
     package struct BackboneConfiguration: Sendable, Equatable, Codable {
         package enum Architecture: String, Sendable, Codable, CaseIterable {
@@ -32,8 +35,6 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
         }
     }
 
-    /// The version of the folder's format.
-    package var format: Int
     package var name: String
     package var backbone: BackboneConfiguration
     package var text: BERTConfiguration
@@ -43,13 +44,10 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
     /// At most this many frames of a clip are used.
     package var framesPerClip: Int
 
-    package static let currentFormat = 1
-
     package init(
         name: String, backbone: BackboneConfiguration, text: BERTConfiguration, fast: FastConfiguration,
         slow: SlowConfiguration? = nil, framesPerClip: Int = 8
     ) {
-        format = Self.currentFormat
         self.name = name
         self.backbone = backbone
         self.text = text
@@ -59,38 +57,32 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case format, name, backbone, text, fast, slow
+        case name, backbone, text, fast, slow
         case framesPerClip = "frames_per_clip"
     }
 
-    /// - Throws: ``ModelError`` that says which key is wrong, or that a newer program is needed.
-    package init(contentsOf path: FilePath) throws {
-        let source = try ByteSource(opening: path)
-        guard source.count <= 1 << 20 else {
-            throw ModelError(.malformed, "\(path): too large for a model's config.json")
-        }
-        let data = try Data(source.read(0..<source.count))
-        struct Version: Decodable { var format: Int }
-        guard let version = try? JSONDecoder().decode(Version.self, from: data) else {
-            throw ModelError(.malformed, "\(path): isn't a model's config.json; point --model at a model folder")
-        }
-        guard version.format == Self.currentFormat else {
+    package func encode(to encoder: any Encoder) throws {
+        try ModelFolder.Header(architecture: Self.architecture, name: name).encode(to: encoder)
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(backbone, forKey: .backbone)
+        try container.encode(text, forKey: .text)
+        try container.encode(fast, forKey: .fast)
+        try container.encodeIfPresent(slow, forKey: .slow)
+        try container.encode(framesPerClip, forKey: .framesPerClip)
+    }
+
+    /// - Throws: ``ModelError`` that says which key is wrong, that the folder is of another architecture, or that a newer program
+    ///   is needed.
+    package init(_ folder: ModelFolder) throws {
+        let header = try folder.header()
+        guard header.architecture == Self.architecture else {
             throw ModelError(
                 .malformed,
-                "\(path): has format \(version.format) and this program reads format \(Self.currentFormat); update saccade"
-            )
+                "\(folder.configuration): has the architecture \"\(header.architecture)\"; this needs a model of the "
+                    + "architecture \"\(Self.architecture)\"")
         }
-        do {
-            self = try JSONDecoder().decode(Self.self, from: data)
-        } catch DecodingError.keyNotFound(let key, _) {
-            throw ModelError(.malformed, "\(path): the key \"\(key.stringValue)\" is missing")
-        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
-            DecodingError.dataCorrupted(let context)
-        {
-            let place = context.codingPath.map(\.stringValue).joined(separator: ".")
-            throw ModelError(.malformed, "\(path): \"\(place)\" has a value that can't be used")
-        }
-        try validate(path)
+        self = try folder.decoded(Self.self)
+        try validate(folder.configuration)
     }
 
     private func validate(_ path: FilePath) throws {
@@ -111,7 +103,7 @@ package struct ModelConfiguration: Sendable, Equatable, Codable {
         try require(slow.frames <= framesPerClip, "slow.frames must be at most frames_per_clip")
     }
 
-    /// As it stands in `config.json`.
+    /// As it stands in `config.json`, in the current format.
     package func encoded() throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

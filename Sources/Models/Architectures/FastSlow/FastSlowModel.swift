@@ -1,24 +1,26 @@
+import DecodeProtocol
 import Foundation
 package import SystemPackage
-package import Tensors
+import Tensors
 
-/// A model folder, loaded for use.
-package final class RetrievalModel: ClipEncoder, QueryEncoder {
-    package let configuration: ModelConfiguration
-    package let generation: String
+/// A model of this architecture: a frozen backbone, a Fast dual encoder on it, and where the model has it a Slow captioner.
+package final class FastSlowModel: ClipEncoder, QueryEncoder {
+    package let folder: ModelFolder
+    package let configuration: FastSlowConfiguration
+    package let modelDigest: String
     /// Hex digest of the backbone's weights alone.
     package let backboneDigest: String
-    package let backbone: any Backbone
+    package let backbone: any ImageEncoder
     package let fast: FastModel<Float>
     /// Nil for a model that can't re-rank.
     package let slow: SlowCaptioner?
     package let tokenizer: WordPieceTokenizer
     /// How the two scores are put together; nil for a model that can't re-rank, or that says nothing about it.
     package let reranking: Reranking?
-    private let memoryPrecision: ClipMemory.Precision
+    package let input: FrameInput
+    private let precision: FeaturePrecision
 
     package var name: String { configuration.name }
-    package var frameSize: Int { configuration.backbone.frameSize }
     package var framesPerClip: Int { configuration.framesPerClip }
     package var dimensions: Int { configuration.fast.dimensions }
 
@@ -27,17 +29,17 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
 
     /// - Parameters:
     ///   - directory: with `config.json`, `backbone.safetensors`, `fast.safetensors` and `vocab.txt`.
-    ///   - memoryPrecision: how the clips' memories are stored.
+    ///   - precision: how the clips' rerank features are stored.
     ///   - learning: which parameters of the Fast model are to be trained; none in use.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, the key or the tensor.
     package init(
-        directory: FilePath, memoryPrecision: ClipMemory.Precision = .full,
-        learning: (String) -> Bool = { _ in false }
+        directory: FilePath, precision: FeaturePrecision = .full, learning: (String) -> Bool = { _ in false }
     ) throws {
         let folder = ModelFolder(directory)
-        let configuration = try ModelConfiguration(contentsOf: folder.configuration)
+        let configuration = try FastSlowConfiguration(folder)
+        self.folder = folder
         self.configuration = configuration
-        generation = try folder.digest()
+        modelDigest = try ModelFolder.digest(of: folder.fastSlowParts)
         backboneDigest = try ModelFolder.digest(of: [folder.backbone])
         let tokenizer = try WordPieceTokenizer(vocabularyFile: folder.vocabulary)
         self.tokenizer = tokenizer
@@ -45,15 +47,18 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
             throw ModelError(
                 .malformed, "\(folder.vocabulary): has more pieces than config.json says; it is another model's")
         }
-        let network = configuration.backbone.network
         let backbone = try EfficientNetLite(
-            architecture: network, weights: WeightSet(SafetensorsFile(folder.backbone)))
-        guard backbone.channels.head == configuration.fast.pooledChannels,
-            backbone.channels.c5 == configuration.fast.mapChannels
+            architecture: configuration.backbone.network, weights: WeightSet(SafetensorsFile(folder.backbone)))
+        let maps = backbone.mapSizes(side: configuration.backbone.frameSize)
+        guard backbone.pooledChannels == configuration.fast.pooledChannels,
+            maps[0].channels == configuration.fast.mapChannels
         else {
             throw ModelError(.malformed, "\(folder.configuration): fast doesn't fit the backbone's channels")
         }
         self.backbone = backbone
+        input = FrameInput(
+            geometry: FrameGeometry(side: configuration.backbone.frameSize), mean: EfficientNetLite.mean,
+            deviation: EfficientNetLite.deviation)
         let weights = try WeightSet(SafetensorsFile(folder.fast))
         let prefix = FastModel<Float>.textPrefix
         let text = try BERTEncoder<Float>(
@@ -62,36 +67,32 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
             configuration.fast, text: text, ParameterSource(weights, trainable: learning("text_projection.weight")))
         try weights.requireOnly(
             Set(fast.headParameters.map(\.name) + text.parameterNames.map { prefix + $0 }))
-        self.memoryPrecision = memoryPrecision
+        self.precision = precision
         reranking =
             configuration.slow != nil && FileManager.default.fileExists(atPath: folder.reranking.string)
             ? try Reranking(contentsOf: folder.reranking) : nil
         slow = try configuration.slow.map { slow in
-            for level in slow.levels
-            where slow.maps[level] != backbone.map(level, frameSize: configuration.backbone.frameSize) {
-                throw ModelError(.malformed, "\(folder.configuration): slow.maps doesn't fit the backbone's \(level)")
+            guard maps.starts(with: slow.maps) else {
+                throw ModelError(.malformed, "\(folder.configuration): slow.maps doesn't fit the backbone's")
             }
             return try SlowCaptioner(folder: folder, configuration: slow, tokenizer: tokenizer)
         }
     }
 
-    /// What the frozen backbone sees in pictures: the maps that the heads are fed with.
+    /// What the frozen backbone sees in pictures: what the heads are fed with.
     ///
-    /// - Parameter images: of ``frameSize`` × ``frameSize`` pixels.
-    /// - Returns: `pooled` [N, 1, channels], `c5`, `c4` and `c3` [N, positions, channels].
-    package func features(of images: [RGBImage]) throws -> BackboneFeatures {
-        for image in images where image.width != frameSize || image.height != frameSize {
-            throw ModelError(
-                .input,
-                "a frame of \(image.width)×\(image.height) pixels can't be used: the model wants \(frameSize)×\(frameSize)"
-            )
-        }
-        var parts: [BackboneFeatures] = []
+    /// - Parameter images: as ``input`` says.
+    /// - Returns: `pooled` [N, channels], and the maps of strides 32, 16 and 8.
+    /// - Throws: ``ModelError`` when there is no picture or one has the wrong size.
+    package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        try input.require(images)
+        var parts: [VisualFeatures] = []
         for start in stride(from: 0, to: images.count, by: Self.pictureBatch) {
-            let batch = Array(images[start..<min(start + Self.pictureBatch, images.count)])
-            parts.append(try BackboneFeatures(backbone.features(batch, head: true)))
+            parts.append(
+                try backbone.features(of: Array(images[start..<min(start + Self.pictureBatch, images.count)])))
         }
-        return BackboneFeatures(joining: parts)
+        guard !parts.isEmpty else { throw ModelError(.input, "the model was given no picture") }
+        return VisualFeatures(joining: parts)
     }
 
     package func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
@@ -100,9 +101,10 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
             throw ModelError(.input, "a clip has \(clip.count) frames; the model wants 1 to \(framesPerClip)")
         }
         let features = try features(of: clips.flatMap { $0 })
+        guard let pooled = features.pooled else { throw ModelError(.tensor, "the backbone has no head") }
         var off = Dropout.off
         let embeddings = fast.visual(
-            pooled: Variable(constant: features.pooled), map: Variable(constant: features.c5),
+            pooled: Variable(constant: pooled), map: Variable(constant: features.maps[0].values),
             frameCounts: clips.map(\.count), dropout: &off)
         let values = embeddings.value.scalars
         guard values.allSatisfy(\.isFinite) else {
@@ -110,11 +112,12 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
         }
         let memories = try slow.map { slow in
             let memory = try slow.memories(of: features, frameCounts: clips.map(\.count))
-            return clips.indices.map { ClipMemory.encode(memory, clip: $0, precision: memoryPrecision) }
+            return clips.indices.map { ClipMemory.encode(memory, clip: $0, precision: precision) }
         }
         return clips.indices.map { index in
             EncodedClip(
-                embedding: Array(values[(index * dimensions)..<((index + 1) * dimensions)]), memory: memories?[index])
+                embedding: Array(values[(index * dimensions)..<((index + 1) * dimensions)]),
+                rerankFeatures: memories?[index])
         }
     }
 
@@ -127,55 +130,54 @@ package final class RetrievalModel: ClipEncoder, QueryEncoder {
         return embedding
     }
 
-    /// What the Slow model keeps of one clip.
-    ///
-    /// - Precondition: the model has a Slow part.
-    package func memory(of clip: [RGBImage]) throws -> VisualMemory<Float> {
-        guard let slow else { preconditionFailure("the model has no Slow part") }
-        return try slow.memories(of: features(of: clip), frameCounts: [clip.count])
-    }
-
     /// A sentence's words as the Slow model takes them.
     ///
     /// - Precondition: the model has a Slow part.
     package func slowTokens(of sentence: String) -> [Int32] {
         guard let slow else { preconditionFailure("the model has no Slow part") }
-        return slow.vocabulary.encode(tokenizer.encode(sentence, maxLength: slow.model.configuration.maximumTokens + 2))
+        return slow.tokens(of: sentence, by: tokenizer)
     }
 
     /// A sentence's tokens as the Fast model takes them.
     package func tokens(of sentence: String) -> [Int32] {
-        tokenizer.encode(sentence, maxLength: configuration.fast.maximumTokens)
+        tokenizer.encode(sentence, limit: configuration.fast.maximumTokens)
     }
 }
 
-/// A backbone's maps in the form that heads and feature stores take them, [N, positions, channels].
-package struct BackboneFeatures: Sendable {
-    package var pooled: Tensor<Float>
-    package var c5: Tensor<Float>
-    package var c4: Tensor<Float>
-    package var c3: Tensor<Float>
-
-    init(_ maps: FeatureMaps) {
-        func flat(_ map: Tensor<Float>) -> Tensor<Float> {
-            map.reshaped([map.shape[0], map.shape[1] * map.shape[2], map.shape[3]])
-        }
-        let head = flat(maps.head ?? maps.c5)
-        pooled = Variable(constant: head).mean(axis: 1).value.reshaped([head.shape[0], 1, head.shape[2]])
-        c5 = flat(maps.c5)
-        c4 = flat(maps.c4)
-        c3 = flat(maps.c3)
+extension ModelArchitecture {
+    /// A Fast dual encoder and a Slow captioner on one frozen convolutional network.
+    package static let fastSlow = ModelArchitecture(name: FastSlowConfiguration.architecture) { folder, precision in
+        let model = try FastSlowModel(directory: folder.path, precision: precision)
+        let format = try folder.header().format
+        let scorer = model.slow.map { SlowPairScorer($0, tokenizer: model.tokenizer, modelDigest: model.modelDigest) }
+        return LoadedModel(
+            name: model.name, directory: folder.path, architecture: FastSlowConfiguration.architecture,
+            parts: model.parts,
+            earlierDigests: format == 1 ? [try ModelFolder.earlierDigest(of: folder.fastSlowParts)] : [],
+            clips: model, queries: model, scorer: scorer,
+            captioner: model.slow?.model.configuration.objective == .captioning ? model.slow : nil,
+            reranking: model.reranking)
     }
+}
 
-    init(joining parts: [BackboneFeatures]) {
-        func joined(_ part: KeyPath<BackboneFeatures, Tensor<Float>>) -> Tensor<Float> {
-            parts.count == 1
-                ? parts[0][keyPath: part]
-                : concatenated(parts.map { Variable(constant: $0[keyPath: part]) }, axis: 0).value
+extension FastSlowModel {
+    fileprivate var parts: [LoadedModel.Part] {
+        let backbone = configuration.backbone
+        var parts = [
+            LoadedModel.Part(
+                name: "backbone",
+                summary: backbone.architecture.rawValue, parameters: nil),
+            LoadedModel.Part(
+                name: "Fast", summary: "dual encoder, \(dimensions) numbers a clip",
+                parameters: fast.parameterCount),
+        ]
+        if let slow {
+            let layers = slow.model.configuration.layers.map { "\($0)" }.joined(separator: ", ")
+            parts.append(
+                LoadedModel.Part(
+                    name: "Slow", summary: "layers on maps \(layers), \(slow.vocabulary.count) word pieces",
+                    parameters: slow.model.parameters.reduce(0) { $0 + $1.variable.value.count }))
         }
-        pooled = joined(\.pooled)
-        c5 = joined(\.c5)
-        c4 = joined(\.c4)
-        c3 = joined(\.c3)
+        return parts
     }
 }

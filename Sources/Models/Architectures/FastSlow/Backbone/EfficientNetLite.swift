@@ -1,17 +1,22 @@
 package import CKernels
 package import Tensors
 
-/// EfficientNet-Lite as a frozen backbone, in single precision.
+/// EfficientNet-Lite as a frozen image encoder, in single precision.
 ///
-/// Pictures enter as (x − 127) / 128. Padding is TensorFlow's SAME for the picture's own size, whatever that is. Images of a
+/// Pictures enter as ``mean`` and ``deviation`` say. Padding is TensorFlow's SAME for the picture's own size, whatever that is. Images of a
 /// batch are shared out among threads and each runs through the network alone, a few rows of a block at a time, so that
 /// the wide maps never leave the cache.
-package final class EfficientNetLite: Backbone {
+package final class EfficientNetLite: ImageEncoder {
     package let architecture: EfficientNetLiteArchitecture
-    package let channels: FeatureChannels
+    /// Channels of the head that the classifier pools; 0 when the weights have none.
+    package let pooledChannels: Int
     private let blocks: [InvertedResidual]
     private let head: PointwiseWeights?
     private let classifier: PointwiseWeights?
+
+    /// A value v of each channel enters as (v − mean) / deviation: the kernel's own constants.
+    package static let mean = SIMD3<Float>(repeating: SACCADE_STEM_MEAN)
+    package static let deviation = SIMD3<Float>(repeating: SACCADE_STEM_DEVIATION)
 
     /// Takes the parameters that `EfficientNetLiteImport` names, and no others, and packs them for this processor.
     ///
@@ -65,7 +70,7 @@ package final class EfficientNetLite: Backbone {
             throw ModelError(
                 .tensor, "an EfficientNet-Lite begins with a block that neither expands nor adds its input")
         }
-        let last = architecture.blocks[architecture.c5].outputs
+        let last = architecture.blocks[architecture.levels[0].block].outputs
         head = weights.contains("head.weight") ? try pointwise("head", [architecture.head, last]) : nil
         if head != nil, let shape = weights.shape(of: "classifier.weight") {
             classifier = try pointwise("classifier", [shape.first ?? 0, architecture.head])
@@ -75,10 +80,14 @@ package final class EfficientNetLite: Backbone {
         try weights.requireOnly(known)
         self.architecture = architecture
         self.blocks = blocks
-        channels = FeatureChannels(
-            c3: architecture.blocks[architecture.c3].outputs, c4: architecture.blocks[architecture.c4].outputs,
-            c5: last,
-            head: head?.outputs ?? 0)
+        pooledChannels = head?.outputs ?? 0
+    }
+
+    package func mapSizes(side: Int) -> [FeatureMapSize] {
+        architecture.levels.map { level in
+            FeatureMapSize(
+                side: (side + level.stride - 1) / level.stride, channels: architecture.blocks[level.block].outputs)
+        }
     }
 
     private static func channelsLast(_ weight: Tensor<Float>) -> Tensor<Float> {
@@ -94,7 +103,21 @@ package final class EfficientNetLite: Backbone {
         return Tensor(result, shape: [outputs, weight.shape[2], weight.shape[3], inputs])
     }
 
-    package func features(_ images: [RGBImage], head wantsHead: Bool) throws -> FeatureMaps {
+    /// The maps of strides 32, 16 and 8, and the mean of the head's map where the weights have a head.
+    package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        let (maps, head) = try maps(of: images, head: head != nil)
+        return VisualFeatures(pooled: head.map { Variable(constant: $0.values).mean(axis: 1).value }, maps: maps)
+    }
+
+    /// The maps of strides 32, 16 and 8.
+    ///
+    /// - Parameters:
+    ///   - images: at least one picture; all have the same width and height.
+    ///   - wantsHead: whether to compute the head too: the coarsest map after the widening convolution that the classifier pools.
+    /// - Throws: ``ModelError`` as ``features(of:)`` does, and when the head is wanted from weights without it.
+    package func maps(
+        of images: [RGBImage], head wantsHead: Bool = false
+    ) throws -> (maps: [FeatureMap], head: FeatureMap?) {
         guard let first = images.first else { throw ModelError(.input, "the backbone was given no picture") }
         let size = MapSize(height: first.height, width: first.width)
         guard size.area > 0, images.allSatisfy({ $0.height == size.height && $0.width == size.width }) else {
@@ -102,38 +125,57 @@ package final class EfficientNetLite: Backbone {
                 .input, "the pictures of a batch must not be empty and must have one size: scale them first")
         }
         guard !wantsHead || head != nil else {
-            throw ModelError(.input, "these weights have no head: ask for C5, or import them with their head")
+            throw ModelError(
+                .input, "these weights have no head: ask for the maps alone, or import them with their head")
         }
 
         var sizes = [size]
         for block in blocks { sizes.append(block.outputSize(sizes[sizes.count - 1])) }
-        let levels = [architecture.c3, architecture.c4, architecture.c5]
-        func map(_ channels: Int, _ size: MapSize) -> Tensor<Float> {
-            Tensor(uninitialized: [images.count, size.height, size.width, channels]) { _ in }
+        let levels = architecture.levels
+        let plan = Plan(network: self, sizes: sizes, levels: levels.map(\.block))
+        let shapes = levels.map { level in
+            [images.count, sizes[level.block + 1].area, architecture.blocks[level.block].outputs]
         }
-        var c3 = map(channels.c3, sizes[levels[0] + 1])
-        var c4 = map(channels.c4, sizes[levels[1] + 1])
-        var c5 = map(channels.c5, sizes[levels[2] + 1])
-        var headMap = wantsHead ? map(channels.head, sizes[levels[2] + 1]) : nil
-        let plan = Plan(network: self, sizes: sizes, levels: levels)
-        c3.withUnsafeMutableBufferPointer { c3 in
-            c4.withUnsafeMutableBufferPointer { c4 in
-                c5.withUnsafeMutableBufferPointer { c5 in
-                    let outputs = [c3, c4, c5].map { $0.baseAddress! }
-                    parallelFor(images.count) { plan.run(images, $0, outputs: outputs) }
-                    guard let head else { return }
-                    headMap?.withUnsafeMutableBufferPointer { headMap in
-                        let (input, output) = (c5.baseAddress!, headMap.baseAddress!)
-                        parallelFor(c5.count / channels.c5, grain: 32) { rows in
-                            head.apply(
-                                input + rows.lowerBound * channels.c5, rows: rows.count, relu6: true,
-                                output: output + rows.lowerBound * channels.head)
-                        }
-                    }
+        let values = Self.tensors(shapes) { outputs in
+            parallelFor(images.count) { plan.run(images, $0, outputs: outputs) }
+        }
+        func map(_ values: Tensor<Float>, _ level: (block: Int, stride: Int)) -> FeatureMap {
+            let size = sizes[level.block + 1]
+            return FeatureMap(values: values, height: size.height, width: size.width, stride: level.stride)
+        }
+        let headMap = wantsHead ? head.map { map(Self.widened(values[0], by: $0), levels[0]) } : nil
+        return (zip(values, levels).map(map), headMap)
+    }
+
+    /// Tensors of these shapes, all of which `body` writes.
+    private static func tensors(
+        _ shapes: some Collection<[Int]>, _ written: [UnsafeMutablePointer<Float>] = [],
+        _ body: ([UnsafeMutablePointer<Float>]) -> Void
+    ) -> [Tensor<Float>] {
+        guard let shape = shapes.first else {
+            body(written)
+            return []
+        }
+        var others: [Tensor<Float>] = []
+        let tensor = Tensor<Float>(uninitialized: shape) { target in
+            others = tensors(shapes.dropFirst(), written + [target], body)
+        }
+        return [tensor] + others
+    }
+
+    /// [N, positions, head] for [N, positions, channels].
+    private static func widened(_ map: Tensor<Float>, by head: PointwiseWeights) -> Tensor<Float> {
+        let channels = map.shape[2]
+        return Tensor(uninitialized: [map.shape[0], map.shape[1], head.outputs]) { output in
+            map.withUnsafeBufferPointer { input in
+                let input = input.baseAddress!
+                parallelFor(map.count / channels, grain: 32) { rows in
+                    head.apply(
+                        input + rows.lowerBound * channels, rows: rows.count, relu6: true,
+                        output: output + rows.lowerBound * head.outputs)
                 }
             }
         }
-        return FeatureMaps(c3: c3, c4: c4, c5: c5, head: headMap)
     }
 
     /// The scores of the classes that the network was trained on, before softmax: [N, classes].
@@ -143,17 +185,7 @@ package final class EfficientNetLite: Backbone {
         guard let classifier else {
             throw ModelError(.input, "these weights have no classifier: import them with it")
         }
-        guard let map = try features(images, head: true).head else { throw ModelError(.input, "there is no head") }
-        let cells = map.shape[1] * map.shape[2]
-        let width = map.shape[3]
-        var pooled = [Float](repeating: 0, count: images.count * width)
-        map.withUnsafeBufferPointer { map in
-            for row in 0..<images.count * cells {
-                let start = row / cells * width
-                for channel in 0..<width { pooled[start + channel] += map[row * width + channel] }
-            }
-        }
-        for index in pooled.indices { pooled[index] /= Float(cells) }
+        guard let pooled = try features(of: images).pooled else { throw ModelError(.input, "there is no head") }
         return Tensor(uninitialized: [images.count, classifier.outputs]) { output in
             pooled.withUnsafeBufferPointer {
                 classifier.apply($0.baseAddress!, rows: images.count, relu6: false, output: output)

@@ -40,10 +40,10 @@ package struct EfficientNetLiteArchitecture: Sendable, Equatable {
     package var blocks: [Block]
     package var head: Int
 
-    /// The last block of strides 8, 16 and 32.
-    package var c3: Int { lastBlock(ofStride: 8) }
-    package var c4: Int { lastBlock(ofStride: 16) }
-    package var c5: Int { blocks.count - 1 }
+    /// The blocks whose outputs are kept, coarse to fine: the last ones of strides 32, 16 and 8.
+    package var levels: [(block: Int, stride: Int)] {
+        [(blocks.count - 1, 32), (lastBlock(ofStride: 16), 16), (lastBlock(ofStride: 8), 8)]
+    }
 
     /// ImageNet top-1 75.1 % at 224 px.
     package static let lite0 = EfficientNetLiteArchitecture(width: 1.0, depth: 1.0)

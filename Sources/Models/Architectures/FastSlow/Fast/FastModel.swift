@@ -7,12 +7,16 @@ package struct FastModel<Scalar: TensorScalar>: Sendable {
     package let configuration: FastConfiguration
     package let visual: FastVisualHead<Scalar>
     package let text: BERTEncoder<Scalar>
-    private let textProjection: Variable<Scalar>
-    private let textProjectionBias: Variable<Scalar>
+    private let textProjection: Linear<Scalar>
     /// log 1/τ of the contrastive loss.
     private let logitScale: Variable<Scalar>
     /// Those of the heads; the text encoder's are ``BERTEncoder/parameters``.
     package let headParameters: [(name: String, variable: Variable<Scalar>)]
+
+    /// Numbers in all parameters.
+    package var parameterCount: Int {
+        text.parameterCount + headParameters.reduce(0) { $0 + $1.variable.value.count }
+    }
 
     /// What a file calls the text encoder's parameters: this before their own names.
     package static var textPrefix: String { "text." }
@@ -27,9 +31,8 @@ package struct FastModel<Scalar: TensorScalar>: Sendable {
         self.configuration = configuration
         self.text = text
         visual = try parameter.scoped("visual") { try FastVisualHead(configuration, parameter) }
-        let width = configuration.textWidth
-        textProjection = try parameter("text_projection.weight", [configuration.dimensions, width], .fan(width))
-        textProjectionBias = try parameter("text_projection.bias", [configuration.dimensions], .zeros)
+        textProjection = try Linear(
+            "text_projection", outputs: configuration.dimensions, inputs: configuration.textWidth, parameter)
         logitScale = try parameter("logit_scale", [1], .values(Tensor([Scalar(20).logarithm], shape: [1])))
         headParameters = parameter.parameters
     }
@@ -40,7 +43,7 @@ package struct FastModel<Scalar: TensorScalar>: Sendable {
     /// - Returns: [sentences, dimensions], unit rows.
     package func embed(_ batch: TokenBatch, dropout: inout Dropout) -> Variable<Scalar> {
         let states = text(batch, dropout: &dropout).maskedMean(lengths: batch.lengths)
-        return dropout(states).linear(weight: textProjection, bias: textProjectionBias).l2Normalized()
+        return textProjection(dropout(states)).l2Normalized()
     }
 
     /// f(x)ᵀg(y)/τ of every sentence with every clip: [sentences, clips].

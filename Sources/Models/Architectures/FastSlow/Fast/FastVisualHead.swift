@@ -3,26 +3,22 @@ package import Tensors
 /// The Fast model's f(x): a frame's last feature map, pooled by attention beside its mean, then over time.
 package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
     private let poolingQueries: Variable<Scalar>
-    private let normGain: Variable<Scalar>
-    private let normBias: Variable<Scalar>
-    private let projection: Variable<Scalar>
-    private let projectionBias: Variable<Scalar>
+    private let norm: LayerNorm<Scalar>
+    private let projection: Linear<Scalar>
 
     /// - Throws: ``WeightsError`` when the source lacks a parameter.
     package init(_ configuration: FastConfiguration, _ parameter: ParameterSource<Scalar>) throws {
         let joined = configuration.pooledChannels + configuration.poolingQueries * configuration.mapChannels
         poolingQueries = try parameter(
             "pooling_queries", [configuration.poolingQueries, configuration.mapChannels], .normal(0.02))
-        normGain = try parameter("norm.weight", [joined], .ones)
-        normBias = try parameter("norm.bias", [joined], .zeros)
-        projection = try parameter("projection.weight", [configuration.dimensions, joined], .fan(joined))
-        projectionBias = try parameter("projection.bias", [configuration.dimensions], .zeros)
+        norm = try LayerNorm("norm", width: joined, parameter)
+        projection = try Linear("projection", outputs: configuration.dimensions, inputs: joined, parameter)
     }
 
     /// The embeddings of a batch of clips.
     ///
     /// - Parameters:
-    ///   - pooled: [frames, pooledChannels] or [frames, 1, pooledChannels], the frames of all clips one after another.
+    ///   - pooled: [frames, pooledChannels], the frames of all clips one after another.
     ///   - map: [frames, positions, mapChannels].
     ///   - frameCounts: frames of each clip, at least one; they sum to `frames`.
     ///   - dropout: ``Dropout/off`` in use.
@@ -33,9 +29,8 @@ package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
         let frames = map.shape[0]
         let weights = map.linear(weight: poolingQueries).transposed([0, 2, 1]).softmax()
         let attended = weights.matmul(map).reshaped([frames, -1])
-        let joined = concatenated([pooled.reshaped([frames, -1]), attended], axis: 1)
-            .layerNorm(gamma: normGain, beta: normBias, epsilon: 1e-5)
-        let frameEmbeddings = dropout(joined).linear(weight: projection, bias: projectionBias)
+        let joined = norm(concatenated([pooled.reshaped([frames, -1]), attended], axis: 1))
+        let frameEmbeddings = projection(dropout(joined))
         return meanOverTime(frameEmbeddings, frameCounts: frameCounts).l2Normalized()
     }
 

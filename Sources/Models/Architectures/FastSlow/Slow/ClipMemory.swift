@@ -2,9 +2,9 @@ import Tensors
 
 /// The stored form of a clip's visual memory: small integers with a scale a token.
 ///
-/// Little-endian: `SM`, a version (1), the bits of an integer, the number of levels; of each level, coarse to fine, its stride's
-/// name (5, 4, 3 for C5, C4, C3), its tokens and its width (16 bits each); then of each level the tokens' scales in half
-/// precision and the integers of token after token, packed.
+/// Little-endian: `SM`, a version (2), the bits of an integer, the number of maps; of each map, coarse to fine, its place among the
+/// image encoder's (0 for the coarsest), its tokens and its width (16 bits each); then of each map the tokens' scales in half
+/// precision and the integers of token after token, packed. Version 1 had 5, 4, 3 for the places 0, 1, 2.
 ///
 /// | precision | bits | an integer q stands for | a clip of saccade-small |
 /// |---|---|---|---|
@@ -14,30 +14,21 @@ import Tensors
 /// The compact scale is the step of the uniform quantiser of 8 levels that loses least of a normal distribution (J. Max,
 /// "Quantizing for minimum distortion", 1960: 0.586 deviations).
 package enum ClipMemory {
-    package enum Precision: String, Sendable, CaseIterable, Codable {
-        case full, compact
-
-        fileprivate var bits: Int { self == .full ? 8 : 3 }
-
-        /// Bytes of a token's integers.
-        fileprivate func bytes(width: Int) -> Int { (width * bits + 7) / 8 }
-    }
-
     private static let magic: [UInt8] = Array("SM".utf8)
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     private static let compactStep: Float = 0.586
 
     /// - Parameter clip: which of the memory's clips.
-    package static func encode(_ memory: VisualMemory<Float>, clip: Int, precision: Precision) -> [UInt8] {
-        let levels = SlowConfiguration.Level.allCases.compactMap { level in memory.levels[level].map { (level, $0) } }
-        var bytes = magic + [version, UInt8(precision.bits), UInt8(levels.count)]
-        for (level, tokens) in levels {
-            bytes.append(level.code)
+    package static func encode(_ memory: VisualMemory<Float>, clip: Int, precision: FeaturePrecision) -> [UInt8] {
+        let maps = memory.maps.sorted { $0.key < $1.key }
+        var bytes = magic + [version, UInt8(precision.bits), UInt8(maps.count)]
+        for (map, tokens) in maps {
+            bytes.append(UInt8(map))
             for number in [tokens.lengths[clip], tokens.values.shape[2]] {
                 bytes += [UInt8(number & 0xFF), UInt8(number >> 8)]
             }
         }
-        for (_, tokens) in levels {
+        for (_, tokens) in maps {
             let (longest, width) = (tokens.values.shape[1], tokens.values.shape[2])
             tokens.values.value.withUnsafeBufferPointer { values in
                 let rows = (0..<tokens.lengths[clip]).map { values[((clip * longest + $0) * width)...].prefix(width) }
@@ -51,7 +42,7 @@ package enum ClipMemory {
         return bytes
     }
 
-    private static func scale(of row: Slice<UnsafeBufferPointer<Float>>, _ precision: Precision) -> Float16 {
+    private static func scale(of row: Slice<UnsafeBufferPointer<Float>>, _ precision: FeaturePrecision) -> Float16 {
         let exact: Float
         switch precision {
         case .full: exact = (row.lazy.map(abs).max() ?? 0) / 127
@@ -62,7 +53,7 @@ package enum ClipMemory {
     }
 
     private static func pack(
-        _ row: Slice<UnsafeBufferPointer<Float>>, scale: Float, _ precision: Precision, into bytes: inout [UInt8]
+        _ row: Slice<UnsafeBufferPointer<Float>>, scale: Float, _ precision: FeaturePrecision, into bytes: inout [UInt8]
     ) {
         let inverse = scale > 0 ? 1 / scale : 0
         switch precision {
@@ -87,14 +78,11 @@ package enum ClipMemory {
 
     /// Whether the bytes are a memory that a model of this configuration made.
     package static func isUsable(_ bytes: [UInt8], by configuration: SlowConfiguration) -> Bool {
-        Layout(bytes, levels: readLevels(configuration), configuration) != nil
+        Layout(bytes, maps: readMaps(configuration), configuration) != nil
     }
 
-    /// The levels that layers read, coarse to fine.
-    private static func readLevels(_ configuration: SlowConfiguration) -> [SlowConfiguration.Level] {
-        let read = Set(configuration.layers)
-        return SlowConfiguration.Level.allCases.filter(read.contains)
-    }
+    /// The maps that layers read, coarse to fine.
+    private static func readMaps(_ configuration: SlowConfiguration) -> [Int] { Set(configuration.layers).sorted() }
 
     /// Memories as a batch, for the model to look at.
     ///
@@ -103,16 +91,16 @@ package enum ClipMemory {
     package static func decode(
         _ memories: [[UInt8]], as configuration: SlowConfiguration
     ) throws(ModelError) -> VisualMemory<Float> {
-        let levels = readLevels(configuration)
+        let maps = readMaps(configuration)
         var layouts: [Layout] = []
         for bytes in memories {
-            guard let layout = Layout(bytes, levels: levels, configuration) else {
-                throw ModelError(.malformed, "a stored memory isn't one of this model: index the file again")
+            guard let layout = Layout(bytes, maps: maps, configuration) else {
+                throw ModelError(.malformed, "the stored features aren't of this model: index the file again")
             }
             layouts.append(layout)
         }
-        var memory = VisualMemory<Float>(levels: [:], count: memories.count)
-        for (place, level) in levels.enumerated() {
+        var memory = VisualMemory<Float>(maps: [:], count: memories.count)
+        for (place, map) in maps.enumerated() {
             let lengths = layouts.map { $0.parts[place].tokens }
             let (longest, width) = (lengths.max() ?? 0, configuration.width)
             let values = Tensor<Float>(uninitialized: [memories.count, longest, width]) { target in
@@ -127,7 +115,7 @@ package enum ClipMemory {
                     }
                 }
             }
-            memory.levels[level] = .init(values: Variable(constant: values), lengths: lengths)
+            memory.maps[map] = .init(values: Variable(constant: values), lengths: lengths)
         }
         return memory
     }
@@ -140,26 +128,27 @@ package enum ClipMemory {
             var integers: Int
         }
 
-        var precision: Precision
+        var precision: FeaturePrecision
         var parts: [Part] = []
 
         /// Nil when the bytes are something else.
-        init?(_ bytes: [UInt8], levels: [SlowConfiguration.Level], _ configuration: SlowConfiguration) {
-            let headerSize = 5 + 5 * levels.count
-            guard bytes.count >= headerSize, bytes.starts(with: magic), bytes[2] == version,
-                let precision = Precision.allCases.first(where: { $0.bits == Int(bytes[3]) }),
-                Int(bytes[4]) == levels.count
+        init?(_ bytes: [UInt8], maps: [Int], _ configuration: SlowConfiguration) {
+            let headerSize = 5 + 5 * maps.count
+            guard bytes.count >= headerSize, bytes.starts(with: magic), (1...version).contains(bytes[2]),
+                let precision = FeaturePrecision.allCases.first(where: { $0.bits == Int(bytes[3]) }),
+                Int(bytes[4]) == maps.count
             else { return nil }
             self.precision = precision
             var offset = headerSize
-            for (place, level) in levels.enumerated() {
+            for (place, map) in maps.enumerated() {
                 let entry = bytes[(5 + 5 * place)..<(10 + 5 * place)]
                 let number = { (at: Int) in
                     Int(entry[entry.startIndex + at]) | Int(entry[entry.startIndex + at + 1]) << 8
                 }
                 let (tokens, width) = (number(1), number(3))
-                let positions = (configuration.maps[level]?.side ?? 0) * (configuration.maps[level]?.side ?? 0)
-                guard entry.first == level.code, width == configuration.width, tokens > 0,
+                let positions = configuration.maps[map].positions
+                guard entry.first.map({ Int($0) }) == (bytes[2] == 1 ? 5 - map : map), width == configuration.width,
+                    tokens > 0,
                     tokens <= max(positions, configuration.frames * positions / 4)
                 else { return nil }
                 parts.append(Part(tokens: tokens, scales: offset, integers: offset + 2 * tokens))
@@ -209,13 +198,10 @@ package enum ClipMemory {
     }
 }
 
-extension SlowConfiguration.Level {
-    /// The level's name in stored memories.
-    fileprivate var code: UInt8 {
-        switch self {
-        case .c5: 5
-        case .c4: 4
-        case .c3: 3
-        }
-    }
+extension FeaturePrecision {
+    /// Bits of a stored integer.
+    fileprivate var bits: Int { self == .full ? 8 : 3 }
+
+    /// Bytes of a token's integers.
+    fileprivate func bytes(width: Int) -> Int { (width * bits + 7) / 8 }
 }

@@ -4,62 +4,38 @@ import Tensors
 ///
 /// Pre-normalised. Source: §3.1 of the paper; Vaswani et al., "Attention is all you need", NeurIPS 2017.
 struct DecoderLayer<Scalar: TensorScalar>: Sendable {
-    private struct Norm: Sendable {
-        let gain: Variable<Scalar>
-        let bias: Variable<Scalar>
-
-        init(_ name: String, _ width: Int, _ parameter: ParameterSource<Scalar>) throws {
-            gain = try parameter(name + ".weight", [width], .ones)
-            bias = try parameter(name + ".bias", [width], .zeros)
-        }
-
-        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> {
-            x.layerNorm(gamma: gain, beta: bias, epsilon: 1e-5)
-        }
-    }
-
-    private struct Linear: Sendable {
-        let weight: Variable<Scalar>
-        let bias: Variable<Scalar>
-
-        init(
-            _ name: String, _ outputs: Int, _ inputs: Int, gain: Double = 1, _ parameter: ParameterSource<Scalar>
-        ) throws {
-            weight = try parameter(name + ".weight", [outputs, inputs], .fan(inputs, gain: gain))
-            bias = try parameter(name + ".bias", [outputs], .zeros)
-        }
-
-        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { x.linear(weight: weight, bias: bias) }
-    }
-
-    private let level: SlowConfiguration.Level
+    /// The map that is looked at, counted from the coarsest.
+    private let map: Int
     private let heads: Int
-    private let selfNorm, crossNorm, feedNorm: Norm
-    private let selfQuery, selfKey, selfValue, selfOutput: Linear
-    private let crossQuery, crossKey, crossValue, crossOutput: Linear
-    private let feedIn, feedOut: Linear
+    private let selfNorm, crossNorm, feedNorm: LayerNorm<Scalar>
+    private let selfQuery, selfKey, selfValue, selfOutput: Linear<Scalar>
+    private let crossQuery, crossKey, crossValue, crossOutput: Linear<Scalar>
+    private let feed: FeedForward<Scalar>
 
-    init(
-        _ configuration: SlowConfiguration, level: SlowConfiguration.Level, _ parameter: ParameterSource<Scalar>
-    ) throws {
+    /// - Parameter map: the map that is looked at, counted from the coarsest.
+    init(_ configuration: SlowConfiguration, map: Int, _ parameter: ParameterSource<Scalar>) throws {
         let width = configuration.width
         // Residual branches start small, so that a deep stack starts near the identity.
         let branch = 1 / Double(3 * configuration.layers.count).squareRoot()
-        self.level = level
+        func square(_ name: String, gain: Double = 1) throws -> Linear<Scalar> {
+            try Linear(name, outputs: width, inputs: width, gain: gain, parameter)
+        }
+        self.map = map
         heads = configuration.heads
-        selfNorm = try Norm("self.norm", width, parameter)
-        selfQuery = try Linear("self.query", width, width, parameter)
-        selfKey = try Linear("self.key", width, width, parameter)
-        selfValue = try Linear("self.value", width, width, parameter)
-        selfOutput = try Linear("self.output", width, width, gain: branch, parameter)
-        crossNorm = try Norm("cross.norm", width, parameter)
-        crossQuery = try Linear("cross.query", width, width, parameter)
-        crossKey = try Linear("cross.key", width, width, parameter)
-        crossValue = try Linear("cross.value", width, width, parameter)
-        crossOutput = try Linear("cross.output", width, width, gain: branch, parameter)
-        feedNorm = try Norm("feed.norm", width, parameter)
-        feedIn = try Linear("feed.in", configuration.feedForward, width, parameter)
-        feedOut = try Linear("feed.out", width, configuration.feedForward, gain: branch, parameter)
+        selfNorm = try LayerNorm("self.norm", width: width, parameter)
+        selfQuery = try square("self.query")
+        selfKey = try square("self.key")
+        selfValue = try square("self.value")
+        selfOutput = try square("self.output", gain: branch)
+        crossNorm = try LayerNorm("cross.norm", width: width, parameter)
+        crossQuery = try square("cross.query")
+        crossKey = try square("cross.key")
+        crossValue = try square("cross.value")
+        crossOutput = try square("cross.output", gain: branch)
+        feedNorm = try LayerNorm("feed.norm", width: width, parameter)
+        feed = FeedForward(
+            expand: try Linear("feed.in", outputs: configuration.feedForward, inputs: width, parameter),
+            project: try Linear("feed.out", outputs: width, inputs: configuration.feedForward, gain: branch, parameter))
     }
 
     /// - Parameters:
@@ -69,7 +45,7 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         _ words: Variable<Scalar>, of batch: SentenceBatch, memory: VisualMemory<Scalar>, memoryIndices: [Int]?,
         mask: AttentionMask, dropout: inout Dropout
     ) -> Variable<Scalar> {
-        guard let tokens = memory.levels[level] else { preconditionFailure("the memory has no level \(level)") }
+        guard let tokens = memory.maps[map] else { preconditionFailure("the memory has no map \(map)") }
         let normal = selfNorm(words)
         let read = attention(
             query: batch.padded(selfQuery(normal)), key: batch.padded(selfKey(normal)),
@@ -78,7 +54,7 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
 
         let looked = look(batch.padded(crossQuery(crossNorm(x))), at: tokens, memoryIndices: memoryIndices)
         x = x + dropout(crossOutput(batch.packed(looked)))
-        return x + dropout(feedOut(feedIn(feedNorm(x)).gelu()))
+        return x + dropout(feed(feedNorm(x)))
     }
 
     /// Cross-attention: softmax(q·(W_k x + b_k)/√d) over the tokens x of a clip, of W_v x + b_v.

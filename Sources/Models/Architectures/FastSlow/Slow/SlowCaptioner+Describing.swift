@@ -1,13 +1,6 @@
 import Tensors
 
 extension SlowCaptioner {
-    /// A sentence that the model would write about a clip.
-    package struct Description: Sendable, Equatable {
-        package var sentence: String
-        /// Σ log p of its words and its end, by their number: nearer 0 is surer.
-        package var score: Double
-    }
-
     /// The most likely sentence about a clip, by beam search over the forward reader.
     ///
     /// Unknown words are never written. O(beams · longest²) passes of a word.
@@ -17,7 +10,7 @@ extension SlowCaptioner {
     ///   - beams: sentences that are followed at once.
     ///   - longest: words of a sentence at most.
     /// - Precondition: the model is a captioner.
-    package func describe(_ memory: VisualMemory<Float>, beams: Int = 5, longest: Int = 24) -> Description {
+    package func describe(_ memory: VisualMemory<Float>, beams: Int = 5, longest: Int = 24) -> Caption {
         precondition(memory.count == 1 && beams > 0 && longest > 0)
         var open: [(words: [Int32], score: Double)] = [([], 0)]
         var finished: [(words: [Int32], score: Double)] = []
@@ -41,7 +34,7 @@ extension SlowCaptioner {
             if let best = finished.max(by: { $0.score < $1.score }), best.score >= surest { break }
         }
         let best = finished.max { $0.score < $1.score } ?? (words: open[0].words, score: open[0].score)
-        return Description(sentence: vocabulary.words(of: best.words), score: best.score)
+        return Caption(sentence: vocabulary.words(of: best.words), score: best.score)
     }
 
     /// The likeliest words that can stand in a sentence.

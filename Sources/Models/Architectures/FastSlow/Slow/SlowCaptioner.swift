@@ -36,28 +36,33 @@ package struct SlowCaptioner: Sendable {
         model.parameters.map { ($0.name, $0.variable.value) }
     }
 
+    /// A sentence's words as the model takes them: in its own ids, without the special tokens at the ends.
+    package func tokens(of sentence: String, by tokenizer: some Tokenizer) -> [Int32] {
+        vocabulary.encode(tokenizer.encode(sentence, limit: model.configuration.maximumTokens + 2))
+    }
+
     /// The memories of a batch of clips.
     ///
     /// - Parameters:
     ///   - features: of the frames of all clips, one after another.
     ///   - frameCounts: frames of each clip; at most the configuration's `frames` of them are used, evenly spread.
     /// - Throws: ``ModelError`` when the model's output isn't finite.
-    package func memories(of features: BackboneFeatures, frameCounts: [Int]) throws -> VisualMemory<Float> {
+    package func memories(of features: VisualFeatures, frameCounts: [Int]) throws -> VisualMemory<Float> {
         var rows: [Int32] = []
         var first = 0
         for count in frameCounts {
             rows += evenlySpread(model.configuration.frames, of: count).map { Int32(first + $0) }
             first += count
         }
-        let maps = model.configuration.levels.map { level in
-            let map = Variable(constant: features[level])
-            return (level, rows.count == first ? map : map.gatherRows(rows))
+        let maps = features.maps.prefix(model.configuration.maps.count).map { map in
+            let values = Variable(constant: map.values)
+            return rows.count == first ? values : values.gatherRows(rows)
         }
         let memory = model.memory(
-            maps: Dictionary(uniqueKeysWithValues: maps),
+            maps: maps,
             frameCounts: frameCounts.map { min($0, model.configuration.frames) }
         ).detached
-        for tokens in memory.levels.values where !tokens.values.value.scalars.allSatisfy(\.isFinite) {
+        for tokens in memory.maps.values where !tokens.values.value.scalars.allSatisfy(\.isFinite) {
             throw ModelError(.input, "the Slow model's memory of a clip isn't a number; the model is damaged")
         }
         return memory
@@ -65,35 +70,9 @@ package struct SlowCaptioner: Sendable {
 
     /// The memory of a still picture in which there is nothing: what a sentence costs by itself is scored against it.
     package func blankMemory() -> VisualMemory<Float> {
-        let maps = model.configuration.levels.map { level in
-            let map = model.configuration.maps[level]
-            let shape = [1, (map?.side ?? 0) * (map?.side ?? 0), map?.channels ?? 0]
-            return (level, Variable(constant: Tensor<Float>(zeros: shape)))
+        let maps = model.configuration.maps.map { map in
+            Variable(constant: Tensor<Float>(zeros: [1, map.positions, map.channels]))
         }
-        return model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: [1]).detached
-    }
-}
-
-extension BackboneFeatures {
-    /// The map of a level, [frames, positions, channels].
-    package subscript(level: SlowConfiguration.Level) -> Tensor<Float> {
-        switch level {
-        case .c5: c5
-        case .c4: c4
-        case .c3: c3
-        }
-    }
-}
-
-extension Backbone {
-    /// The size of a level's map for square frames.
-    package func map(_ level: SlowConfiguration.Level, frameSize: Int) -> SlowConfiguration.Map {
-        let (stride, channels) =
-            switch level {
-            case .c5: (32, channels.c5)
-            case .c4: (16, channels.c4)
-            case .c3: (8, channels.c3)
-            }
-        return SlowConfiguration.Map(side: (frameSize + stride - 1) / stride, channels: channels)
+        return model.memory(maps: maps, frameCounts: [1]).detached
     }
 }

@@ -1,21 +1,5 @@
 /// The sizes of the Slow cross-attention captioner, as `config.json` has them.
 package struct SlowConfiguration: Sendable, Equatable, Codable {
-    /// The backbone's maps that the memory is made of, coarse to fine.
-    package enum Level: String, Sendable, Codable, CaseIterable, CodingKeyRepresentable {
-        case c5, c4, c3
-    }
-
-    /// A square map of the backbone.
-    package struct Map: Sendable, Equatable, Codable {
-        package var side: Int
-        package var channels: Int
-
-        package init(side: Int, channels: Int) {
-            self.side = side
-            self.channels = channels
-        }
-    }
-
     package enum Directions: String, Sendable, Codable { case both, forward }
 
     /// What a pair's score is.
@@ -30,12 +14,12 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     package var width: Int
     package var heads: Int
     package var feedForward: Int
-    /// The level that each decoder layer's cross-attention reads: coarse first, finer later.
-    package var layers: [Level]
+    /// Which of ``maps`` each decoder layer's cross-attention reads: coarse first, finer later.
+    package var layers: [Int]
     package var directions: Directions
     package var objective: Objective
-    /// The maps of the levels; those finer than any of `layers` aren't needed.
-    package var maps: [Level: Map]
+    /// The image encoder's maps that the memory is made of, coarse to fine, down to the finest that a layer reads.
+    package var maps: [FeatureMapSize]
     /// Word pieces that are read and written.
     package var vocabularySize: Int
     /// Longest sentence, in tokens beside the two special ones.
@@ -44,8 +28,8 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     package var frames: Int
 
     package init(
-        width: Int = 256, heads: Int = 8, feedForward: Int = 1024, layers: [Level] = [.c5, .c5, .c4],
-        directions: Directions = .both, objective: Objective = .captioning, maps: [Level: Map], vocabularySize: Int,
+        width: Int = 256, heads: Int = 8, feedForward: Int = 1024, layers: [Int] = [0, 0, 1],
+        directions: Directions = .both, objective: Objective = .captioning, maps: [FeatureMapSize], vocabularySize: Int,
         maximumTokens: Int = 40, frames: Int = 4
     ) {
         self.width = width
@@ -67,12 +51,6 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
         case maximumTokens = "maximum_tokens"
     }
 
-    /// Coarse to fine, down to the finest that a layer reads.
-    package var levels: [Level] {
-        let finest = layers.compactMap { Level.allCases.firstIndex(of: $0) }.max() ?? 0
-        return Array(Level.allCases[0...finest])
-    }
-
     /// - Throws: ``ModelError`` that names what doesn't fit.
     package func validate() throws {
         func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
@@ -85,14 +63,53 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
         try require((4...1_000_000).contains(vocabularySize), "vocabulary_size must lie in 4...1000000")
         try require((1...512).contains(maximumTokens), "maximum_tokens must lie in 1...512")
         try require((1...64).contains(frames), "frames must lie in 1...64")
+        try require(
+            layers.allSatisfy { $0 >= 0 } && layers.max() == maps.count - 1,
+            "maps must be those down to the finest that one of layers reads")
         var side: Int?
-        for level in levels {
-            guard let map = maps[level] else { throw ModelError(.malformed, "config.json: slow: maps has no \(level)") }
+        for (index, map) in maps.enumerated() {
             try require(
-                (1...128).contains(map.side) && (1...8192).contains(map.channels), "the map \(level) is out of range")
-            try require(map.side % 2 == 0, "the side of the map \(level) must be even")
-            if let side { try require(map.side == 2 * side, "each map must be twice as wide as the one above it") }
+                (1...128).contains(map.side) && (1...8192).contains(map.channels), "map \(index) is out of range")
+            try require(map.side % 2 == 0, "the side of map \(index) must be even")
+            if let side { try require(map.side == 2 * side, "each map must be twice as wide as the one before it") }
             side = map.side
+        }
+    }
+}
+
+extension SlowConfiguration {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        width = try container.decode(Int.self, forKey: .width)
+        heads = try container.decode(Int.self, forKey: .heads)
+        feedForward = try container.decode(Int.self, forKey: .feedForward)
+        directions = try container.decode(Directions.self, forKey: .directions)
+        objective = try container.decode(Objective.self, forKey: .objective)
+        vocabularySize = try container.decode(Int.self, forKey: .vocabularySize)
+        maximumTokens = try container.decode(Int.self, forKey: .maximumTokens)
+        frames = try container.decode(Int.self, forKey: .frames)
+        if let named = try? container.decode([NamedMap].self, forKey: .layers) {
+            // Format 1, where maps that no layer reads might be listed too.
+            let sizes = try container.decode([NamedMap: FeatureMapSize].self, forKey: .maps)
+            let layers = named.map(\.index)
+            self.layers = layers
+            maps = NamedMap.allCases.prefix(1 + (layers.max() ?? 0)).compactMap { sizes[$0] }
+        } else {
+            layers = try container.decode([Int].self, forKey: .layers)
+            maps = try container.decode([FeatureMapSize].self, forKey: .maps)
+        }
+    }
+
+    /// How format 1 called the maps: by the stages of a convolutional network.
+    private enum NamedMap: String, CaseIterable, Decodable, CodingKeyRepresentable {
+        case c5, c4, c3
+
+        var index: Int {
+            switch self {
+            case .c5: 0
+            case .c4: 1
+            case .c3: 2
+            }
         }
     }
 }

@@ -11,17 +11,15 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
         let layers: [DecoderLayer<Scalar>]
         /// Counted from the end that the reader starts at: [maximumTokens + 1, width].
         let positions: Variable<Scalar>
-        let normGain: Variable<Scalar>
-        let normBias: Variable<Scalar>
+        let norm: LayerNorm<Scalar>
 
         init(_ configuration: SlowConfiguration, _ parameter: ParameterSource<Scalar>) throws {
-            layers = try configuration.layers.enumerated().map { index, level in
-                try parameter.scoped("layer.\(index)") { try DecoderLayer(configuration, level: level, parameter) }
+            layers = try configuration.layers.enumerated().map { index, map in
+                try parameter.scoped("layer.\(index)") { try DecoderLayer(configuration, map: map, parameter) }
             }
             let width = configuration.width
             positions = try parameter("positions", [configuration.maximumTokens + 1, width], .normal(0.1))
-            normGain = try parameter("norm.weight", [width], .ones)
-            normBias = try parameter("norm.bias", [width], .zeros)
+            norm = try LayerNorm("norm", width: width, parameter)
         }
     }
 
@@ -64,9 +62,7 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     }
 
     /// The visual memories of a batch of clips; see ``VisualMemoryEncoder``.
-    package func memory(
-        maps: [SlowConfiguration.Level: Variable<Scalar>], frameCounts: [Int]
-    ) -> VisualMemory<Scalar> {
+    package func memory(maps: [Variable<Scalar>], frameCounts: [Int]) -> VisualMemory<Scalar> {
         memoryEncoder(maps: maps, frameCounts: frameCounts)
     }
 
@@ -129,7 +125,7 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
                 x, of: batch, memory: memory, memoryIndices: memoryIndices, mask: isForward ? .causal : .anticausal,
                 dropout: &dropout)
         }
-        return x.layerNorm(gamma: reader.normGain, beta: reader.normBias, epsilon: 1e-5)
+        return reader.norm(x)
     }
 
     /// h(x, y) / 2(L + 1) of each sentence: the mean log-likelihood of a word; nearer 0 is likelier. Of a model that was trained to

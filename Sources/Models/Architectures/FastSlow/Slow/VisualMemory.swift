@@ -1,8 +1,8 @@
 package import Tensors
 
-/// What the Slow model keeps of a batch of clips: visual tokens at one or more levels.
+/// What the Slow model keeps of a batch of clips: visual tokens of one or more maps.
 package struct VisualMemory<Scalar: TensorScalar>: Sendable {
-    /// One level's tokens.
+    /// One map's tokens.
     package struct Tokens: Sendable {
         /// [clips, longest, width]; rows past a clip's length are padding.
         package var values: Variable<Scalar>
@@ -15,23 +15,24 @@ package struct VisualMemory<Scalar: TensorScalar>: Sendable {
         }
     }
 
-    package var levels: [SlowConfiguration.Level: Tokens]
+    /// By the map's place from coarse to fine: those that a layer reads.
+    package var maps: [Int: Tokens]
     /// How many clips there are.
     package var count: Int
 
-    package init(levels: [SlowConfiguration.Level: Tokens], count: Int) {
-        self.levels = levels
+    package init(maps: [Int: Tokens], count: Int) {
+        self.maps = maps
         self.count = count
     }
 }
 
 /// Makes visual memories: the feature pyramid's gradual upsampling, then positions and times.
 ///
-/// P₅ = lateral(C₅); P_k = SepConv3×3(swish(w₁·lateral(C_k) + w₂·up₂(P_{k+1}))), as in the top-down half of BiFPN (Tan et al.,
-/// "EfficientDet", CVPR 2020) and §3.2 of the paper. Each level is normalised before its position is added. A clip of several
+/// Of maps C from coarse to fine, P₀ = lateral(C₀); P_k = SepConv3×3(swish(w₁·lateral(C_k) + w₂·up₂(P_{k−1}))), as in the top-down half of BiFPN (Tan et al.,
+/// "EfficientDet", CVPR 2020) and §3.2 of the paper. Each map is normalised before its position is added. A clip of several
 /// frames keeps each frame at half the resolution, so that four frames cost what one picture does.
 package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
-    /// The parts of one level's upsampling step.
+    /// The parts of one map's upsampling step.
     private struct Fusion: Sendable {
         var weights: Variable<Scalar>
         var depthwise: Variable<Scalar>
@@ -46,32 +47,28 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         }
     }
 
-    /// How a level that is read becomes tokens.
+    /// How a map that is read becomes tokens.
     private struct Placing: Sendable {
-        var normGain: Variable<Scalar>
-        var normBias: Variable<Scalar>
+        var norm: LayerNorm<Scalar>
         /// [side · side, width].
         var positions: Variable<Scalar>
 
         init(_ width: Int, positions count: Int, _ parameter: ParameterSource<Scalar>) throws {
-            normGain = try parameter("norm.weight", [width], .ones)
-            normBias = try parameter("norm.bias", [width], .zeros)
+            norm = try LayerNorm("norm", width: width, parameter)
             positions = try parameter("positions", [count, width], .normal(0.1))
         }
     }
 
-    private struct LevelParts: Sendable {
-        var level: SlowConfiguration.Level
+    private struct Part: Sendable {
         var side: Int
-        var lateral: Variable<Scalar>
-        var lateralBias: Variable<Scalar>
-        /// Nil at the coarsest level.
+        var lateral: Linear<Scalar>
+        /// Nil for the coarsest map.
         var fusion: Fusion?
-        /// Nil where no layer reads the level.
+        /// Nil where no layer reads the map.
         var placing: Placing?
     }
 
-    private let parts: [LevelParts]
+    private let parts: [Part]
     /// [1 + frames, width]; the first is that of a still picture.
     private let times: Variable<Scalar>
     private let frames: Int
@@ -80,16 +77,15 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     package init(_ configuration: SlowConfiguration, _ parameter: ParameterSource<Scalar>) throws {
         let width = configuration.width
         let read = Set(configuration.layers)
-        var parts: [LevelParts] = []
-        for level in configuration.levels {
-            guard let map = configuration.maps[level] else { continue }
-            let part = try parameter.scoped(level.rawValue) {
-                LevelParts(
-                    level: level, side: map.side,
-                    lateral: try parameter("lateral.weight", [width, map.channels], .fan(map.channels)),
-                    lateralBias: try parameter("lateral.bias", [width], .zeros),
+        var parts: [Part] = []
+        for (index, map) in configuration.maps.enumerated() {
+            // The names in weights are those of the stages of a convolutional network, of which the fifth is the coarsest.
+            let part = try parameter.scoped("c\(5 - index)") {
+                Part(
+                    side: map.side,
+                    lateral: try Linear("lateral", outputs: width, inputs: map.channels, parameter),
                     fusion: parts.isEmpty ? nil : try Fusion(width, parameter),
-                    placing: read.contains(level) ? try Placing(width, positions: map.side * map.side, parameter) : nil)
+                    placing: read.contains(index) ? try Placing(width, positions: map.positions, parameter) : nil)
             }
             parts.append(part)
         }
@@ -99,19 +95,17 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     }
 
     /// - Parameters:
-    ///   - maps: of every level that the configuration names: [frames, side², channels], the frames of all clips one after
-    ///     another.
+    ///   - maps: those of the configuration, coarse to fine: [frames, side², channels], the frames of all clips one after another.
     ///   - frameCounts: frames of each clip, 1 to the configuration's `frames`.
     package func callAsFunction(
-        maps: [SlowConfiguration.Level: Variable<Scalar>], frameCounts: [Int]
+        maps: [Variable<Scalar>], frameCounts: [Int]
     ) -> VisualMemory<Scalar> {
-        var memory = VisualMemory<Scalar>(levels: [:], count: frameCounts.count)
+        precondition(maps.count == parts.count, "\(maps.count) maps were given where \(parts.count) are read")
+        var memory = VisualMemory<Scalar>(maps: [:], count: frameCounts.count)
         var above: Variable<Scalar>?
-        for part in parts {
-            guard let map = maps[part.level] else { preconditionFailure("the map \(part.level) is missing") }
+        for (index, (part, map)) in zip(parts, maps).enumerated() {
             let side = part.side
-            var pyramid = map.linear(weight: part.lateral, bias: part.lateralBias)
-                .reshaped([map.shape[0], side, side, -1])
+            var pyramid = part.lateral(map).reshaped([map.shape[0], side, side, -1])
             if let fusion = part.fusion, let coarser = above {
                 pyramid = fused(pyramid, coarser.upsampled2x(), weights: fusion.weights).swish()
                     .depthwiseConvolution3x3(weight: fusion.depthwise)
@@ -119,7 +113,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
             }
             above = pyramid
             if let placing = part.placing {
-                memory.levels[part.level] = tokens(pyramid, placing, side: side, frameCounts)
+                memory.maps[index] = tokens(pyramid, placing, side: side, frameCounts)
             }
         }
         return memory
@@ -131,8 +125,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         let (frames, width) = (pyramid.shape[0], pyramid.shape[3])
         let full = side * side
         let placed =
-            pyramid.reshaped([frames, full, width])
-            .layerNorm(gamma: placing.normGain, beta: placing.normBias, epsilon: 1e-5) + placing.positions
+            placing.norm(pyramid.reshaped([frames, full, width])) + placing.positions
         let layout = FrameLayout(frameCounts)
         func still(_ maps: Variable<Scalar>) -> Variable<Scalar> {
             maps + times.sliced(axis: 0, 0..<1).reshaped([width])
@@ -190,14 +183,14 @@ extension VisualMemory {
     /// The same memory as constants.
     package var detached: VisualMemory {
         VisualMemory(
-            levels: levels.mapValues { Tokens(values: $0.values.detached, lengths: $0.lengths) }, count: count)
+            maps: maps.mapValues { Tokens(values: $0.values.detached, lengths: $0.lengths) }, count: count)
     }
 
     /// Memories side by side, padded to the longest.
     package init(joining memories: [VisualMemory]) {
-        var levels: [SlowConfiguration.Level: Tokens] = [:]
-        for level in memories.first?.levels.keys.sorted(by: { $0.rawValue < $1.rawValue }) ?? [] {
-            let parts = memories.compactMap { $0.levels[level] }
+        var maps: [Int: Tokens] = [:]
+        for map in memories.first?.maps.keys.sorted() ?? [] {
+            let parts = memories.compactMap { $0.maps[map] }
             let longest = parts.map { $0.values.shape[1] }.max() ?? 0
             let padded = parts.map { part in
                 let (clips, length, width) = (part.values.shape[0], part.values.shape[1], part.values.shape[2])
@@ -205,8 +198,8 @@ extension VisualMemory {
                 let padding = Variable<Scalar>(constant: Tensor(zeros: [clips, longest - length, width]))
                 return concatenated([part.values, padding], axis: 1)
             }
-            levels[level] = Tokens(values: concatenated(padded, axis: 0), lengths: parts.flatMap(\.lengths))
+            maps[map] = Tokens(values: concatenated(padded, axis: 0), lengths: parts.flatMap(\.lengths))
         }
-        self.init(levels: levels, count: memories.reduce(0) { $0 + $1.count })
+        self.init(maps: maps, count: memories.reduce(0) { $0 + $1.count })
     }
 }

@@ -11,7 +11,7 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     private let others: [(name: String, variable: Variable<Scalar>)]
     private let places: Variable<Scalar>
     private let segments: Variable<Scalar>
-    private let norm: Norm
+    private let norm: LayerNorm<Scalar>
     private let layers: [Layer]
 
     /// Takes the parameters from a set of weights, which may hold others too.
@@ -44,12 +44,12 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
             taken.append((name, variable))
             return variable
         }
-        func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear {
+        func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear<Scalar> {
             try Linear(weight: take(name + ".weight", [outputs, inputs]), bias: take(name + ".bias", [outputs]))
         }
         let width = configuration.width
-        func norm(_ name: String) throws -> Norm {
-            try Norm(
+        func norm(_ name: String) throws -> LayerNorm<Scalar> {
+            try LayerNorm(
                 gain: take(name + ".weight", [width]), bias: take(name + ".bias", [width]),
                 epsilon: Scalar(configuration.normEpsilon))
         }
@@ -67,8 +67,9 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
                 value: linear(name + "attention.self.value", width, width),
                 output: linear(name + "attention.output.dense", width, width),
                 attentionNorm: norm(name + "attention.output.LayerNorm"),
-                feedIn: linear(name + "intermediate.dense", width, configuration.feedForward),
-                feedOut: linear(name + "output.dense", configuration.feedForward, width),
+                feed: FeedForward(
+                    expand: linear(name + "intermediate.dense", width, configuration.feedForward),
+                    project: linear(name + "output.dense", configuration.feedForward, width)),
                 feedNorm: norm(name + "output.LayerNorm"))
         }
         self.configuration = configuration
@@ -83,6 +84,11 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     /// Every parameter by its name in a weights file. Packed words are unpacked for it.
     package var parameters: [(name: String, variable: Variable<Scalar>)] {
         [(Self.wordTableName, words.variable)] + others
+    }
+
+    /// Numbers in all parameters.
+    package var parameterCount: Int {
+        configuration.vocabularySize * configuration.width + others.reduce(0) { $0 + $1.variable.value.count }
     }
 
     /// The vectors of some word pieces: [ids, width].
@@ -139,35 +145,18 @@ private enum WordTable<Scalar: TensorScalar>: Sendable {
 }
 
 extension BERTEncoder {
-    fileprivate struct Linear: Sendable {
-        let weight: Variable<Scalar>
-        let bias: Variable<Scalar>
-
-        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { x.linear(weight: weight, bias: bias) }
-    }
-
-    fileprivate struct Norm: Sendable {
-        let gain: Variable<Scalar>
-        let bias: Variable<Scalar>
-        let epsilon: Scalar
-
-        func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> {
-            x.layerNorm(gamma: gain, beta: bias, epsilon: epsilon)
-        }
-    }
-
     /// Self-attention, then a feed-forward; each is added to its input and normalised after.
     fileprivate struct Layer: Sendable {
         let heads: Int
-        let query, key, value, output: Linear
-        let attentionNorm: Norm
-        let feedIn, feedOut: Linear
-        let feedNorm: Norm
+        let query, key, value, output: Linear<Scalar>
+        let attentionNorm: LayerNorm<Scalar>
+        let feed: FeedForward<Scalar>
+        let feedNorm: LayerNorm<Scalar>
 
         func callAsFunction(_ x: Variable<Scalar>, lengths: [Int], dropout: inout Dropout) -> Variable<Scalar> {
             let read = attention(query: query(x), key: key(x), value: value(x), heads: heads, keyLengths: lengths)
             let attended = attentionNorm(x + dropout(output(read)))
-            return feedNorm(attended + dropout(feedOut(feedIn(attended).gelu())))
+            return feedNorm(attended + dropout(feed(attended)))
         }
     }
 }
