@@ -168,6 +168,26 @@ import Testing
         }
     }
 
+    @Test func `Pictures and clips that it doesn't take are refused, and bytes that aren't its own have no score`()
+        throws
+    {
+        let model = try Self.full.get()
+        let small = RGBImage(width: 128, height: 256, pixels: [UInt8](repeating: 0, count: 128 * 256 * 3))
+        #expect {
+            try model.clips.encode(clips: [[small]])
+        } throws: { "\($0)".contains("128×256") && "\($0)".contains("256×256") }
+        for clip in [[], [RGBImage](repeating: Self.clips[0][0], count: 9)] {
+            #expect(throws: ModelError.self) { try model.clips.encode(clips: [clip]) }
+        }
+        let scorer = try #require(model.scorer)
+        let stored = try Self.stored("full", clip: 0)
+        let scores = try scorer.scores(of: "blue", features: [[], stored, Array(stored.dropLast()), [1, 2, 3]])
+        #expect(scores.map { $0 != nil } == [false, true, false, false])
+        #expect(try scorer.scores(of: "blue", features: []).isEmpty)
+        #expect(!scorer.canRead(""))
+        #expect(throws: ModelError.self) { try model.captioner?.caption([1, 2, 3]) }
+    }
+
     private static func write() throws {
         let folder = URL(filePath: fixture("saccade-small").string)
         let repository = URL(filePath: repositoryFile("Tests/ModelsTests/Fixtures/saccade-small"))

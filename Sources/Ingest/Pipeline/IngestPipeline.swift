@@ -152,7 +152,8 @@ final class IngestPipeline: Sendable {
         _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
     ) async throws {
         let sampling = FrameSampling(
-            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.input.geometry.side, start: reading.position
+            framesPerSecond: parts.settings.framesPerSecond, frameSize: parts.encoder.input.geometry.side,
+            start: reading.position
         )
         var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
         var properties = MediaProperties()

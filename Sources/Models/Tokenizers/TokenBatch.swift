@@ -8,7 +8,7 @@ package struct TokenBatch: Sendable, Equatable {
     package let longest: Int
 
     /// - Parameters:
-    ///   - sequences: as `WordPieceTokenizer.encode` makes them.
+    ///   - sequences: as a ``Tokenizer`` makes them.
     ///   - padding: what fills up; no result depends on it.
     package init(_ sequences: [[Int32]], padding: Int32 = 0) {
         lengths = sequences.map(\.count)

@@ -44,7 +44,7 @@ package struct FeatureExtraction {
     package func features(of dataset: CaptionedDataset, mirrored: Bool) throws -> FeatureSet {
         let names = mirrored ? ["plain", "mirrored"] : ["plain"]
         let kept = "\(maps)-maps"
-        let origin = "\(backboneDigest)/\(dataset.sourceDigest)/\(kept)"
+        let origin = "\(try backboneDigest())/\(dataset.sourceDigest)/\(kept)"
         let paths = names.map { folder.appending("\(dataset.name)-\(dataset.sourceDigest)-\(kept)-\($0).features") }
         let stores = zip(paths, names).map { FeatureStore(path: $0, origin: "\(origin)/\($1)") }
         if stores.allSatisfy({ $0 != nil }) { return FeatureSet(dataset: dataset, views: stores.compactMap { $0 }) }
@@ -89,9 +89,9 @@ package struct FeatureExtraction {
     }
 
     /// Names the backbone alone: new heads need no new features.
-    private var backboneDigest: String {
+    private func backboneDigest() throws -> String {
         let backbone = model.configuration.backbone
-        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(model.backboneDigest)"
+        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(try model.backboneDigest())"
     }
 }
 

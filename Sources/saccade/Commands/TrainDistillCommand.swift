@@ -99,7 +99,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
                 throw ValidationError(
                     "\(folder) has no Slow part: train one with `saccade train slow`, and name it with --teacher")
             }
-            if teacher.backboneDigest != student.backboneDigest {
+            if try teacher.backboneDigest() != student.backboneDigest() {
                 throw ValidationError(
                     "\(folder) and the student have different backbones: import both from the same one")
             }

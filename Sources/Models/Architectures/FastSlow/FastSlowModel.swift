@@ -8,8 +8,6 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
     package let folder: ModelFolder
     package let configuration: FastSlowConfiguration
     package let modelDigest: String
-    /// Hex digest of the backbone's weights alone.
-    package let backboneDigest: String
     package let backbone: any ImageEncoder
     package let fast: FastModel<Float>
     /// Nil for a model that can't re-rank.
@@ -40,7 +38,6 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         self.folder = folder
         self.configuration = configuration
         modelDigest = try ModelFolder.digest(of: folder.fastSlowParts)
-        backboneDigest = try ModelFolder.digest(of: [folder.backbone])
         let tokenizer = try WordPieceTokenizer(vocabularyFile: folder.vocabulary)
         self.tokenizer = tokenizer
         guard tokenizer.vocabularySize <= configuration.text.vocabularySize else {
@@ -129,6 +126,9 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         }
         return embedding
     }
+
+    /// Names the backbone's weights alone. Reads them.
+    package func backboneDigest() throws -> String { try ModelFolder.digest(of: [folder.backbone]) }
 
     /// A sentence's words as the Slow model takes them.
     ///
