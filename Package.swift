@@ -31,13 +31,14 @@ let package = Package(
             pkgConfig: "libavformat libavcodec libswscale libavutil",
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "COpenBLAS", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CLinux"),
 
         // The ground floor: knows nothing of the rooms above.
         .target(
-            name: "Basics", dependencies: [.product(name: "SystemPackage", package: "swift-system")]
+            name: "Basics", dependencies: ["CCrypto", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "Threads",
@@ -52,7 +53,8 @@ let package = Package(
         .target(
             name: "Models",
             dependencies: [
-                "Basics", "CKernels", "Tensors", "Threads", .product(name: "SystemPackage", package: "swift-system"),
+                "Basics", "CKernels", "DecodeProtocol", "Tensors", "Threads",
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(
@@ -205,12 +207,13 @@ let package = Package(
             path: "Tests/FolderFakes"
         ),
         .testTarget(
-            name: "BasicsTests", dependencies: ["Basics", .product(name: "SystemPackage", package: "swift-system")]),
+            name: "BasicsTests",
+            dependencies: ["Basics", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "ThreadsTests", dependencies: ["TestSupport", "Threads"]),
         .testTarget(
             name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
-            name: "ModelsTests", dependencies: ["CKernels", "Models", "Tensors", "TestSupport"],
+            name: "ModelsTests", dependencies: ["CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
@@ -282,8 +285,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "API", "Basics", "Client", "HTTPServer", "Settings", "TestSupport", "Threads", "saccade",
-                "saccade-decode", "saccade-train",
+                "API", "Basics", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer",
+                "Library", "Models", "Search", "Settings", "TestSupport", "Threads", "saccade", "saccade-decode",
+                "saccade-train",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -14,7 +14,7 @@ fi
 needed=(
     build-essential pkg-config patchelf ffmpeg
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-    libopenblas-dev libsqlite3-dev
+    libopenblas-dev libsqlite3-dev libssl-dev
     python3 python3-pip
 )
 

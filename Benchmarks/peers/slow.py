@@ -11,12 +11,12 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from slow_model import Slow
+from slow_model import Slow, named
 from training_step import reproducible
 
 folder = Path(sys.argv[1])
 torch.set_num_threads(int(sys.argv[2]))
-configuration = json.loads((folder / "config.json").read_text())["slow"]
+configuration = named(json.loads((folder / "config.json").read_text())["slow"])
 stored = load_file(folder / "slow.safetensors")
 parameters = {}
 for name, value in stored.items():

@@ -6,8 +6,18 @@ import torch.nn.functional as F
 LEVELS = ["c5", "c4", "c3"]
 
 
+def named(configuration):
+    """The `slow` object of a config.json of format 2, whose maps have places, as format 1 has it, whose maps have names."""
+    if isinstance(configuration["maps"], dict):
+        return configuration
+    return configuration | {
+        "layers": [LEVELS[index] for index in configuration["layers"]],
+        "maps": dict(zip(LEVELS, configuration["maps"])),
+    }
+
+
 class Slow:
-    """parameters: name -> tensor. configuration: the `slow` object of config.json."""
+    """parameters: name -> tensor. configuration: the `slow` object of config.json, with its maps named."""
 
     def __init__(self, parameters, configuration):
         self.p = parameters

@@ -37,11 +37,10 @@ func backbone(_ arguments: [String]) throws -> [Comparison] {
         var times: [String: [Double]] = [:]
         var sums: [String: [Double]] = [:]
         for round in 0..<rounds + 2 {
-            var maps: FeatureMaps?
-            let time = try seconds { maps = try network.features(images) }
-            if let maps {
-                sums["ours"] = [maps.c3, maps.c4, maps.c5].map { $0.scalars.reduce(0) { $0 + Double(abs($1)) } }
-            }
+            var maps: [FeatureMap] = []
+            let time = try seconds { maps = try network.maps(of: images).maps }
+            // The peers go from fine to coarse.
+            sums["ours"] = maps.reversed().map { $0.values.scalars.reduce(0) { $0 + Double(abs($1)) } }
             var answers = ["ours": time]
             for engine in ["torch", "onnx"] {
                 let answer = (peer?.ask(engine) ?? "").split(separator: " ").compactMap { Double($0) }

@@ -22,8 +22,9 @@ func memory(_ arguments: [String]) throws -> [Comparison] {
     let watched = bench.folder.appending(path: "watched")
     try FileManager.default.createDirectory(at: watched, withIntermediateDirectories: true)
     let model = FilePath(arguments[0])
-    let encoder = try RetrievalModel(directory: model)
-    try fillCatalog(in: state, clips: clips, encoder: encoder, hasMemories: encoder.slow != nil)
+    let loaded = try LoadedModel.load(model)
+    try fillCatalog(
+        in: state, clips: clips, encoder: loaded.queries, hasMemories: loaded.storesRerankFeatures)
 
     let daemon = try MeasuredDaemon(state: state, model: model, root: watched.path)
     _ = try daemon.status { $0.index.clips == clips && $0.roots.count == 1 }

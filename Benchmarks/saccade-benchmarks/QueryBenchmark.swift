@@ -77,7 +77,7 @@ func fillCatalog(
     let catalog = try Catalog(state: folder, access: .readWrite)
     defer { catalog.close() }
     let generation = try catalog.prepareGeneration(
-        digest: encoder.generation, dimensions: encoder.dimensions, hasMemories: hasMemories, model: nil, at: 0)
+        digest: encoder.modelDigest, dimensions: encoder.dimensions, hasMemories: hasMemories, model: nil, at: 0)
     var source = UnitVectors(dimensions: encoder.dimensions, seed: 3)
     var pending: [NewClip] = []
     var finished: [MediaID] = []
@@ -109,7 +109,7 @@ func fillCatalog(
 /// A vector by the text alone, in no time: what is measured is the rest.
 private struct RandomQueryEncoder: QueryEncoder {
     let dimensions = 256
-    let generation = "random"
+    let modelDigest = "random"
 
     func embed(query: String) throws -> [Float] {
         let seed = query.utf8.reduce(UInt64(14_695_981_039_346_656_037)) { ($0 ^ UInt64($1)) &* 1_099_511_628_211 }

@@ -28,7 +28,7 @@ func queryEncoding(_ arguments: [String]) throws -> [Comparison] {
     var results: ([Float], [Float]) = ([], [])
     for round in 0..<rounds + 10 {
         let time = seconds {
-            let batch = TokenBatch([model.tokenizer.encode(query, maxLength: 64)])
+            let batch = TokenBatch([model.tokenizer.encode(query, limit: 64)])
             results.0 = model.encoder(batch).maskedMean(lengths: batch.lengths).value.scalars
         }
         let answer = (peer?.ask("query") ?? "").split(separator: " ").compactMap { Double($0) }
@@ -45,7 +45,7 @@ func queryEncoding(_ arguments: [String]) throws -> [Comparison] {
             ours.sorted()[ours.count * 99 / 100] * 1000, difference))
 
     let long = String(repeating: "A man is playing the guitar, naïvely; 東京 — привет! ", count: 20_000)
-    let time = seconds { _ = model.tokenizer.encode(long, maxLength: .max) }
+    let time = seconds { _ = model.tokenizer.encode(long, limit: .max) }
     print(String(format: "tokenizer: %.1f MB/s on mixed text", Double(long.utf8.count) / time / 1e6))
     return [Comparison(name: "one query", peer: "PyTorch", ratio: median(theirs) / median(ours))]
 }

@@ -16,7 +16,7 @@ func slow(_ arguments: [String]) throws -> [Comparison] {
     try BLAS.load()
     let rounds = arguments.dropFirst().compactMap { Int($0) }.first ?? 9
     let directory = FilePath(folder)
-    let model = try RetrievalModel(directory: directory)
+    let model = try FastSlowModel(directory: directory)
     guard let captioner = model.slow else {
         print("\(folder) has no Slow part")
         return []
@@ -25,7 +25,7 @@ func slow(_ arguments: [String]) throws -> [Comparison] {
     let peer = Peer(script: "slow.py", arguments: [folder, String(ThreadCount.configured)])
     let reranked = reranking(captioner, peer, rounds)
     let learning = try SlowCaptioner(
-        folder: ModelFolder(directory), configuration: captioner.model.configuration, tokenizer: model.tokenizer,
+        folder: model.folder, configuration: captioner.model.configuration, tokenizer: model.tokenizer,
         trainable: true)
     return [reranked, training(learning.model, peer, rounds)]
 }
@@ -34,12 +34,10 @@ private func sentence(_ row: Int, length: Int, words: Int) -> [Int32] {
     (0..<length).map { Int32(3 + (row * 7919 + $0 * 104_729) % (words - 3)) }
 }
 
-private func maps(
-    _ configuration: SlowConfiguration, count: Int
-) -> [SlowConfiguration.Level: Variable<Float>] {
-    configuration.maps.reduce(into: [:]) { maps, entry in
-        let shape = [count, entry.value.side * entry.value.side, entry.value.channels]
-        maps[entry.key] = Variable(constant: reproducible(shape, seed: UInt32(entry.key.rawValue.dropFirst())!))
+/// The peer draws the same: its seeds are the maps' names there, 5 for the coarsest.
+private func maps(_ configuration: SlowConfiguration, count: Int) -> [Variable<Float>] {
+    configuration.maps.enumerated().map { index, map in
+        Variable(constant: reproducible([count, map.positions, map.channels], seed: UInt32(5 - index)))
     }
 }
 

@@ -1,3 +1,4 @@
+
 extension API {
     /// Whether the Fast model's best clips are read again by the Slow one.
     ///

@@ -1,3 +1,4 @@
+
 extension API {
     /// The body of `POST /v1/roots`.
     package struct AddRoot: Codable, Sendable, Equatable {

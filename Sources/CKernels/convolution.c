@@ -199,7 +199,7 @@ static void normalised_row(const geometry *g, const uint8_t *picture, int y, int
     if (y < 0 || y >= height) return;
     const uint8_t *pixels = picture + (size_t)y * width * 3;
     float *out = row + (size_t)g->stem_left * 3;
-    for (int i = 0; i < width * 3; i++) out[i] = ((float)pixels[i] - 127.0f) * (1.0f / 128.0f);
+    for (int i = 0; i < width * 3; i++) out[i] = ((float)pixels[i] - SACCADE_STEM_MEAN) * (1.0f / SACCADE_STEM_DEVIATION);
 }
 
 static void stem_rows(const saccade_block *block, const geometry *g, const uint8_t *picture, int height, int width, int first,

@@ -153,7 +153,7 @@ package struct Generation: Sendable, Equatable, Identifiable {
     }
 
     package var id: GenerationID
-    /// Digest of the model, see `ClipEncoder.generation`.
+    /// Digest of the model, see `ClipEncoder.modelDigest`.
     package var digest: String
     /// Length of its embeddings.
     package var dimensions: Int

@@ -6,12 +6,9 @@ package import Settings
 package import DecodeWorkers
 
 package import Foundation
-
 import HTTPServer
-
 package import Library
-import Models
-
+package import Models
 package import Search
 import SystemPackage
 import Threads
@@ -46,26 +43,26 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
-    private let describe: ServedModel.Describe?
+    private let captioner: (any Captioner)?
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
-    ///   - describe: Of the model that `identity` names.
+    ///   - captioner: Of the model that `identity` names; nil when it writes no sentences.
     package init(
         identity: Identity,
         library: Library,
         searcher: Searcher,
         pictures: any FrameSource,
         settings: Configuration.Thumbnails,
-        describe: ServedModel.Describe? = nil
+        captioner: (any Captioner)? = nil
     ) {
         self.identity = identity
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
         thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
-        self.describe = describe
+        self.captioner = captioner
     }
 
     package func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
@@ -141,7 +138,7 @@ package struct LibraryBackend: Backend {
 
     package func description(ofClip id: Int64) async throws -> API.ClipDescription {
         let (clip, _, _) = try await lookUp(id)
-        guard let describe else {
+        guard let captioner else {
             throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
         }
         return try await translating {
@@ -153,8 +150,8 @@ package struct LibraryBackend: Backend {
                         .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
                 }
                 do {
-                    let (sentence, score) = try describe(memory)
-                    return API.ClipDescription(clip: id, description: sentence, score: score)
+                    let caption = try captioner.caption(memory)
+                    return API.ClipDescription(clip: id, description: caption.sentence, score: caption.score)
                 } catch let error as ModelError {
                     throw APIError(.noDescription, error.message)
                 }

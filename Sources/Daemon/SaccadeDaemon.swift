@@ -11,7 +11,7 @@ import Foundation
 import HTTPServer
 import Library
 import Logging
-import Models
+package import Models
 import Search
 import ServiceLifecycle
 package import SystemPackage
@@ -33,13 +33,13 @@ package struct SaccadeDaemon: Sendable {
         /// Reads the configuration again, for SIGHUP.
         package var reload: @Sendable () throws -> Configuration
         /// Loads the model in a folder, or the shipped one for nil. Blocking.
-        package var loadModel: @Sendable (FilePath?) throws -> ServedModel
+        package var loadModel: @Sendable (FilePath?) throws -> LoadedModel
 
         package init(
             version: String,
             environment: [String: String],
             reload: @escaping @Sendable () throws -> Configuration,
-            loadModel: @escaping @Sendable (FilePath?) throws -> ServedModel
+            loadModel: @escaping @Sendable (FilePath?) throws -> LoadedModel
         ) {
             self.version = version
             self.environment = environment
@@ -100,7 +100,7 @@ package struct SaccadeDaemon: Sendable {
             try Library(
                 state: configuration.state,
                 encoder: model.clips,
-                hasMemories: model.hasMemories,
+                hasMemories: model.storesRerankFeatures,
                 model: model.directory,
                 source: ingestDecoders,
                 settings: settings,
@@ -116,22 +116,19 @@ package struct SaccadeDaemon: Sendable {
             generation: try await BlockingExecutor.shared.run { try searchSwitch.generation() }
         )
         let engine = await BlockingExecutor.shared.run { Self.engine() }
-        let described = await BlockingExecutor.shared.run {
-            API.Status.Model(model, reranker: model.reranker(library.catalog) { _ in })
-        }
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
                 pid: getpid(),
                 started: started,
-                model: described,
+                model: API.Status.Model(model),
                 engine: engine
             ),
             library: library,
             searcher: searcher,
             pictures: decoders(executable: decoder, workers: 1),
             settings: configuration.thumbnails,
-            describe: model.describe
+            captioner: model.captioner
         )
 
         let limits = LiveLimits(configuration.http)
@@ -150,7 +147,7 @@ package struct SaccadeDaemon: Sendable {
             "saccade \(program.version)",
             metadata: [
                 "blas": "\(engine.blasCore)", "simd": "\(engine.simd)", "threads": "\(engine.threads)",
-                "model": "\(model.name)", "generation": "\(model.queries.generation.prefix(12))",
+                "model": "\(model.name)", "generation": "\(model.digest.prefix(12))",
                 "state": "\(configuration.state)", "clips": "\(library.live?.vectors.count ?? 0)",
             ]
         )

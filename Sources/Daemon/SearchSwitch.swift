@@ -2,8 +2,7 @@ import Catalog
 package import Library
 
 package import Logging
-import Models
-
+package import Models
 package import Search
 
 package import SystemPackage
@@ -14,8 +13,8 @@ package import SystemPackage
 /// takes over at once, as far as it is.
 package struct SearchSwitch: Sendable {
     private let library: Library
-    private let current: ServedModel
-    private let loadOld: @Sendable (FilePath) throws -> ServedModel
+    private let current: LoadedModel
+    private let loadOld: @Sendable (FilePath) throws -> LoadedModel
     private let logger: Logger
 
     /// - Parameters:
@@ -23,9 +22,9 @@ package struct SearchSwitch: Sendable {
     ///   - loadOld: Loads a model's folder. Blocking.
     package init(
         library: Library,
-        current: ServedModel,
+        current: LoadedModel,
         logger: Logger,
-        loadOld: @escaping @Sendable (FilePath) throws -> ServedModel
+        loadOld: @escaping @Sendable (FilePath) throws -> LoadedModel
     ) {
         self.library = library
         self.current = current
@@ -37,12 +36,12 @@ package struct SearchSwitch: Sendable {
     ///
     /// - Throws: `SearchError`, `CatalogError`.
     package func generation() throws -> SearchGeneration {
-        if let live = library.live, live.generation.digest != current.queries.generation {
+        if let live = library.live, live.generation.digest != current.digest {
             if let old = oldModel(of: live) {
                 logger.info(
                     """
                     the index of model \(live.generation.digest.prefix(12)) answers until that of \
-                    \(current.queries.generation.prefix(12)) is built
+                    \(current.digest.prefix(12)) is built
                     """
                 )
                 return try generation(of: old, live)
@@ -57,16 +56,16 @@ package struct SearchSwitch: Sendable {
         return try generation(of: current, live)
     }
 
-    private func generation(of model: ServedModel, _ live: LiveIndex) throws -> SearchGeneration {
-        let reranker = model.reranker(library.catalog) { [logger] in
+    private func generation(of model: LoadedModel, _ live: LiveIndex) throws -> SearchGeneration {
+        let reranker = StoredFeatureReranker(model, catalog: library.catalog) { [logger] in
             logger.error("searches answer without re-ranking: \($0)")
         }
         return try SearchGeneration(index: live.vectors, encoder: model.queries, reranker: reranker)
     }
 
-    private func oldModel(of live: LiveIndex) -> ServedModel? {
+    private func oldModel(of live: LiveIndex) -> LoadedModel? {
         guard let folder = live.generation.model, let model = try? loadOld(folder),
-            model.queries.generation == live.generation.digest
+            model.digest == live.generation.digest
         else { return nil }
         return model
     }

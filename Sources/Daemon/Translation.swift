@@ -148,16 +148,16 @@ extension API.Root {
 }
 
 extension API.Status.Model {
-    /// - Parameter reranker: What re-ranks with this model's Slow part.
-    init(_ model: ServedModel, reranker: (any Reranker)?) {
+    init(_ model: LoadedModel) {
+        let reranking = model.scorer == nil ? nil : model.reranking ?? .untuned
         self.init(
             name: model.name,
-            generation: model.queries.generation,
+            generation: model.digest,
             dimensions: model.queries.dimensions,
-            slow: reranker != nil,
-            rerankK: reranker?.defaultDepth,
-            rerankBeta: reranker?.defaultBeta,
-            calibrated: reranker?.calibration != nil
+            slow: reranking != nil,
+            rerankK: reranking?.depth,
+            rerankBeta: reranking?.beta,
+            calibrated: reranking?.calibration != nil
         )
     }
 }

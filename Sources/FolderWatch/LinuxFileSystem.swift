@@ -82,7 +82,7 @@ package struct LinuxFileSystem: FileSystem {
         guard unsafe fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
         let size = Int64(status.st_size)
         let region = Self.regionSize
-        var hash = SHA256()
+        var hash = ContentHash()
         let starts = size <= 3 * region ? [0, region, 2 * region] : [0, (size - region) / 2, size - region]
         for start in starts where start < size {
             hash.update(try Self.read(descriptor, at: start, count: Int(min(region, size - start))))

@@ -81,7 +81,7 @@ package final class Library: Service {
         self.logger = logger
         wakeup = Wakeup()
         generation = try catalog.prepareGeneration(
-            digest: encoder.generation, dimensions: encoder.dimensions, hasMemories: hasMemories, model: model,
+            digest: encoder.modelDigest, dimensions: encoder.dimensions, hasMemories: hasMemories, model: model,
             at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)

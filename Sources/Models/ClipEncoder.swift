@@ -2,19 +2,18 @@
 ///
 /// Blocking and CPU-bound: call it off Swift's cooperative pool.
 package protocol ClipEncoder: Sendable {
-    /// Side in pixels of the square RGB frames that ``encode(clips:)`` takes.
-    var frameSize: Int { get }
+    /// The pictures that ``encode(clips:)`` takes; decoding makes them so.
+    var input: FrameInput { get }
     /// At most this many frames of a clip are used.
     var framesPerClip: Int { get }
     /// Length of an embedding.
     var dimensions: Int { get }
-    /// Hex digest of the model's configuration and weights: another digest is another generation.
-    var generation: String { get }
+    /// Names the model; an index holds embeddings of one model only.
+    var modelDigest: String { get }
 
     /// Encodes one batch of clips, which may come from different files.
     ///
-    /// - Parameter clips: each clip's frames in time order: 1 to ``framesPerClip`` pictures of
-    ///   ``frameSize`` × ``frameSize`` pixels.
+    /// - Parameter clips: each clip's frames in time order: 1 to ``framesPerClip`` pictures as ``input`` says.
     /// - Returns: one value a clip, in the same order.
     /// - Throws: ``ModelError`` when a frame has the wrong size or a clip has none; nothing is encoded then.
     func encode(clips: [[RGBImage]]) throws -> [EncodedClip]
@@ -22,31 +21,23 @@ package protocol ClipEncoder: Sendable {
 
 /// What the index keeps of a clip.
 package struct EncodedClip: Sendable, Equatable {
-    /// The Fast model's unit vector, ``ClipEncoder/dimensions`` long.
+    /// A unit vector, ``ClipEncoder/dimensions`` long.
     package var embedding: [Float]
-    /// The Slow model's visual memory in its stored form; nil for a model without a Slow part.
-    package var memory: [UInt8]?
+    /// What the model's ``PairScorer`` and ``Captioner`` read, in a form of their own; nil for a model without either.
+    package var rerankFeatures: [UInt8]?
 
-    package init(embedding: [Float], memory: [UInt8]? = nil) {
+    package init(embedding: [Float], rerankFeatures: [UInt8]? = nil) {
         self.embedding = embedding
-        self.memory = memory
+        self.rerankFeatures = rerankFeatures
     }
 }
 
-/// Turns a query's words into the vector that is compared with the clips' embeddings.
-///
-/// Blocking and CPU-bound: call it off Swift's cooperative pool.
-package protocol QueryEncoder: Sendable {
-    /// Length of the vector.
-    var dimensions: Int { get }
-    /// The generation that the vector may be compared with.
-    var generation: String { get }
-
-    /// The Fast model's unit vector of a query.
-    ///
-    /// - Parameter query: any text; words past the model's longest sentence are left out.
-    /// - Throws: ``ModelError`` when the model's output isn't finite.
-    func embed(query: String) throws -> [Float]
+/// How the rerank features of new clips are stored.
+package enum FeaturePrecision: String, Sendable, CaseIterable, Codable {
+    /// As exactly as the model needs them.
+    case full
+    /// In less than half of the room, with a little less to be read from them.
+    case compact
 }
 
 /// The middles of `limit` equal parts of `count` places; all of them when there are no more than that.

@@ -59,8 +59,8 @@ package protocol Reranker: Sendable {
     var defaultBeta: Double { get }
     /// From scores to probabilities; nil when nobody has compared them with the truth.
     var calibration: Calibration? { get }
-    /// The generation whose memories it reads.
-    var generation: String { get }
+    /// The model whose stored features it reads.
+    var modelDigest: String { get }
 
     /// Sets `slow`, `combined` and, where it is calibrated, `probability` of as many candidates as the budget allows, the first ones first. Blocks the calling thread.
     ///
@@ -69,7 +69,7 @@ package protocol Reranker: Sendable {
     ///   - candidates: in the order of the stage before.
     ///   - beta: weight of the Fast score in `combined`.
     ///   - progress: called after each batch with all candidates, for answers that are sent as they improve.
-    /// - Returns: the same candidates in the same order; those that were not reached, or whose memory is missing, as they were.
+    /// - Returns: the same candidates in the same order; those that were not reached, or whose features are missing, as they were.
     func rerank(
         query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
         progress: ([Candidate]) throws -> Void

@@ -22,7 +22,7 @@ package struct SearchGeneration: Sendable {
                 index was made with, or index again.
                 """)
         }
-        guard reranker == nil || reranker?.generation == encoder.generation else {
+        guard reranker == nil || reranker?.modelDigest == encoder.modelDigest else {
             throw SearchError(
                 .otherModel, "The Fast and the Slow model are of different generations: reinstall the model.")
         }
@@ -43,12 +43,12 @@ package struct SearchGeneration: Sendable {
                 .noIndex,
                 "Nothing is indexed in \(catalog.state) yet: run `saccade index FILE…` or `saccade watch add`.")
         }
-        guard live.digest == encoder.generation else {
+        guard live.digest == encoder.modelDigest else {
             throw SearchError(
                 .otherModel,
                 """
                 The index in \(catalog.state) was made with the model \(live.digest.prefix(12)) and this is \
-                \(encoder.generation.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
+                \(encoder.modelDigest.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
                 """)
         }
         let index = try VectorIndex(dimensions: live.dimensions)

@@ -34,7 +34,7 @@ struct SearchRun {
             try run.scan(snapshot, vector: vector, wanted: wanted, selection: selection)
         }
         var answer = SearchAnswer(
-            results: [], stage: .fast, rescored: 0, generation: generation.encoder.generation, clips: snapshot.count,
+            results: [], stage: .fast, rescored: 0, generation: generation.encoder.modelDigest, clips: snapshot.count,
             timings: timings)
         if let reranker {
             let head = Array(candidates.prefix(depth))

@@ -18,38 +18,35 @@ struct DecodedPictures: PictureSource {
         self.framesPerItem = framesPerItem
     }
 
-    func pictures(of item: CaptionedItem, size: Int) throws -> [RGBImage] {
+    func pictures(of item: CaptionedItem, as geometry: FrameGeometry) throws -> [RGBImage] {
         switch item.source {
         case .frames(let paths):
             try paths.map { path in
                 guard
-                    let picture = try frames(
-                        of: path, FrameSampling(geometry: FrameGeometry(side: size), detectsCuts: false)
-                    ).first
+                    let picture = try frames(of: path, FrameSampling(geometry: geometry, detectsCuts: false))
+                        .first
                 else {
                     throw CommandFailure(.data, "\(path): has no picture in it")
                 }
                 return picture
             }
         case .file(let path, let span):
-            try video(path, span, size)
+            try video(path, span, geometry)
         }
     }
 
     /// The middles of equal parts of the span.
-    private func video(_ path: FilePath, _ span: ClosedRange<Double>?, _ size: Int) throws -> [RGBImage] {
+    private func video(_ path: FilePath, _ span: ClosedRange<Double>?, _ geometry: FrameGeometry) throws -> [RGBImage] {
         let information = try wait { [pool] in try await pool.probe(path) }
         let start = span?.lowerBound ?? 0
         let end = span?.upperBound ?? information.duration ?? 0
         let part = max(end - start, 0.001) / Double(framesPerItem)
         let sampling = FrameSampling(
-            framesPerSecond: min(1 / part, 1000), geometry: FrameGeometry(side: size), detectsCuts: false,
-            start: start + part / 2,
+            framesPerSecond: min(1 / part, 1000), geometry: geometry, detectsCuts: false, start: start + part / 2,
             end: span == nil ? nil : end)
         let found = try frames(of: path, sampling)
         if !found.isEmpty { return Array(found.prefix(framesPerItem)) }
-        let first = try frames(of: path, FrameSampling(geometry: FrameGeometry(side: size), detectsCuts: false)).prefix(
-            1)
+        let first = try frames(of: path, FrameSampling(geometry: geometry, detectsCuts: false)).prefix(1)
         guard !first.isEmpty else { throw CommandFailure(.data, "\(path): has no picture in it") }
         return Array(first)
     }

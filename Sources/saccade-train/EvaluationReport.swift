@@ -58,8 +58,8 @@ struct EvaluationReport: Encodable, Sendable {
     ///   - limit: of all of these, how many are asked, spread evenly, from text to video alone; nil asks all, in both directions.
     ///   - progress: is called while pairs are scored.
     init(
-        model: RetrievalModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, queries limit: Int?,
-        beta: Double?, precision: ClipMemory.Precision?, progress: (_ done: Int, _ all: Int) -> Void
+        model: FastSlowModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, queries limit: Int?,
+        beta: Double?, precision: FeaturePrecision?, progress: (_ done: Int, _ all: Int) -> Void
     ) {
         let fast = FastEmbeddings(
             model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
@@ -71,7 +71,7 @@ struct EvaluationReport: Encodable, Sendable {
         }
         if let asked { table = table.restricted(to: asked) }
         self.model = model.name
-        generation = model.generation
+        generation = model.modelDigest
         data = features.dataset.name
         itemsDigest = features.dataset.identifierDigest
         queries = table.captions

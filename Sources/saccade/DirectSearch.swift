@@ -4,6 +4,7 @@ import Catalog
 import Settings
 import FolderWatch
 import Foundation
+import Models
 import Search
 import SystemPackage
 import Terminal
@@ -27,7 +28,9 @@ enum DirectSearch {
                 catalog: catalog,
                 generation: try SearchGeneration(
                     loading: catalog, encoder: model.queries,
-                    reranker: model.reranker(catalog) { warn("nothing is re-ranked: \($0)") })
+                    reranker: StoredFeatureReranker(model, catalog: catalog) {
+                        warn("nothing is re-ranked: \($0)")
+                    })
             )
             var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)

@@ -50,27 +50,34 @@ final class GreyFrames: FrameSource {
 
 /// A model to which everything looks alike.
 struct ConstantModel: ClipEncoder, QueryEncoder {
-    var frameSize = 4
+    var input = FrameInput(geometry: FrameGeometry(side: 4), mean: .zero, deviation: SIMD3(repeating: 1))
     var framesPerClip = 8
     var dimensions = 64
-    var generation = "c0ffee"
+    var modelDigest = "c0ffee"
     /// Of every clip.
-    var memory: [UInt8]?
+    var rerankFeatures: [UInt8]?
 
     private var vector: [Float] { [1] + [Float](repeating: 0, count: dimensions - 1) }
 
     func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
-        clips.map { _ in EncodedClip(embedding: vector, memory: memory) }
+        clips.map { _ in EncodedClip(embedding: vector, rerankFeatures: rerankFeatures) }
     }
 
     func embed(query: String) throws -> [Float] { vector }
+}
+
+/// Says of a clip what a test says of its stored bytes.
+struct ScriptedCaptioner: Captioner {
+    var write: @Sendable (_ features: [UInt8]) throws -> Caption
+
+    func caption(_ features: [UInt8], beams: Int) throws -> Caption { try write(features) }
 }
 
 /// Scores a clip by its id, so that its order is the reverse of the Fast one among clips that look alike.
 struct ReversingReranker: Reranker {
     var defaultDepth = 32
     var defaultBeta = 0.5
-    var generation = "c0ffee"
+    var modelDigest = "c0ffee"
     var calibration: Calibration?
     /// How often it tells of what it has.
     var batches = 2
@@ -109,16 +116,18 @@ struct IndexedLibrary {
     let pictures: GreyFrames
     let video: FilePath
 
-    /// - Parameter describingGeneration: Of the model behind `describe`, when it isn't the one of the index.
+    /// - Parameters:
+    ///   - describingModel: The digest of the model behind `describe`, when it isn't the one of the index.
+    ///   - describe: What the model says of a clip's stored bytes; nil for one that says nothing.
     init(
         pictures: GreyFrames = GreyFrames(),
         in directory: TemporaryDirectory? = nil,
         videos: Int = 1,
         seconds: Int = 2,
         model: ConstantModel = ConstantModel(),
-        describingGeneration: String? = nil,
+        describingModel: String? = nil,
         reranker: (any Reranker)? = nil,
-        describe: ServedModel.Describe? = nil
+        describe: (@Sendable ([UInt8]) throws -> Caption)? = nil
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
@@ -132,20 +141,20 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, hasMemories: model.memory != nil, model: "/models/constant",
+                state: state, encoder: model, hasMemories: model.rerankFeatures != nil, model: "/models/constant",
                 source: GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)
-        let served = ServedModel(
-            name: "constant", directory: "/models/constant", clips: model, queries: model,
-            hasMemories: model.memory != nil, reranker: { _, _ in reranker }, describe: describe)
-        let searchSwitch = SearchSwitch(library: library, current: served, logger: logger) { _ in served }
-        let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
+        let live = try SearchSwitch(library: library, current: served(model), logger: logger) { _ in served(model) }
+            .generation()
+        let searcher = Searcher(
+            catalog: library.catalog,
+            generation: try SearchGeneration(index: live.index, encoder: live.encoder, reranker: reranker))
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
                 model: .init(
-                    name: "constant", generation: describingGeneration ?? model.generation,
+                    name: "constant", generation: describingModel ?? model.modelDigest,
                     dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),
@@ -153,7 +162,7 @@ struct IndexedLibrary {
             searcher: searcher,
             pictures: pictures,
             settings: Configuration.Thumbnails(),
-            describe: served.describe
+            captioner: describe.map { ScriptedCaptioner(write: $0) }
         )
     }
 
@@ -166,6 +175,6 @@ struct IndexedLibrary {
 }
 
 /// The constant model as a daemon serves it.
-func served(_ model: ConstantModel) -> ServedModel {
-    ServedModel(name: "constant", directory: "/nowhere", clips: model, queries: model)
+func served(_ model: ConstantModel) -> LoadedModel {
+    LoadedModel(name: "constant", directory: "/nowhere", architecture: "constant", clips: model, queries: model)
 }

@@ -194,12 +194,12 @@ struct RerankedSearchTests {
     }
 
     @Test func `a clip is described from its memory`() async throws {
-        let indexed = try await IndexedLibrary(model: ConstantModel(memory: [7, 8])) { memory in
-            ("the memory has \(memory.count) bytes", -1.25)
+        let indexed = try await IndexedLibrary(model: ConstantModel(rerankFeatures: [7, 8])) { features in
+            Caption(sentence: "there are \(features.count) bytes", score: -1.25)
         }
         let clip = try await indexed.clip()
         let description = try await indexed.backend.description(ofClip: clip)
-        #expect(description == API.ClipDescription(clip: clip, description: "the memory has 2 bytes", score: -1.25))
+        #expect(description == API.ClipDescription(clip: clip, description: "there are 2 bytes", score: -1.25))
         #expect(await refusal { _ = try await indexed.backend.description(ofClip: 999) }?.code == .clipNotFound)
         // The media isn't needed.
         try FileManager.default.removeItem(atPath: indexed.video.string)
@@ -208,16 +208,17 @@ struct RerankedSearchTests {
     }
 
     @Test func `what can't be described says why`() async throws {
-        let silent = try await IndexedLibrary(model: ConstantModel(memory: [7, 8]))
-        let forgetful = try await IndexedLibrary { _ in ("never", 0) }
-        let confused = try await IndexedLibrary(model: ConstantModel(memory: [7, 8])) { _ in
-            throw ModelError(.malformed, "a stored memory isn't one of this model")
+        let silent = try await IndexedLibrary(model: ConstantModel(rerankFeatures: [7, 8]))
+        let forgetful = try await IndexedLibrary { _ in Caption(sentence: "never", score: 0) }
+        let confused = try await IndexedLibrary(model: ConstantModel(rerankFeatures: [7, 8])) { _ in
+            throw ModelError(.malformed, "the stored features aren't of this model")
         }
         let replaced = try await IndexedLibrary(
-            model: ConstantModel(memory: [7, 8]), describingGeneration: "decade"
-        ) { _ in ("never", 0) }
+            model: ConstantModel(rerankFeatures: [7, 8]), describingModel: "decade"
+        ) { _ in Caption(sentence: "never", score: 0) }
         let cases = [
-            (silent, "writes no sentences"), (forgetful, "no memory"), (replaced, "no memory"), (confused, "isn't one"),
+            (silent, "writes no sentences"), (forgetful, "no memory"), (replaced, "no memory"),
+            (confused, "aren't of this"),
         ]
         for (indexed, word) in cases {
             let clip = try await indexed.clip()

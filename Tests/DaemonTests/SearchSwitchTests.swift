@@ -30,26 +30,26 @@ struct SearchSwitchTests {
 
     @Test func `the old index answers with the old model until the new one is built`() async throws {
         let directory = try TemporaryDirectory()
-        let new = ConstantModel(generation: "decade")
+        let new = ConstantModel(modelDigest: "decade")
         let library = try await reopened(in: directory, with: new)
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             served(ConstantModel())
         }
         let generation = try searchSwitch.generation()
-        #expect(generation.encoder.generation == "c0ffee")
+        #expect(generation.encoder.modelDigest == "c0ffee")
         #expect(generation.index.count == 1)
         library.close()
     }
 
     @Test func `without the old model the new index takes over at once`() async throws {
         let directory = try TemporaryDirectory()
-        let new = ConstantModel(generation: "decade")
+        let new = ConstantModel(modelDigest: "decade")
         let library = try await reopened(in: directory, with: new)
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             throw ModelError(.unreadable, "gone")
         }
         let generation = try searchSwitch.generation()
-        #expect(generation.encoder.generation == "decade")
+        #expect(generation.encoder.modelDigest == "decade")
         #expect(generation.index.count == 0)
         library.close()
     }

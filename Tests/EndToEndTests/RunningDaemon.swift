@@ -1,6 +1,8 @@
 import API
+import Catalog
 import Client
 import Foundation
+import Search
 import SystemPackage
 import TestSupport
 

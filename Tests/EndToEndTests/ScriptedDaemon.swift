@@ -1,7 +1,9 @@
 import API
+import Catalog
 import Foundation
 import HTTPServer
 import Logging
+import Search
 import ServiceLifecycle
 import Settings
 import Synchronization

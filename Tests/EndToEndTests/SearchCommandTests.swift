@@ -1,5 +1,6 @@
 import API
 import Foundation
+import Search
 import SystemPackage
 import TestSupport
 import Testing

@@ -7,40 +7,6 @@ import TestSupport
 import Testing
 
 @Suite struct IdentityTests {
-    private func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    /// FIPS 180-4's examples, and the lengths around a block's end from coreutils' sha256sum.
-    @Test(arguments: [
-        ("", 1, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", 1, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        (
-            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
-        ),
-        ("a", 1_000_000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"),
-    ])
-    func `The digest is SHA-256`(text: String, times: Int, digest: String) {
-        var hash = SHA256()
-        let bytes = Array(String(repeating: text, count: times).utf8)
-        for start in stride(from: 0, to: bytes.count, by: 1013) {
-            hash.update(bytes[start..<min(start + 1013, bytes.count)])
-        }
-        #expect(hex(hash.finish()) == digest)
-    }
-
-    @Test func `Every length around a block's end is padded to whole blocks`() async throws {
-        let directory = try TemporaryDirectory()
-        for count in [54, 55, 56, 57, 63, 64, 65, 119, 120, 128] {
-            let file = try directory.write(Data(repeating: 0x61, count: count), to: "\(count)")
-            let output = try await TestVideo.run("sha256sum", [file.string])
-            var hash = SHA256()
-            hash.update([UInt8](repeating: 0x61, count: count))
-            #expect(String(decoding: output, as: UTF8.self).hasPrefix(hex(hash.finish())))
-        }
-    }
-
     @Test func `Head, middle, tail and size make the identity, whatever the path`() throws {
         let directory = try TemporaryDirectory()
         let region = Int(LinuxFileSystem.regionSize)

@@ -77,19 +77,20 @@ final class FakeSource: FrameSource {
 
 /// Embeds a clip by its number of frames.
 final class FakeEncoder: ClipEncoder {
-    let frameSize = 8
+    let input = FrameInput(
+        geometry: FrameGeometry(side: 8), mean: .zero, deviation: SIMD3(repeating: 1))
     let framesPerClip = 8
     let dimensions = 4
-    let generation: String
+    let modelDigest: String
     private let batches = Mutex<[Int]>([])
     private let beforeBatch: @Sendable () -> Void
     /// What becomes of a clip of so many frames, instead of its embedding.
     private let spoiled: [Int: [Float]]
 
     init(
-        generation: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
+        modelDigest: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
     ) {
-        self.generation = generation
+        self.modelDigest = modelDigest
         self.spoiled = spoiled
         self.beforeBatch = beforeBatch
     }

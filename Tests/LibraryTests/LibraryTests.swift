@@ -422,7 +422,7 @@ import VectorIndex
             _ = try await fixture.library.index([file])
         }
         let gate = DispatchSemaphore(value: 0)
-        let encoder = FakeEncoder(generation: "b", beforeBatch: { gate.wait() })
+        let encoder = FakeEncoder(modelDigest: "b", beforeBatch: { gate.wait() })
         let fixture = try LibraryFixture(in: directory, encoder: encoder)
         #expect(fixture.library.live?.generation.digest == "a" && fixture.library.live?.vectors.count == 4)
         let events = fixture.library.events()

@@ -1,4 +1,3 @@
-import Basics
 import Foundation
 import Models
 import SystemPackage
@@ -128,10 +127,10 @@ import Testing
         let expected = try SafetensorsFile(Self.path("minilm-sentences.safetensors"))
         #expect(model.encoder.configuration == .miniLM)
         let sentences = (0..<expected.metadata.count).compactMap { expected.metadata[String($0)] }
-        let batch = TokenBatch(sentences.map { model.tokenizer.encode($0, maxLength: 256) })
+        let batch = TokenBatch(sentences.map { model.tokenizer.encode($0, limit: 256) })
         let pooled = model.encoder(batch).maskedMean(lengths: batch.lengths)
         #expect(try largestDifference(pooled.value, expected.tensor(named: "pooled")) < 1e-4)
-        let alone = model.encoder(TokenBatch([model.tokenizer.encode(sentences[0], maxLength: 256)]))
+        let alone = model.encoder(TokenBatch([model.tokenizer.encode(sentences[0], limit: 256)]))
         let first = try expected.tensor(named: "first_hidden")
         #expect(largestDifference(alone.value.reshaped(first.shape), first) < 1e-4)
     }

@@ -37,7 +37,7 @@ import Testing
             let text = bytes(hex: columns[0])
             let ids = columns[1].split(separator: " ").compactMap { Int32($0) }
             #expect(
-                tokenizer.encode(text, maxLength: .max) == ids,
+                tokenizer.encode(text, limit: .max) == ids,
                 "\(String(decoding: text, as: UTF8.self).debugDescription)")
         }
     }
@@ -56,7 +56,7 @@ import Testing
             for _ in 0..<1000 {
                 let text = drawing.next()
                 digest.add(text)
-                digest.add(ids: tokenizer.encode(text, maxLength: .max))
+                digest.add(ids: tokenizer.encode(text, limit: .max))
             }
             #expect(digest.hex == line)
         }
@@ -69,11 +69,11 @@ import Testing
             let part = bytes(hex: columns[0])
             let count = try #require(Int(columns[1]))
             let text = Array(repeatElement(part, count: count).joined())
-            let ids = tokenizer.encode(text, maxLength: .max)
+            let ids = tokenizer.encode(text, limit: .max)
             var digest = FNVDigest()
             digest.add(ids: ids)
             #expect(String(ids.count) == columns[2] && digest.hex == columns[3], "\(columns[0]) repeated")
-            let short = tokenizer.encode(text, maxLength: 32)
+            let short = tokenizer.encode(text, limit: 32)
             #expect(short == (ids.count <= 32 ? ids : ids.prefix(31) + [102]))
         }
     }
@@ -87,16 +87,16 @@ import Testing
             let items = try Data(contentsOf: folder.appending(path: columns[0])).split(separator: 0x0A)
             let captions = try items.flatMap { try JSONDecoder().decode(Item.self, from: $0).captions }
             var digest = FNVDigest()
-            for caption in captions { digest.add(ids: tokenizer.encode(caption, maxLength: .max)) }
+            for caption in captions { digest.add(ids: tokenizer.encode(caption, limit: .max)) }
             #expect(String(captions.count) == columns[1] && digest.hex == columns[2], "\(columns[0])")
         }
     }
 
     @Test(arguments: [-1, 0, 1, 2, 3, 4, 5, 6])
     func `A length limit keeps the first pieces and both special tokens`(limit: Int) {
-        let whole = tokenizer.encode("a man plays", maxLength: 99)
+        let whole = tokenizer.encode("a man plays", limit: 99)
         #expect(whole == [101, 1037, 2158, 3248, 102])
-        #expect(tokenizer.encode("a man plays", maxLength: limit) == whole.dropLast().prefix(max(limit, 2) - 1) + [102])
+        #expect(tokenizer.encode("a man plays", limit: limit) == whole.dropLast().prefix(max(limit, 2) - 1) + [102])
     }
 
     @Test func `A vocabulary without the special pieces is refused, and says which is missing`() {
@@ -112,8 +112,8 @@ import Testing
     @Test func `Pieces that are canonically equivalent stay apart`() throws {
         let pieces = ["[UNK]", "[CLS]", "[SEP]", "\u{1100}\u{1161}", "\u{AC00}", "\u{1100}", "##\u{1161}\r"]
         let tokenizer = try WordPieceTokenizer(vocabulary: pieces)
-        #expect(tokenizer.encode("\u{AC00}", maxLength: 9) == [1, 3, 2])
-        #expect(tokenizer.encode("\u{AC00}\u{AC00}", maxLength: 9) == [1, 0, 2])
+        #expect(tokenizer.encode("\u{AC00}", limit: 9) == [1, 3, 2])
+        #expect(tokenizer.encode("\u{AC00}\u{AC00}", limit: 9) == [1, 0, 2])
         #expect(tokenizer.vocabularySize == 7 && tokenizer.padding == 0)
     }
 }

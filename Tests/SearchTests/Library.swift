@@ -9,7 +9,7 @@ import VectorIndex
 /// Embeds `axis N`, with anything after it, as the Nth axis, and everything else as the first.
 struct AxisEncoder: QueryEncoder {
     var dimensions = 8
-    var generation = "axes"
+    var modelDigest = "axes"
 
     func embed(query: String) throws -> [Float] {
         let words = query.split(separator: " ")
@@ -26,7 +26,7 @@ struct AxisEncoder: QueryEncoder {
 struct TableReranker: Reranker {
     var defaultDepth = 4
     var defaultBeta = 0.0
-    var generation = "axes"
+    var modelDigest = "axes"
     var calibration: Calibration?
     var scores: [ClipID: Double]
     var reach = Int.max
@@ -54,20 +54,22 @@ struct Library {
     let catalog: Catalog
     let generation: Generation
 
-    init() throws {
+    init(hasMemories: Bool = false) throws {
         folder = try TemporaryDirectory()
         catalog = try Catalog(state: folder.path, access: .readWrite)
-        generation = try catalog.prepareGeneration(digest: "axes", dimensions: 8, hasMemories: false, model: nil, at: 0)
+        generation = try catalog.prepareGeneration(
+            digest: "axes", dimensions: 8, hasMemories: hasMemories, model: nil, at: 0)
     }
 
     func addRoot(_ path: String) throws -> RootID {
         try catalog.addRoot(FilePath(path), device: nil, at: 0).id
     }
 
-    /// One media with a clip of ten seconds for each vector, at each of the paths.
+    /// One media with a clip of ten seconds for each vector, at each of the paths; `memory` is stored of each clip.
     @discardableResult
     func add(
-        _ paths: [String], root: RootID? = nil, duration: Double? = nil, recordedAt: Double? = nil, clips: [[Float]]
+        _ paths: [String], root: RootID? = nil, duration: Double? = nil, recordedAt: Double? = nil, clips: [[Float]],
+        memory: [UInt8]? = nil
     ) throws -> MediaID {
         let digest = Array(paths.joined().utf8.prefix(400)) + [UInt8(clips.count)]
         var media: MediaID = 0
@@ -78,7 +80,7 @@ struct Library {
         let new = clips.enumerated().map {
             NewClip(
                 media: media, ordinal: $0, start: Double($0) * 10, end: Double($0 + 1) * 10, shot: $0, embedding: $1,
-                memory: nil)
+                memory: memory)
         }
         _ = try catalog.commit(new, of: generation, finished: [media], at: 0)
         return media

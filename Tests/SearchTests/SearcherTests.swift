@@ -191,7 +191,7 @@ import VectorIndex
 
     @Test func anIndexOfAnotherModelIsRefused() throws {
         let library = try Library()
-        #expect { try SearchGeneration(loading: library.catalog, encoder: AxisEncoder(generation: "other")) } throws: {
+        #expect { try SearchGeneration(loading: library.catalog, encoder: AxisEncoder(modelDigest: "other")) } throws: {
             ($0 as? SearchError)?.code == .otherModel
         }
         #expect { try SearchGeneration(index: VectorIndex(dimensions: 9), encoder: AxisEncoder()) } throws: {

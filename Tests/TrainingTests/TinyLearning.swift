@@ -10,8 +10,8 @@ import Training
 struct TinyLearning {
     static let vocabulary = ["[CLS]", "[SEP]", "[UNK]"] + (0..<12).map { "w\($0)" }
     static let slowConfiguration = SlowConfiguration(
-        width: 8, heads: 2, feedForward: 16, layers: [.c5, .c4],
-        maps: [.c5: .init(side: 2, channels: 3), .c4: .init(side: 4, channels: 2)], vocabularySize: vocabulary.count,
+        width: 8, heads: 2, feedForward: 16, layers: [0, 1],
+        maps: [.init(side: 2, channels: 3), .init(side: 4, channels: 2)], vocabularySize: vocabulary.count,
         maximumTokens: 6, frames: 2)
 
     let features: FeatureSet
@@ -29,21 +29,22 @@ struct TinyLearning {
                         "w\(item + 1) w\(item) w\(item + 2)",
                     ])
             })
-        let layout = FeatureLayout(
-            pooled: .init(positions: 1, channels: 6), c5: .init(positions: 4, channels: 3),
-            c4: .init(positions: 16, channels: 2), c3: .init(positions: 0, channels: 0))
+        let layout = FeatureLayout(pooledChannels: 6, maps: Self.slowConfiguration.maps)
         let path = folder.appending("\(name).features")
         var writer = try FeatureStore.Writer(path: path, layout: layout, origin: name)
         for item in 0..<items {
             let frames = item % 2 == 0 ? 1 : framesOfOdd
-            func map(_ part: FeatureLayout.Part) -> Tensor<Float> {
-                let size = layout[part]
-                let one = Tensor<Float>(normal: [size.positions, size.channels], deviation: 1, using: &random)
-                return Tensor(
-                    [[Float]](repeating: one.scalars, count: frames).flatMap { $0 },
-                    shape: [frames, size.positions, size.channels])
+            /// The same in each frame.
+            func repeated(_ shape: [Int]) -> Tensor<Float> {
+                let one = Tensor<Float>(normal: shape, deviation: 1, using: &random)
+                return Tensor([[Float]](repeating: one.scalars, count: frames).flatMap { $0 }, shape: [frames] + shape)
             }
-            try writer.append([.pooled: map(.pooled), .c5: map(.c5), .c4: map(.c4)], frameCounts: [frames])
+            let pooled = repeated([layout.pooledChannels])
+            let maps = layout.maps.map { size in
+                FeatureMap(
+                    values: repeated([size.positions, size.channels]), height: size.side, width: size.side, stride: 1)
+            }
+            try writer.append(VisualFeatures(pooled: pooled, maps: maps), frameCounts: [frames])
         }
         try writer.finish()
         guard let store = FeatureStore(path: path, origin: name) else { fatalError("the features can't be read back") }

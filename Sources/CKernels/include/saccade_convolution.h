@@ -61,6 +61,10 @@ typedef enum {
     SACCADE_ROWS_STEM,    // the network's first convolution, 3x3, stride 2, ReLU6, over 8-bit RGB
 } saccade_row_source;
 
+// What the stem takes from a pixel's 8-bit value, and what it then divides it by.
+#define SACCADE_STEM_MEAN 127.0f
+#define SACCADE_STEM_DEVIATION 128.0f
+
 // An inverted residual: wide rows -> depthwise convolution -> linear projection (+ input).
 // Computed a few rows at a time, so that the wide map is never in memory as a whole.
 typedef struct {
@@ -75,7 +79,7 @@ typedef struct {
 size_t saccade_block_scratch(const saccade_block *block, int height, int width);
 
 // Runs a block over one image.
-//   input: float [height, width, channels], or uint8_t [height, width, 3] for ROWS_STEM, which are taken as (x - 127) / 128.
+//   input: float [height, width, channels], or uint8_t [height, width, 3] for ROWS_STEM, which are taken as (x - MEAN) / DEVIATION.
 //   output: [ceil(height / strides), ceil(width / strides), project->outputs]; may not overlap the input.
 //   scratch: as many floats as `saccade_block_scratch` says, 64-byte aligned.
 // Padding is TensorFlow's SAME: zeros, the odd one at the end.

@@ -1,6 +1,5 @@
 import API
 package import Foundation
-import Search
 import Settings
 
 /// Reads and checks the bodies of requests. Whatever the bytes are, the outcome is a value or an `APIError`.

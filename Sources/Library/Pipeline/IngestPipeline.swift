@@ -154,8 +154,9 @@ final class IngestPipeline: Sendable {
         _ file: MediaFile, _ work: MediaWork, _ reading: inout ClipReading, _ feed: JobFeed, _ queue: ClipQueue
     ) async throws {
         let sampling = FrameSampling(
-            framesPerSecond: parts.settings.framesPerSecond, geometry: FrameGeometry(side: parts.encoder.frameSize),
-            start: reading.position)
+            framesPerSecond: parts.settings.framesPerSecond, geometry: parts.encoder.input.geometry,
+            start: reading.position
+        )
         var events = parts.source.frames(of: file.path, sampling: sampling).makeAsyncIterator()
         var properties = MediaProperties()
         while true {

@@ -34,7 +34,7 @@ package struct FastEmbeddings: Sendable {
                 })
             clips.append(
                 model.visual(
-                    pooled: Variable(constant: batch.map(.pooled)), map: Variable(constant: batch.map(.c5)),
+                    pooled: Variable(constant: batch.pooled), map: Variable(constant: batch.map(0)),
                     frameCounts: batch.frameCounts, dropout: &off
                 ).value)
         }

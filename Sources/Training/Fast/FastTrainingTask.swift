@@ -96,7 +96,7 @@ package final class FastTrainingTask: TrainingTask {
     ) -> Variable<Float> {
         let frames = pool.frames(draws, limit: settings.frames, random: &random)
         return model.visual(
-            pooled: Variable(constant: frames.map(.pooled)), map: Variable(constant: frames.map(.c5)),
+            pooled: Variable(constant: frames.pooled), map: Variable(constant: frames.map(0)),
             frameCounts: frames.frameCounts, dropout: &dropout)
     }
 

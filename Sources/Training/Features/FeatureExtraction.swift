@@ -1,3 +1,4 @@
+package import DecodeProtocol
 import Foundation
 
 package import Models
@@ -7,18 +8,18 @@ import Tensors
 
 /// Where the pixels of captioned items come from.
 package protocol PictureSource {
-    /// An item's frames in time order, as squares of `size` pixels: all the pictures of an item that lists them, evenly spread
-    /// ones of a video.
+    /// An item's frames in time order, as `geometry` wants them: all the pictures of an item that lists them, evenly spread ones of a
+    /// video.
     ///
     /// Blocks.
-    func pictures(of item: CaptionedItem, size: Int) throws -> [RGBImage]
+    func pictures(of item: CaptionedItem, as geometry: FrameGeometry) throws -> [RGBImage]
 }
 
 /// Computes the frozen backbone's features of a data set once and keeps them in a folder.
 package struct FeatureExtraction {
-    private let model: RetrievalModel
+    private let model: FastSlowModel
     private let folder: FilePath
-    private let parts: Set<FeatureLayout.Part>
+    private let maps: Int
     private let pictures: any PictureSource
     private let progress: (_ done: Int, _ all: Int) -> Void
 
@@ -26,15 +27,15 @@ package struct FeatureExtraction {
     private static let itemsPerBatch = 16
 
     /// - Parameters:
-    ///   - parts: the maps that are kept; the others are left empty.
+    ///   - maps: how many maps are kept, beginning with the coarsest.
     ///   - progress: is called after every batch, in the calling thread.
     package init(
-        model: RetrievalModel, folder: FilePath, parts: Set<FeatureLayout.Part>, pictures: any PictureSource,
+        model: FastSlowModel, folder: FilePath, maps: Int, pictures: any PictureSource,
         progress: @escaping (_ done: Int, _ all: Int) -> Void
     ) {
         self.model = model
         self.folder = folder
-        self.parts = parts
+        self.maps = maps
         self.pictures = pictures
         self.progress = progress
     }
@@ -44,7 +45,7 @@ package struct FeatureExtraction {
     /// - Throws: what `pictures` throws; ``DatasetError`` when an item has no pictures or the folder can't be written.
     package func features(of dataset: CaptionedDataset, mirrored: Bool) throws -> FeatureSet {
         let names = mirrored ? ["plain", "mirrored"] : ["plain"]
-        let kept = FeatureLayout.Part.allCases.filter(parts.contains).map { "\($0)" }.joined(separator: "-")
+        let kept = "\(maps)-maps"
         let origin = "\(try backboneDigest())/\(dataset.sourceDigest)/\(kept)"
         let paths = names.map { folder.appending("\(dataset.name)-\(dataset.sourceDigest)-\(kept)-\($0).features") }
         let stores = zip(paths, names).map { FeatureStore(path: $0, origin: "\(origin)/\($1)") }
@@ -60,14 +61,13 @@ package struct FeatureExtraction {
     }
 
     private func extract(_ dataset: CaptionedDataset, to path: FilePath, origin: String, mirrored: Bool) throws {
-        let side = model.frameSize
         var writer: FeatureStore.Writer?
         for start in stride(from: 0, to: dataset.items.count, by: Self.itemsPerBatch) {
             let items = dataset.items[start..<min(start + Self.itemsPerBatch, dataset.items.count)]
             var images: [RGBImage] = []
             var counts: [Int] = []
             for item in items {
-                let found = try pictures.pictures(of: item, size: side)
+                let found = try pictures.pictures(of: item, as: model.input.geometry)
                 guard !found.isEmpty else {
                     throw DatasetError("\(item.id): has no pictures; take it out of the data set")
                 }
@@ -75,32 +75,25 @@ package struct FeatureExtraction {
                 counts.append(found.count)
             }
             let features = try model.features(of: images)
-            let maps = [
-                FeatureLayout.Part.pooled: features.pooled, .c5: features.c5, .c4: features.c4, .c3: features.c3,
-            ].filter { parts.contains($0.key) }
             if writer == nil {
-                writer = try FeatureStore.Writer(path: path, layout: FeatureLayout(maps), origin: origin)
+                writer = try FeatureStore.Writer(path: path, layout: layout, origin: origin)
             }
-            try writer?.append(maps, frameCounts: counts)
+            try writer?.append(features, frameCounts: counts)
             progress(start + items.count, dataset.items.count)
         }
         try writer.take()?.finish()
     }
 
+    private var layout: FeatureLayout {
+        FeatureLayout(
+            pooledChannels: model.backbone.pooledChannels,
+            maps: Array(model.backbone.mapSizes(side: model.input.geometry.side).prefix(maps)))
+    }
+
     /// Names the backbone alone: new heads need no new features.
     private func backboneDigest() throws -> String {
         let backbone = model.configuration.backbone
-        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(model.backboneDigest)"
-    }
-}
-
-extension FeatureLayout {
-    /// The layout of maps as they are, [N, positions, channels]; a part that isn't there takes no room.
-    init(_ maps: [Part: Tensor<Float>]) {
-        func map(_ part: Part) -> Map {
-            maps[part].map { Map(positions: $0.shape[1], channels: $0.shape[2]) } ?? Map(positions: 0, channels: 0)
-        }
-        self.init(pooled: map(.pooled), c5: map(.c5), c4: map(.c4), c3: map(.c3))
+        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(try model.backboneDigest())"
     }
 }
 

@@ -2,7 +2,7 @@ import Models
 
 package import Tensors
 
-/// A data set with the frozen backbone's features of its frames, in one or more views of every picture.
+/// A data set with the frozen encoder's features of its frames, in one or more views of every picture.
 package struct FeatureSet: Sendable {
     package let dataset: CaptionedDataset
     /// The same items seen differently: as they are, mirrored.
@@ -58,9 +58,16 @@ package struct FrameBatch: Sendable {
         self.sources = sources
     }
 
+    /// The pooled vectors of all frames: [frames, channels].
+    package var pooled: Tensor<Float> { joined { $0.pooled($1) } }
+
     /// One map of all frames: [frames, positions, channels].
-    package func map(_ part: FeatureLayout.Part) -> Tensor<Float> {
-        let parts = sources.map { $0.store.rows(part, $0.rows) }
+    ///
+    /// - Parameter index: the map's place from coarse to fine.
+    package func map(_ index: Int) -> Tensor<Float> { joined { $0.map(index, $1) } }
+
+    private func joined(_ rows: (FeatureStore, [Int]) -> Tensor<Float>) -> Tensor<Float> {
+        let parts = sources.map { rows($0.store, $0.rows) }
         if parts.count == 1 { return parts[0] }
         var shape = parts[0].shape
         shape[0] = frameCounts.reduce(0, +)

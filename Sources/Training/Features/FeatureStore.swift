@@ -2,73 +2,42 @@ import Threads
 import CKernels
 import Foundation
 import Glibc
-
+package import Models
 package import SystemPackage
 
 package import Tensors
 
-/// What a frozen backbone sees in one frame, as it is kept for training: four maps in a row of half-precision numbers.
-///
-/// Maps are NHWC: `pooled` [C], `c5` [h₅·w₅, C₅], `c4` [h₄·w₄, C₄], `c3` [h₃·w₃, C₃].
+/// What a frozen image encoder sees in one frame, as it is kept for training: a row of half-precision numbers, the pooled vector
+/// first, then the maps from coarse to fine, each position by position.
 package struct FeatureLayout: Sendable, Equatable, Codable {
-    package struct Map: Sendable, Equatable, Codable {
-        /// Positions: height × width; 1 for a pooled map.
-        package var positions: Int
-        package var channels: Int
+    /// Numbers of the pooled vector; 0 when there is none.
+    package var pooledChannels: Int
+    /// Coarse to fine.
+    package var maps: [FeatureMapSize]
 
-        package init(positions: Int, channels: Int) {
-            self.positions = positions
-            self.channels = channels
-        }
-
-        package var count: Int { positions * channels }
-    }
-
-    package enum Part: Int, Sendable, CaseIterable { case pooled, c5, c4, c3 }
-
-    package var pooled: Map
-    package var c5: Map
-    package var c4: Map
-    package var c3: Map
-
-    package init(pooled: Map, c5: Map, c4: Map, c3: Map) {
-        self.pooled = pooled
-        self.c5 = c5
-        self.c4 = c4
-        self.c3 = c3
-    }
-
-    package subscript(part: Part) -> Map {
-        switch part {
-        case .pooled: pooled
-        case .c5: c5
-        case .c4: c4
-        case .c3: c3
-        }
+    package init(pooledChannels: Int, maps: [FeatureMapSize]) {
+        self.pooledChannels = pooledChannels
+        self.maps = maps
     }
 
     /// Numbers in a row.
-    var rowCount: Int { pooled.count + c5.count + c4.count + c3.count }
+    var rowCount: Int { start(ofMap: maps.count) }
 
-    func offset(of part: Part) -> Int {
-        switch part {
-        case .pooled: 0
-        case .c5: pooled.count
-        case .c4: pooled.count + c5.count
-        case .c3: pooled.count + c5.count + c4.count
-        }
+    /// Numbers before a map's.
+    func start(ofMap index: Int) -> Int {
+        maps.prefix(index).reduce(pooledChannels) { $0 + $1.positions * $1.channels }
     }
 }
 
-/// The frozen backbone's features of every frame of a data set, computed once and kept in one file that is mapped, not read.
+/// The frozen encoder's features of every frame of a data set, computed once and kept in one file that is mapped, not read.
 ///
 /// The file: a line of JSON (the header) padded with spaces to 4,096 bytes; one row a frame; the number of frames of each item
-/// as 32-bit little-endian integers. A file that was cut short, or was made of other items or by another backbone, doesn't open,
+/// as 32-bit little-endian integers. A file that was cut short, or was made of other items, by another encoder or in another format, doesn't open,
 /// and is made anew.
 package final class FeatureStore: @unchecked Sendable {
     // Safe to share: the mapping is read-only and lives as long as the object.
     private struct Header: Codable {
-        var format = 1
+        var format = FeatureStore.format
         var layout: FeatureLayout
         /// Digest of the backbone and of the list of items.
         var origin: String
@@ -79,6 +48,8 @@ package final class FeatureStore: @unchecked Sendable {
     }
 
     private static let headerSize = 4096
+    /// Of the file. 2: maps are listed from coarse to fine.
+    package static let format = 2
 
     package let layout: FeatureLayout
     /// Frames of each item, whose rows follow each other.
@@ -98,7 +69,8 @@ package final class FeatureStore: @unchecked Sendable {
         else { return nil }
         let size = Int(status.st_size)
         let bytes = Data(bytes: address, count: Self.headerSize)
-        guard let header = try? JSONDecoder().decode(Header.self, from: bytes), header.origin == origin,
+        guard let header = try? JSONDecoder().decode(Header.self, from: bytes), header.format == Self.format,
+            header.origin == origin,
             header.frames >= 0, header.items >= 0, header.size == size
         else {
             munmap(address, size)
@@ -118,18 +90,29 @@ package final class FeatureStore: @unchecked Sendable {
         munmap(UnsafeMutableRawPointer(mutating: mapping), mappedSize)
     }
 
+    /// Copies the pooled vectors of some frames: [indices.count, channels].
+    package func pooled(_ indices: [Int]) -> Tensor<Float> {
+        Tensor(uninitialized: [indices.count, layout.pooledChannels]) { target in
+            copy(indices, from: 0, count: layout.pooledChannels, to: target)
+        }
+    }
+
     /// Copies one map of some frames: [indices.count, positions, channels].
-    package func rows(_ part: FeatureLayout.Part, _ indices: [Int]) -> Tensor<Float> {
-        let map = layout[part]
-        let first = (mapping + Self.headerSize).assumingMemoryBound(to: UInt16.self) + layout.offset(of: part)
+    ///
+    /// - Parameter index: the map's place from coarse to fine.
+    package func map(_ index: Int, _ indices: [Int]) -> Tensor<Float> {
+        let size = layout.maps[index]
+        return Tensor(uninitialized: [indices.count, size.positions, size.channels]) { target in
+            copy(indices, from: layout.start(ofMap: index), count: size.positions * size.channels, to: target)
+        }
+    }
+
+    private func copy(_ indices: [Int], from start: Int, count: Int, to target: UnsafeMutablePointer<Float>) {
+        let first = (mapping + Self.headerSize).assumingMemoryBound(to: UInt16.self) + start
         let stride = layout.rowCount
         for index in indices { precondition((0..<frames).contains(index), "frame \(index) of \(frames)") }
-        return Tensor(uninitialized: [indices.count, map.positions, map.channels]) { target in
-            parallelFor(indices.count, grain: 1) { range in
-                for row in range {
-                    saccade_half_to_float(first + indices[row] * stride, target + row * map.count, map.count)
-                }
-            }
+        parallelFor(indices.count, grain: 1) { range in
+            for row in range { saccade_half_to_float(first + indices[row] * stride, target + row * count, count) }
         }
     }
 
@@ -161,24 +144,28 @@ package final class FeatureStore: @unchecked Sendable {
         /// Appends the frames of one item or of several.
         ///
         /// - Parameters:
-        ///   - maps: each [frames, positions, channels] or any shape with as many numbers.
+        ///   - features: of all frames, with at least the maps of the layout.
         ///   - frameCounts: of the items that the frames belong to.
-        package mutating func append(_ maps: [FeatureLayout.Part: Tensor<Float>], frameCounts: [Int]) throws {
+        package mutating func append(_ features: VisualFeatures, frameCounts: [Int]) throws {
             let frames = frameCounts.reduce(0, +)
             var rows = [UInt16](repeating: 0, count: layout.rowCount * frames)
             rows.withUnsafeMutableBufferPointer { target in
-                for part in FeatureLayout.Part.allCases {
-                    guard let tensor = maps[part], let first = target.baseAddress, tensor.count > 0 else { continue }
-                    let size = layout[part].count
+                func put(_ tensor: Tensor<Float>, at start: Int, count: Int) {
                     precondition(
-                        tensor.count == frames * size, "a map of \(tensor.shape) doesn't hold \(frames) frames")
+                        tensor.count == frames * count, "features of \(tensor.shape) don't hold \(frames) frames")
+                    guard let first = target.baseAddress, tensor.count > 0 else { return }
                     tensor.withUnsafeBufferPointer { source in
                         for frame in 0..<frames {
                             saccade_float_to_half(
-                                source.baseAddress! + frame * size,
-                                first + frame * layout.rowCount + layout.offset(of: part), size)
+                                source.baseAddress! + frame * count, first + frame * layout.rowCount + start, count)
                         }
                     }
+                }
+                if let pooled = features.pooled { put(pooled, at: 0, count: layout.pooledChannels) }
+                for (index, size) in layout.maps.enumerated() {
+                    put(
+                        features.maps[index].values, at: layout.start(ofMap: index),
+                        count: size.positions * size.channels)
                 }
             }
             try rows.withUnsafeBytes { try handle.write(contentsOf: Data($0)) }

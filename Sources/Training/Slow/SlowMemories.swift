@@ -14,7 +14,7 @@ package struct SlowMemories: Sendable {
     ///   - items: of `features`: the gallery.
     ///   - precision: as the index would store them; nil keeps what the model made.
     package init(
-        model: SlowModel<Float>, features: FeatureSet, items: [Int], precision: ClipMemory.Precision? = nil
+        model: SlowModel<Float>, features: FeatureSet, items: [Int], precision: FeaturePrecision? = nil
     ) {
         self.model = model
         // Constants: nothing is recorded while scoring.

@@ -145,19 +145,12 @@ package final class SlowTrainingTask: TrainingTask {
 }
 
 extension SlowModel<Float> {
-    /// The maps that the memory is made of.
+    /// The maps that the memory is made of, coarse to fine.
     ///
     /// - Parameter unseen: clips whose maps are all zeros.
-    package func maps(of frames: FrameBatch, unseen: [Int] = []) -> [SlowConfiguration.Level: Variable<Float>] {
-        var maps: [SlowConfiguration.Level: Variable<Float>] = [:]
-        for level in configuration.levels {
-            let part: FeatureLayout.Part =
-                switch level {
-                case .c5: .c5
-                case .c4: .c4
-                case .c3: .c3
-                }
-            var map = frames.map(part)
+    package func maps(of frames: FrameBatch, unseen: [Int] = []) -> [Variable<Float>] {
+        configuration.maps.indices.map { index in
+            var map = frames.map(index)
             let size = map.count / max(1, map.shape[0])
             map.withUnsafeMutableBufferPointer { values in
                 for clip in unseen {
@@ -165,8 +158,7 @@ extension SlowModel<Float> {
                     values[(first * size)..<((first + frames.frameCounts[clip]) * size)].update(repeating: 0)
                 }
             }
-            maps[level] = Variable(constant: map)
+            return Variable(constant: map)
         }
-        return maps
     }
 }

@@ -1,4 +1,3 @@
-import Settings
 import ArgumentParser
 import Foundation
 import Models
@@ -58,7 +57,7 @@ struct CalibrateCommand: AsyncParsableCommand {
 
     private func calibrate(decoder: FilePath?) throws {
         let folder = try modelOptions.folder()
-        let model = try RetrievalModel(directory: folder)
+        let model = try FastSlowModel(directory: folder)
         guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
             throw ValidationError("the model \(model.name) has no captioner: there is nothing to put together")
         }
@@ -84,7 +83,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     }
 
     private func evaluated(
-        _ model: RetrievalModel, _ slow: SlowCaptioner, _ features: FeatureSet
+        _ model: FastSlowModel, _ slow: SlowCaptioner, _ features: FeatureSet
     ) -> RerankingEvaluation {
         let fast = FastEmbeddings(
             model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,

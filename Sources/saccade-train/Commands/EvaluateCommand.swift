@@ -1,4 +1,3 @@
-import Settings
 import ArgumentParser
 import Foundation
 import Models
@@ -61,7 +60,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
-        if memory != "exact", ClipMemory.Precision(rawValue: memory) == nil {
+        if memory != "exact", FeaturePrecision(rawValue: memory) == nil {
             throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
         }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
@@ -87,7 +86,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {
-        let model = try RetrievalModel(directory: modelOptions.folder())
+        let model = try FastSlowModel(directory: modelOptions.folder())
         let modes =
             try modes() ?? [.fast] + (model.slow == nil ? [] : EvaluationMode.depths.map { .reranked($0) })
         if model.slow == nil, modes.contains(where: { $0 != .fast }) {
@@ -99,7 +98,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         defer { bar.finish() }
         return EvaluationReport(
             model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
-            precision: ClipMemory.Precision(rawValue: memory)
+            precision: FeaturePrecision(rawValue: memory)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }

@@ -29,10 +29,9 @@ struct ExportCommand: AsyncParsableCommand {
             throw ValidationError("--output must be another folder than the model's own")
         }
         try await BlockingExecutor.shared.run {
-            let model = try RetrievalModel(directory: source)
+            let model = try FastSlowModel(directory: source)
             try model.write(
-                to: target, name: model.name, precision: precision, copyingBackboneFrom: source,
-                reranking: model.reranking)
+                to: target, name: model.name, precision: precision, reranking: model.reranking)
         }
         print("Wrote \(output).")
     }

@@ -36,7 +36,7 @@ struct ImportCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func run() async throws {
-        guard let known = ModelConfiguration.BackboneConfiguration.Architecture(rawValue: architecture) else {
+        guard let known = FastSlowConfiguration.BackboneConfiguration.Architecture(rawValue: architecture) else {
             throw ValidationError(
                 "--architecture \(architecture) isn't known; it is efficientnet-lite0 or efficientnet-lite2")
         }

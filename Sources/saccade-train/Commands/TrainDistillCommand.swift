@@ -1,4 +1,3 @@
-import Settings
 import ArgumentParser
 import Foundation
 import Models
@@ -67,7 +66,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try RetrievalModel(directory: source, learning: fast.learns)
+        let model = try FastSlowModel(directory: source, learning: fast.learns)
         let teachers = try teachers(of: model, source)
         let sources = try training.sources(dataOptions, model: model, decoder: decoder)
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
@@ -83,7 +82,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
             encode: model.tokens(of:))
         try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
         try model.write(
-            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source,
+            to: training.folder, name: training.name, precision: .half,
             slow: teachers.count == 1 ? teachers[0].slow : nil,
             reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking)
         print(
@@ -92,15 +91,15 @@ struct TrainDistillCommand: AsyncParsableCommand {
     }
 
     /// The models that teach, each with a Slow part on the student's backbone.
-    private func teachers(of student: RetrievalModel, _ source: FilePath) throws -> [RetrievalModel] {
+    private func teachers(of student: FastSlowModel, _ source: FilePath) throws -> [FastSlowModel] {
         let folders = teacher.isEmpty ? [source] : teacher.map { .absolute($0) }
         return try folders.map { folder in
-            let teacher = try RetrievalModel(directory: folder)
+            let teacher = try FastSlowModel(directory: folder)
             if teacher.slow == nil {
                 throw ValidationError(
                     "\(folder) has no Slow part: train one with `saccade train slow`, and name it with --teacher")
             }
-            if teacher.backboneDigest != student.backboneDigest {
+            if try teacher.backboneDigest() != student.backboneDigest() {
                 throw ValidationError(
                     "\(folder) and the student have different backbones: import both from the same one")
             }
@@ -109,11 +108,11 @@ struct TrainDistillCommand: AsyncParsableCommand {
     }
 
     /// The teachers' scores: those that were kept, or new ones.
-    private func scores(of teachers: [RetrievalModel], _ sources: [FeatureSet]) throws -> TeacherScores {
+    private func scores(of teachers: [FastSlowModel], _ sources: [FeatureSet]) throws -> TeacherScores {
         let origin =
-            (teachers.map(\.generation) + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
+            (teachers.map(\.modelDigest) + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
             .joined(separator: "/")
-        let names = teachers.map { $0.generation.prefix(8) } + ["\(hard)", "\(captions)"]
+        let names = teachers.map { $0.modelDigest.prefix(8) } + ["\(hard)", "\(captions)"]
         let path = dataOptions.cacheFolder.appending("teacher-\(names.joined(separator: "-")).safetensors")
         if let kept = TeacherScores(path: path, origin: origin, sources: sources) { return kept }
         var bar = ProgressBar("Teacher's scores")

@@ -1,4 +1,3 @@
-import Settings
 import ArgumentParser
 import Models
 import SystemPackage
@@ -32,7 +31,7 @@ struct TrainFastCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try RetrievalModel(directory: source, learning: fast.learns)
+        let model = try FastSlowModel(directory: source, learning: fast.learns)
         let pool = TrainingPool(
             try training.sources(dataOptions, model: model, decoder: decoder), batch: fast.batch, seed: training.seed,
             encode: model.tokens(of:))
@@ -42,7 +41,7 @@ struct TrainFastCommand: AsyncParsableCommand {
             framesInUse: model.framesPerClip, settings: fast.taskSettings, encode: model.tokens(of:))
         try training.train(task, name: "fast", settings: fast.runSettings(seed: training.seed))
         try model.write(
-            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source,
+            to: training.folder, name: training.name, precision: .half,
             reranking: model.reranking)
         print(
             "Wrote \(training.folder). Measure it with `saccade evaluate --model \(training.output) "

@@ -1,5 +1,5 @@
-import Settings
 import ArgumentParser
+import DecodeProtocol
 import Models
 import SystemPackage
 import Tensors
@@ -50,8 +50,9 @@ struct TrainSlowCommand: AsyncParsableCommand {
     @Flag(help: "Begin with new parameters, even if the model has a Slow part.")
     var new = false
 
-    @Option(help: ArgumentHelp("Of a new one: the map that each layer reads, coarse to fine.", valueName: "levels"))
-    var layers = "c5,c5,c4"
+    @Option(
+        help: ArgumentHelp("Of a new one: the map that each layer reads, 0 for the coarsest, to 2.", valueName: "maps"))
+    var layers = "0,0,1"
 
     @Option(help: "Of a new one: width of words, layers and visual tokens.")
     var width = 256
@@ -82,16 +83,16 @@ struct TrainSlowCommand: AsyncParsableCommand {
         }
         if !(learningRate > 0) { throw ValidationError("--learning-rate must be positive") }
         if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
-        _ = try levels()
+        _ = try maps()
     }
 
-    private func levels() throws -> [SlowConfiguration.Level] {
-        try layers.split(separator: ",").map { name in
-            guard let level = SlowConfiguration.Level(rawValue: String(name)) else {
-                throw ValidationError("--layers \(layers): \(name) is no level; they are c5, c4 and c3")
-            }
-            return level
+    /// The map that each layer reads.
+    private func maps() throws -> [Int] {
+        let maps = layers.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+        guard maps.allSatisfy({ $0.map((0...2).contains) ?? false }) else {
+            throw ValidationError("--layers \(layers): expected the numbers 0, 1 or 2, separated by commas")
         }
+        return maps.compactMap { $0 }
     }
 
     func run() async throws {
@@ -102,16 +103,17 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try RetrievalModel(directory: source)
+        let model = try FastSlowModel(directory: source)
         var dataOptions = dataOptions
-        if try levels().contains(.c3) { dataOptions.parts.insert(.c3) }
+        let maps = try maps()
+        dataOptions.maps = max(dataOptions.maps, 1 + (maps.max() ?? 0))
         let sources = try training.sources(dataOptions, model: model, decoder: decoder)
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
-        let captioner = try start(from: model, source, captions: sources.map(\.features.dataset))
+        let captioner = try start(from: model, maps, captions: sources.map(\.features.dataset))
         let slow = captioner.model
         let encode = { (sentence: String) in
             captioner.vocabulary.encode(
-                model.tokenizer.encode(sentence, maxLength: slow.configuration.maximumTokens + 2))
+                model.tokenizer.encode(sentence, limit: slow.configuration.maximumTokens + 2))
         }
         var settings = SlowTrainingTask.Settings()
         settings.dropout = dropout
@@ -138,7 +140,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         let part = leavingOut.map { " without \($0.index + 1)/\($0.count)" } ?? ""
         try training.train(task, name: "slow" + part, settings: run)
         try model.write(
-            to: training.folder, name: training.name, precision: .half, copyingBackboneFrom: source, slow: captioner,
+            to: training.folder, name: training.name, precision: .half, slow: captioner,
             reranking: .untuned)
         print(
             "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
@@ -147,26 +149,23 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     /// The model's own Slow part, or a new one.
     private func start(
-        from model: RetrievalModel, _ source: FilePath, captions: [CaptionedDataset]
+        from model: FastSlowModel, _ layers: [Int], captions: [CaptionedDataset]
     ) throws -> SlowCaptioner {
         let pieces = model.tokenizer.pieces
         if !new, let configuration = model.configuration.slow {
             return try SlowCaptioner(
-                folder: ModelFolder(source), configuration: configuration, tokenizer: model.tokenizer, trainable: true)
+                folder: model.folder, configuration: configuration, tokenizer: model.tokenizer, trainable: true)
         }
         let sentences = captions.lazy.flatMap(\.items).flatMap(\.captions)
         let words = SlowVocabulary.collected(
-            from: sentences.map { model.tokenizer.encode($0, maxLength: 512) }, minimum: minimumCount,
+            from: sentences.map { model.tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
             tokenizerVocabulary: pieces)
         let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: pieces)
-        let maps = SlowConfiguration.Level.allCases.map {
-            ($0, model.backbone.map($0, frameSize: model.frameSize))
-        }
-        var configuration = SlowConfiguration(
-            width: width, heads: max(1, width / 32), feedForward: 4 * width, layers: try levels(),
-            directions: directions, objective: objective, maps: Dictionary(uniqueKeysWithValues: maps),
-            vocabularySize: vocabulary.count, frames: min(4, model.framesPerClip))
-        configuration.maps = configuration.maps.filter { configuration.levels.contains($0.key) }
+        let maps = model.backbone.mapSizes(side: model.input.geometry.side).prefix(1 + (layers.max() ?? 0))
+        let configuration = SlowConfiguration(
+            width: width, heads: max(1, width / 32), feedForward: 4 * width, layers: layers,
+            directions: directions, objective: objective, maps: Array(maps), vocabularySize: vocabulary.count,
+            frames: min(4, model.framesPerClip))
         let slow = try SlowModel(
             configuration, ParameterSource<Float>(random: SplitMix64(seed: training.seed)),
             wordVectors: vocabulary.startingVectors(from: model.fast.text, pieces: pieces, width: width))

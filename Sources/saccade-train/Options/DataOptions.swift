@@ -31,8 +31,8 @@ struct DataOptions: ParsableArguments {
         completion: .directory)
     var cache: String?
 
-    /// The maps that are kept: one store serves both models, and only a Slow model with a third level needs the finest.
-    var parts: Set<FeatureLayout.Part> = [.pooled, .c5, .c4]
+    /// How many maps are kept, coarse ones first: one store serves both models, and few Slow models read a third.
+    var maps = 2
 
     private enum CodingKeys: CodingKey { case format, media, split, ids, cache }
 
@@ -60,12 +60,12 @@ struct DataOptions: ParsableArguments {
 
     /// Features of a data set, with a progress bar while they are computed.
     func features(
-        of dataset: CaptionedDataset, model: RetrievalModel, decoder: FilePath?, mirrored: Bool = false
+        of dataset: CaptionedDataset, model: FastSlowModel, decoder: FilePath?, mirrored: Bool = false
     ) throws -> FeatureSet {
         var bar = ProgressBar("Features of \(dataset.name)")
         defer { bar.finish() }
         let extraction = FeatureExtraction(
-            model: model, folder: cacheFolder, parts: parts,
+            model: model, folder: cacheFolder, maps: maps,
             pictures: try DecodedPictures(decoder: decoder, framesPerItem: model.framesPerClip)
         ) { done, all in
             bar.update(Double(done) / Double(max(1, all)), "\(done) of \(all)")

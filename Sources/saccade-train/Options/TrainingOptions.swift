@@ -41,7 +41,7 @@ struct TrainingOptions: ParsableArguments {
     var folder: FilePath { .absolute(output) }
 
     /// The training features of every data set, as they are and mirrored.
-    func sources(_ options: DataOptions, model: RetrievalModel, decoder: FilePath?) throws -> [TrainingPool.Source] {
+    func sources(_ options: DataOptions, model: FastSlowModel, decoder: FilePath?) throws -> [TrainingPool.Source] {
         try data.map { path in
             let set = try options.features(
                 of: options.dataset(path), model: model, decoder: decoder, mirrored: true)
@@ -51,7 +51,7 @@ struct TrainingOptions: ParsableArguments {
         }
     }
 
-    func validationSets(_ options: DataOptions, model: RetrievalModel, decoder: FilePath?) throws -> [FeatureSet] {
+    func validationSets(_ options: DataOptions, model: FastSlowModel, decoder: FilePath?) throws -> [FeatureSet] {
         try validation.map { try options.features(of: options.dataset($0), model: model, decoder: decoder) }
     }
 

@@ -47,31 +47,37 @@ struct DescribeCommand: AsyncParsableCommand {
         }
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try await BlockingExecutor.shared.run {
-            try RetrievalModel(directory: configuration.model ?? ModelFolder.shipped())
+            try InstalledModel.load(configuration.model)
         }
-        guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
-            throw CommandFailure(
-                .configuration, "The model \(model.name) writes no sentences: name one with a Slow part.")
+        guard let captioner = model.captioner else {
+            throw CommandFailure(.configuration, "The model \(model.name) writes no sentences: name one that does.")
         }
         let pool = DecodeWorkerPool(
             configuration: .init(
                 executable: decoder, deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)))
-        var assembler = ClipAssembler(policy: .init(framesPerClip: model.framesPerClip))
+        var assembler = ClipAssembler(policy: .init(framesPerClip: model.clips.framesPerClip))
         let sampling = FrameSampling(
-            framesPerSecond: configuration.ingest.framesPerSecond, geometry: FrameGeometry(side: model.frameSize))
+            framesPerSecond: configuration.ingest.framesPerSecond, geometry: model.clips.input.geometry)
         do {
             for try await event in pool.frames(of: path, sampling: sampling) {
-                for clip in assembler.consume(event) { try await show(clip, model, slow) }
+                for clip in assembler.consume(event) { try await show(clip, model.clips, captioner) }
             }
         } catch let error as DecodeError {
             throw CommandFailure(.noInput, "\(path): \(error)")
         }
     }
 
-    private func show(_ clip: AssembledClip, _ model: RetrievalModel, _ slow: SlowCaptioner) async throws {
+    /// Describes a clip as it would be indexed: from its stored features.
+    private func show(
+        _ clip: AssembledClip, _ encoder: any ClipEncoder, _ captioner: any Captioner
+    ) async throws {
         let beams = beams
         let found = try await BlockingExecutor.shared.run {
-            slow.describe(try model.memory(of: clip.frames.map(\.image)), beams: beams)
+            let encoded = try encoder.encode(clips: [clip.frames.map(\.image)])
+            guard let features = encoded.first?.rerankFeatures else {
+                throw CommandFailure(.configuration, "The model keeps nothing of a clip that it could describe.")
+            }
+            return try captioner.caption(features, beams: beams)
         }
         if json {
             let encoder = JSONEncoder()

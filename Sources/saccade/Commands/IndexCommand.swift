@@ -7,6 +7,7 @@ import DecodeWorkers
 import Foundation
 import Library
 import Logging
+import Models
 import SystemPackage
 import Terminal
 import Threads
@@ -52,7 +53,7 @@ struct IndexCommand: AsyncParsableCommand {
     /// The state folder with this process as its writer.
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
-        let model = try InstalledModel.load(configuration.model, memory: configuration.ingest.memory)
+        let model = try InstalledModel.load(configuration.model, precision: FeaturePrecision(configuration.ingest.memory))
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
@@ -63,7 +64,7 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, encoder: model.clips, hasMemories: model.hasMemories,
+                state: configuration.state, encoder: model.clips, hasMemories: model.storesRerankFeatures,
                 model: model.directory,
                 source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Basics
+import Catalog
+import DecodeProtocol
 import Foundation
 import Models
 import SystemPackage
@@ -26,15 +28,22 @@ extension ModelCommand {
         @OptionGroup(title: "Places") var places: PlaceOptions
 
         private struct Report: Encodable {
+            struct Part: Encodable {
+                var name: String
+                var summary: String
+                var parameters: Int?
+            }
+
             var name: String
             var folder: String
             var generation: String
-            var backbone: String
+            var architecture: String
             var frame_size: Int
             var frames_per_clip: Int
             var dimensions: Int
-            var parameters: Int
-            var slow_parameters: Int?
+            var parts: [Part]
+            var reranks: Bool
+            var describes: Bool
             var rerank_k: Int?
             var rerank_beta: Double?
             var calibrated: Bool
@@ -43,49 +52,55 @@ extension ModelCommand {
 
         func run() async throws {
             let folder = try modelOptions.folder()
-            let model = try await BlockingExecutor.shared.run { try RetrievalModel(directory: folder) }
+            let model = try await BlockingExecutor.shared.run { try LoadedModel.load(folder) }
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.string)
             let bytes = files.reduce(0) { total, file in
                 let attributes = try? FileManager.default.attributesOfItem(atPath: folder.appending(file).string)
                 return total + ((attributes?[.size] as? Int) ?? 0)
             }
             let report = Report(
-                name: model.name, folder: folder.string, generation: model.generation,
-                backbone: model.configuration.backbone.architecture.rawValue, frame_size: model.frameSize,
-                frames_per_clip: model.framesPerClip, dimensions: model.dimensions,
-                parameters: model.fastParameters.reduce(0) { $0 + $1.tensor.count },
-                slow_parameters: model.slow.map { $0.namedTensors.reduce(0) { $0 + $1.tensor.count } },
-                rerank_k: model.reranking?.depth, rerank_beta: model.reranking?.beta,
-                calibrated: model.reranking?.calibration != nil, bytes: bytes)
+                name: model.name, folder: folder.string, generation: model.digest, architecture: model.architecture,
+                frame_size: model.clips.input.geometry.side, frames_per_clip: model.clips.framesPerClip,
+                dimensions: model.clips.dimensions,
+                parts: model.parts.map {
+                    Report.Part(name: $0.name, summary: $0.summary, parameters: $0.parameters)
+                },
+                reranks: model.scorer != nil, describes: model.captioner != nil, rerank_k: model.reranking?.depth,
+                rerank_beta: model.reranking?.beta, calibrated: model.reranking?.calibration != nil, bytes: bytes)
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
                 print(String(decoding: try encoder.encode(report), as: UTF8.self))
             } else {
-                print(
-                    """
-                    \(report.name) in \(report.folder)
-                    generation   \(report.generation)
-                    backbone     \(report.backbone), frames of \(report.frame_size)×\(report.frame_size) px, \
-                    at most \(report.frames_per_clip) a clip
-                    embedding    \(report.dimensions) numbers
-                    Fast         \(report.parameters) parameters beside the backbone
-                    Slow         \(Self.slow(report, model))
-                    size         \(String(format: "%.1f", Double(report.bytes) / 1e6)) MB
-                    """)
+                print(Self.table(report))
             }
         }
 
-        private static func slow(_ report: Report, _ model: RetrievalModel) -> String {
-            guard let slow = model.slow, let parameters = report.slow_parameters else {
-                return "none: nothing is re-ranked"
+        private static func table(_ report: Report) -> String {
+            var rows = [
+                ("generation", report.generation),
+                ("architecture", report.architecture),
+                (
+                    "frames",
+                    "\(report.frame_size)×\(report.frame_size) px, at most \(report.frames_per_clip) a clip"
+                ),
+                ("embedding", "\(report.dimensions) numbers"),
+            ]
+            rows += report.parts.map { part in
+                (part.name, part.summary + (part.parameters.map { ", \($0) parameters" } ?? ""))
             }
-            let levels = slow.model.configuration.layers.map(\.rawValue).joined(separator: ", ")
-            var line = "\(parameters) parameters, layers on \(levels), \(slow.vocabulary.count) word pieces"
-            if let k = report.rerank_k, let beta = report.rerank_beta {
-                line += "; K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
-            }
-            return line
+            rows.append(("re-ranking", reranking(report)))
+            rows.append(("size", String(format: "%.1f MB", Double(report.bytes) / 1e6)))
+            return
+                (["\(report.name) in \(report.folder)"]
+                + rows.map { $0.0.padding(toLength: 13, withPad: " ", startingAt: 0) + $0.1 })
+                .joined(separator: "\n")
+        }
+
+        private static func reranking(_ report: Report) -> String {
+            guard report.reranks else { return "none" }
+            guard let k = report.rerank_k, let beta = report.rerank_beta else { return "not tuned" }
+            return "K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
         }
     }
 }

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Basics
-import Settings
 import Daemon
 import Foundation
+import Models
+import Settings
 import Terminal
 
 /// The daemon.
@@ -44,7 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
             version: ProgramVersion.text,
             environment: ProcessInfo.processInfo.environment,
             reload: { try places.load(arguments) },
-            loadModel: { try InstalledModel.load($0, memory: configuration.ingest.memory) }
+            loadModel: { try InstalledModel.load($0, precision: FeaturePrecision(configuration.ingest.memory)) }
         )
         try await SaccadeDaemon(configuration: configuration, program: program).run()
     }

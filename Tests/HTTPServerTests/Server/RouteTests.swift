@@ -1,5 +1,5 @@
-import APISamples
 import API
+import APISamples
 import Foundation
 import Logging
 import Testing

@@ -62,14 +62,15 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
     ) throws {
         let network = try EfficientNetLite(
             architecture: tinyArchitecture, weights: tinyWeights(), level: saccade_simd_level(level))
-        #expect(network.channels == FeatureChannels(c3: 24, c4: 32, c5: 48, head: 160))
+        #expect(network.mapSizes(side: 64).map(\.channels) == [48, 32, 24] && network.pooledChannels == 160)
         let images = formulaPictures(3, width: 83, height: 61)
-        let maps = try network.features(images, head: true)
+        let (maps, head) = try network.maps(of: images, head: true)
         let expected = try SafetensorsFile(fixture("Backbone/tiny.expected.safetensors"))
-        for (name, map) in [("c3", maps.c3), ("c4", maps.c4), ("c5", maps.c5), ("head", try #require(maps.head))] {
+        for (name, map) in zip(["c5", "c4", "c3", "head"], maps + [try #require(head)]) {
             let one = try expected.tensor(named: name)
-            #expect([3] + one.shape.dropFirst() == map.shape, "\(name)")
-            let found = map.scalars[one.count..<2 * one.count]
+            #expect([map.height, map.width, map.values.shape[2]] == Array(one.shape.dropFirst()), "\(name)")
+            #expect(map.values.shape == [3, map.height * map.width, one.shape[3]], "\(name)")
+            let found = map.values.scalars[one.count..<2 * one.count]
             #expect(difference(Array(found), one.scalars) < Self.tolerance, "\(name)")
         }
         let scores = try network.classScores(images).scalars
@@ -85,25 +86,59 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         let second = try EfficientNetLite(
             architecture: tinyArchitecture, weights: WeightSet(file).scoped("backbone."))
         let images = formulaPictures(2, width: 64, height: 64)
-        #expect(try first.features(images).c5.scalars == second.features(images).c5.scalars)
+        #expect(try first.maps(of: images).maps[0].values == second.maps(of: images).maps[0].values)
     }
 
     @Test func `a picture's maps don't depend on the batch that it is in`() throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
         let images = formulaPictures(5, width: 40, height: 72)
-        let batch = try network.features(images).c5.scalars
-        let alone = try images.flatMap { try network.features([$0]).c5.scalars }
+        let batch = try network.maps(of: images).maps[0].values.scalars
+        let alone = try images.flatMap { try network.maps(of: [$0]).maps[0].values.scalars }
         #expect(batch == alone)
     }
 
     @Test(arguments: [1, 2, 3, 5, 31, 32, 33])
     func `any size of picture has maps`(side: Int) throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
-        let maps = try network.features(formulaPictures(1, width: side, height: side + 1), head: true)
-        func cells(_ stride: Int) -> [Int] { [1, (side + stride) / stride, (side + stride - 1) / stride] }
-        #expect(maps.c3.shape == cells(8) + [24])
-        #expect(maps.c5.shape == cells(32) + [48])
-        #expect(maps.head?.scalars.allSatisfy { $0.isFinite } == true)
+        let features = try network.features(of: formulaPictures(1, width: side, height: side + 1))
+        for (map, channels) in zip(features.maps, [48, 32, 24]) {
+            #expect(map.height == (side + map.stride) / map.stride)
+            #expect(map.width == (side + map.stride - 1) / map.stride)
+            #expect(map.values.shape == [1, map.height * map.width, channels])
+        }
+        #expect(features.maps.map(\.stride) == [32, 16, 8])
+        #expect(features.pooled?.shape == [1, 160])
+        #expect(features.pooled?.scalars.allSatisfy { $0.isFinite } == true)
+    }
+
+    @Test(arguments: [32, 64, 250])
+    func `the maps of a square picture have the sizes that are promised`(side: Int) throws {
+        let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
+        let maps = try network.maps(of: formulaPictures(1, width: side, height: side)).maps
+        for (map, size) in zip(maps, network.mapSizes(side: side)) {
+            #expect(map.height == size.side && map.width == size.side)
+            #expect(map.values.shape == [1, size.positions, size.channels])
+        }
+    }
+
+    /// A picture whose every value is the mean is nothing to the network, whatever the stem's weights. That the deviation is the
+    /// kernel's is what PyTorch's maps above say: it was given (x − 127) / 128.
+    @Test func `the stem takes pictures as the input says`() throws {
+        var tensors: [String: Tensor<Float>] = [:]
+        let weights = try tinyWeights()
+        for name in weights.names { tensors[name] = try weights.tensor(named: name) }
+        func maps(_ value: UInt8, stem: Float) throws -> [Float] {
+            tensors["stem.weight"] = Tensor(repeating: stem, shape: [8, 3, 3, 3])
+            tensors["stem.bias"] = Tensor(zeros: [8])
+            let network = try EfficientNetLite(
+                architecture: tinyArchitecture, weights: WeightSet(tensors, source: "test"))
+            let picture = RGBImage(width: 32, height: 32, pixels: [UInt8](repeating: value, count: 32 * 32 * 3))
+            return try network.maps(of: [picture]).maps[0].values.scalars
+        }
+        let mean = UInt8(EfficientNetLite.mean.x)
+        #expect(try maps(mean, stem: 0.01) == maps(mean, stem: 0.5))
+        #expect(try maps(mean + 1, stem: 0.25) != maps(mean + 1, stem: 0.5))
+        #expect(EfficientNetLite.mean == SIMD3(repeating: 127) && EfficientNetLite.deviation == SIMD3(repeating: 128))
     }
 
     @Test func `pictures that don't make a batch are refused`() throws {
@@ -112,7 +147,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
             [], [RGBImage(width: 0, height: 0, pixels: [])],
             formulaPictures(1, width: 8, height: 8) + formulaPictures(1, width: 8, height: 9),
         ]
-        for batch in batches { #expect(throws: ModelError.self) { try network.features(batch) } }
+        for batch in batches { #expect(throws: ModelError.self) { try network.features(of: batch) } }
     }
 
     @Test func `weights that lack a tensor, have one too many or one of another shape are refused by name`() throws {
@@ -143,10 +178,10 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         }
         let network = try EfficientNetLite(
             architecture: tinyArchitecture, weights: WeightSet(tensors, source: "test"))
-        #expect(network.channels.head == 0)
+        #expect(network.pooledChannels == 0)
         let images = formulaPictures(1, width: 32, height: 32)
-        #expect(try network.features(images).head == nil)
-        #expect(throws: ModelError.self) { try network.features(images, head: true) }
+        #expect(try network.features(of: images).pooled == nil)
+        #expect(throws: ModelError.self) { try network.maps(of: images, head: true) }
         #expect(throws: ModelError.self) { try network.classScores(images) }
     }
 
@@ -156,7 +191,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
             lite0.blocks.map(\.outputs) == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320])
         let lite2 = EfficientNetLiteArchitecture.lite2
         #expect(lite2.blocks.count == 21)
-        #expect([lite2.c3, lite2.c4, lite2.c5].map { lite2.blocks[$0].outputs } == [48, 120, 352])
+        #expect(lite2.levels.map { lite2.blocks[$0.block].outputs } == [352, 120, 48])
     }
 
     /// Where the packages' `.pth` files are; they are too large for the repository.
@@ -197,10 +232,10 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         besides others: [String: ([RGBImage]) throws -> Tensor<Float>] = [:]
     ) throws {
         let images = formulaPictures(2, width: side, height: side)
-        let maps = try network.features(images, head: network.channels.head > 0)
+        let (maps, head) = try network.maps(of: images, head: network.pooledChannels > 0)
         let expected = try SafetensorsFile(fixture(name))
-        var found = ["c3": maps.c3, "c4": maps.c4, "c5": maps.c5]
-        found["head"] = maps.head
+        var found = Dictionary(uniqueKeysWithValues: zip(["c5", "c4", "c3"], maps.map(\.values)))
+        found["head"] = head?.values
         for (name, compute) in others { found[name] = try compute(images) }
         #expect(found.keys.sorted() == expected.names)
         for (name, map) in found {

@@ -1,4 +1,4 @@
-"""Writes Sources/Models/Text/BERTCharacterTable.swift by asking the reference about every Unicode scalar.
+"""Writes Sources/Models/Tokenizers/BERTCharacterTable.swift by asking the reference about every Unicode scalar.
 
 Usage: python make_bert_character_table.py      (needs `tokenizers`; 0.23.3 made the committed table)
 
@@ -80,7 +80,7 @@ def numbers(tuples, per_line):
 
 
 kind_rows = [f"(0x{a:X}, 0x{b:X}, .{k})" for a, b, k in ranges(kinds)]
-target = Path(__file__).parents[3] / "Sources/Models/Text/BERTCharacterTable.swift"
+target = Path(__file__).parents[3] / "Sources/Models/Tokenizers/BERTCharacterTable.swift"
 target.write_text(
     f"""// Written by Tests/ModelsTests/Fixtures/make_bert_character_table.py from tokenizers {tokenizers.__version__}; not by hand.
 

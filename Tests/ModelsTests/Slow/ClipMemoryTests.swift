@@ -4,30 +4,29 @@ import Testing
 
 @Suite struct ClipMemoryTests {
     private static let configuration = SlowConfiguration(
-        width: 16, heads: 2, feedForward: 24, layers: [.c5, .c4],
-        maps: [.c5: .init(side: 4, channels: 3), .c4: .init(side: 8, channels: 2)], vocabularySize: 9,
+        width: 16, heads: 2, feedForward: 24, layers: [0, 1],
+        maps: [.init(side: 4, channels: 3), .init(side: 8, channels: 2)], vocabularySize: 9,
         maximumTokens: 6, frames: 4)
 
     /// Memories of clips of these numbers of frames.
     private func memory(_ frameCounts: [Int]) throws -> VisualMemory<Float> {
         let model = try SlowModel<Float>(Self.configuration, ParameterSource(random: SplitMix64(seed: 3)))
         var random = SplitMix64(seed: 9)
-        let maps = Self.configuration.levels.map { level in
-            let map = Self.configuration.maps[level]!
-            let shape = [frameCounts.reduce(0, +), map.side * map.side, map.channels]
-            return (level, Variable<Float>(constant: Tensor(normal: shape, deviation: 1, using: &random)))
+        let maps = Self.configuration.maps.map { map in
+            let shape = [frameCounts.reduce(0, +), map.positions, map.channels]
+            return Variable<Float>(constant: Tensor(normal: shape, deviation: 1, using: &random))
         }
-        return model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: frameCounts).detached
+        return model.memory(maps: maps, frameCounts: frameCounts).detached
     }
 
     /// Relative errors: half a step of a token's largest magnitude with 8 bits, about a fifth of a deviation with 3.
-    @Test(arguments: [(ClipMemory.Precision.full, Float(0.01)), (.compact, 0.35)])
-    func `What is stored comes back nearly as it was`(precision: ClipMemory.Precision, tolerance: Float) throws {
+    @Test(arguments: [(FeaturePrecision.full, Float(0.01)), (.compact, 0.35)])
+    func `What is stored comes back nearly as it was`(precision: FeaturePrecision, tolerance: Float) throws {
         let memory = try memory([1, 3, 4])
         let stored = (0..<3).map { ClipMemory.encode(memory, clip: $0, precision: precision) }
         let found = try ClipMemory.decode(stored, as: Self.configuration)
-        for level in [SlowConfiguration.Level.c5, .c4] {
-            let (before, after) = (memory.levels[level]!, found.levels[level]!)
+        for map in [0, 1] {
+            let (before, after) = (memory.maps[map]!, found.maps[map]!)
             #expect(before.lengths == after.lengths)
             let longest = before.values.shape[1]
             let (old, new) = (before.values.value.scalars, after.values.value.scalars)
@@ -46,9 +45,9 @@ import Testing
         #expect(ClipMemory.encode(memory, clip: 0, precision: .compact).count == 15 + 80 * (2 + 6))
     }
 
-    @Test(arguments: ClipMemory.Precision.allCases)
+    @Test(arguments: FeaturePrecision.allCases)
     func `Bytes that were cut off or changed are refused or read, and never more`(
-        precision: ClipMemory.Precision
+        precision: FeaturePrecision
     ) throws {
         let stored = ClipMemory.encode(try memory([2]), clip: 0, precision: precision)
         #expect(ClipMemory.isUsable(stored, by: Self.configuration))
@@ -68,30 +67,45 @@ import Testing
                 changed[place] = UInt8.random(in: 0...255, using: &random)
             }
             guard let found = try? ClipMemory.decode([changed], as: Self.configuration) else { continue }
-            #expect(!found.levels.values.contains { level in level.values.value.scalars.contains { !$0.isFinite } })
+            #expect(!found.maps.values.contains { map in map.values.value.scalars.contains { !$0.isFinite } })
         }
     }
 
-    @Test func `Memories of version 1 are read as they were written`() throws {
+    /// Version 1 calls the coarsest map 5, and version 2 calls it 0.
+    @Test(arguments: [[1, 5], [2, 0]] as [[UInt8]])
+    func `Memories of every version are read as they were written`(versionAndMap: [UInt8]) throws {
         let configuration = SlowConfiguration(
-            width: 8, heads: 1, feedForward: 8, layers: [.c5], maps: [.c5: .init(side: 2, channels: 1)],
+            width: 8, heads: 1, feedForward: 8, layers: [0], maps: [.init(side: 2, channels: 1)],
             vocabularySize: 9)
-        let header: [UInt8] = [0x53, 0x4D, 1]
-        // One level, C5, of one token of eight numbers; its scale is the half 0.5.
-        let shape: [UInt8] = [1, 5, 1, 0, 8, 0, 0x00, 0x38]
+        let header: [UInt8] = [0x53, 0x4D, versionAndMap[0]]
+        // One map of one token of eight numbers; its scale is the half 0.5.
+        let shape: [UInt8] = [1, versionAndMap[1], 1, 0, 8, 0, 0x00, 0x38]
         let full = header + [8] + shape + [1, 0xFF, 2, 0xFE, 127, 0x81, 0, 3]
         let compact = header + [3] + shape + [0b10_001_000, 0b1_100_011_0, 0b111_110_10]
         let found = try [full, compact].map {
-            try ClipMemory.decode([$0], as: configuration).levels[.c5]?.values.value.scalars
+            try ClipMemory.decode([$0], as: configuration).maps[0]?.values.value.scalars
         }
         #expect(found[0] == [0.5, -0.5, 1, -1, 63.5, -63.5, 0, 1.5])
         #expect(found[1] == [-1.75, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 1.75])
     }
 
+    @Test func `Maps are named by their place, whatever the version says`() throws {
+        let stored = ClipMemory.encode(try memory([1]), clip: 0, precision: .full)
+        #expect(stored[2] == 2 && stored[5] == 0 && stored[10] == 1)
+        var earlier = stored
+        (earlier[2], earlier[5], earlier[10]) = (1, 5, 4)
+        #expect(ClipMemory.isUsable(earlier, by: Self.configuration))
+        for (version, map) in [(1, 0), (2, 5), (3, 0), (0, 5)] as [(UInt8, UInt8)] {
+            var mixed = stored
+            (mixed[2], mixed[5]) = (version, map)
+            #expect(!ClipMemory.isUsable(mixed, by: Self.configuration), "\(version) \(map)")
+        }
+    }
+
     @Test func `A memory of another model isn't usable`() throws {
         let stored = ClipMemory.encode(try memory([1]), clip: 0, precision: .full)
         var other = Self.configuration
-        other.layers = [.c5]
+        (other.layers, other.maps) = ([0], [.init(side: 4, channels: 3)])
         #expect(!ClipMemory.isUsable(stored, by: other))
         other = Self.configuration
         other.width = 32

@@ -4,10 +4,8 @@ import Testing
 
 @Suite struct SlowModelTests {
     private static let configuration = SlowConfiguration(
-        width: 8, heads: 2, feedForward: 12, layers: [.c5, .c4, .c3],
-        maps: [
-            .c5: .init(side: 2, channels: 3), .c4: .init(side: 4, channels: 2), .c3: .init(side: 8, channels: 2),
-        ],
+        width: 8, heads: 2, feedForward: 12, layers: [0, 1, 2],
+        maps: [.init(side: 2, channels: 3), .init(side: 4, channels: 2), .init(side: 8, channels: 2)],
         vocabularySize: 9, maximumTokens: 6, frames: 4)
 
     private static let sentences: [[Int32]] = [[3, 4, 5], [6], [7, 8, 3, 4]]
@@ -22,17 +20,12 @@ import Testing
         return try SlowModel(configuration, ParameterSource(random: SplitMix64(seed: 4)))
     }
 
-    private func maps<Scalar: TensorScalar>(frames: Int, seed: UInt64 = 8) -> [SlowConfiguration.Level: Variable<
-        Scalar
-    >] {
+    private func maps<Scalar: TensorScalar>(frames: Int, seed: UInt64 = 8) -> [Variable<Scalar>] {
         var random = SplitMix64(seed: seed)
-        var maps: [SlowConfiguration.Level: Variable<Scalar>] = [:]
-        for level in Self.configuration.levels {
-            let map = Self.configuration.maps[level]!
-            let shape = [frames, map.side * map.side, map.channels]
-            maps[level] = Variable(constant: Tensor(normal: shape, deviation: 1, using: &random))
+        return Self.configuration.maps.map { map in
+            Variable(
+                constant: Tensor(normal: [frames, map.positions, map.channels], deviation: 1, using: &random))
         }
-        return maps
     }
 
     private func cost(_ model: SlowModel<Double>) -> Variable<Double> {
@@ -170,10 +163,13 @@ import Testing
         configuration.heads = 3
         #expect(throws: ModelError.self) { try configuration.validate() }
         configuration = Self.configuration
-        configuration.maps[.c4] = .init(side: 6, channels: 2)
+        configuration.maps[1] = .init(side: 6, channels: 2)
         #expect(throws: ModelError.self) { try configuration.validate() }
         configuration = Self.configuration
-        configuration.maps[.c3] = nil
+        configuration.maps.removeLast()
+        #expect(throws: ModelError.self) { try configuration.validate() }
+        configuration = Self.configuration
+        configuration.layers[0] = -1
         #expect(throws: ModelError.self) { try configuration.validate() }
     }
 }
@@ -181,10 +177,8 @@ import Testing
 /// The same model in PyTorch: `Fixtures/make_slow.py`.
 @Suite struct SlowModelReferenceTests {
     private static let configuration = SlowConfiguration(
-        width: 16, heads: 4, feedForward: 24, layers: [.c5, .c4, .c3],
-        maps: [
-            .c5: .init(side: 2, channels: 5), .c4: .init(side: 4, channels: 3), .c3: .init(side: 8, channels: 2),
-        ],
+        width: 16, heads: 4, feedForward: 24, layers: [0, 1, 2],
+        maps: [.init(side: 2, channels: 5), .init(side: 4, channels: 3), .init(side: 8, channels: 2)],
         vocabularySize: 13, maximumTokens: 9, frames: 4)
     private static let sentences: [[Int32]] = [[3, 4, 5, 2], [6], [7, 8, 3, 4, 9, 12], [10, 11]]
 
@@ -196,10 +190,8 @@ import Testing
         let file = try SafetensorsFile(fixture("slow-tiny.safetensors"))
         let weights = try WeightSet(file)
         model = try SlowModel(Self.configuration, ParameterSource(weights.scoped("parameter/"), trainable: true))
-        let maps = try SlowConfiguration.Level.allCases.map { level in
-            (level, Variable(constant: try file.tensor(named: "map/" + level.rawValue)))
-        }
-        memory = model.memory(maps: Dictionary(uniqueKeysWithValues: maps), frameCounts: [1, 2, 3, 4])
+        let maps = try ["c5", "c4", "c3"].map { Variable(constant: try file.tensor(named: "map/" + $0)) }
+        memory = model.memory(maps: maps, frameCounts: [1, 2, 3, 4])
         self.file = file
     }
 

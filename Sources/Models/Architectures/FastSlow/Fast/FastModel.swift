@@ -1,0 +1,67 @@
+package import Tensors
+
+/// The Fast dual encoder: one unit vector a clip, one a sentence, compared by a dot product.
+///
+/// Source: Miech et al., CVPR 2021, §3.2; the towers are ours (see the model card).
+package struct FastModel<Scalar: TensorScalar>: Sendable {
+    package let configuration: FastConfiguration
+    package let visual: FastVisualHead<Scalar>
+    package let text: BERTEncoder<Scalar>
+    private let textProjection: Linear<Scalar>
+    /// log 1/τ of the contrastive loss.
+    private let logitScale: Variable<Scalar>
+    /// Those of the heads; the text encoder's are ``BERTEncoder/parameters``.
+    package let headParameters: [(name: String, variable: Variable<Scalar>)]
+
+    /// Numbers in all parameters.
+    package var parameterCount: Int {
+        text.parameterCount + headParameters.reduce(0) { $0 + $1.variable.value.count }
+    }
+
+    /// What a file calls the text encoder's parameters: this before their own names.
+    package static var textPrefix: String { "text." }
+
+    /// - Parameters:
+    ///   - text: pre-trained, or this model's own.
+    ///   - parameter: of the heads.
+    /// - Throws: ``WeightsError`` when the source lacks a parameter.
+    package init(
+        _ configuration: FastConfiguration, text: BERTEncoder<Scalar>, _ parameter: ParameterSource<Scalar>
+    ) throws {
+        self.configuration = configuration
+        self.text = text
+        visual = try parameter.scoped("visual") { try FastVisualHead(configuration, parameter) }
+        textProjection = try Linear(
+            "text_projection", outputs: configuration.dimensions, inputs: configuration.textWidth, parameter)
+        logitScale = try parameter("logit_scale", [1], .values(Tensor([Scalar(20).logarithm], shape: [1])))
+        headParameters = parameter.parameters
+    }
+
+    /// The embeddings of sentences: the text encoder's tokens, averaged and projected.
+    ///
+    /// - Parameter batch: with the special tokens.
+    /// - Returns: [sentences, dimensions], unit rows.
+    package func embed(_ batch: TokenBatch, dropout: inout Dropout) -> Variable<Scalar> {
+        let states = text(batch, dropout: &dropout).maskedMean(lengths: batch.lengths)
+        return textProjection(dropout(states)).l2Normalized()
+    }
+
+    /// f(x)ᵀg(y)/τ of every sentence with every clip: [sentences, clips].
+    package func logits(sentences: Variable<Scalar>, clips: Variable<Scalar>) -> Variable<Scalar> {
+        let similarity = sentences.matmul(clips, transposeB: true)
+        return similarity * logitScale.exp().broadcast(to: [similarity.shape[1]])
+    }
+
+    /// f(x)ᵀg(y) of every sentence with clips of its own.
+    ///
+    /// - Parameter candidates: [sentences, B, dimensions].
+    /// - Returns: [sentences, B].
+    package func similarities(sentences: Variable<Scalar>, candidates: Variable<Scalar>) -> Variable<Scalar> {
+        let (count, dimensions) = (sentences.shape[0], sentences.shape[1])
+        return candidates.matmul(sentences.reshaped([count, dimensions, 1])).reshaped([count, candidates.shape[1]])
+    }
+}
+
+extension TensorScalar {
+    fileprivate var logarithm: Self { Self.logarithm(self) }
+}

@@ -1,0 +1,66 @@
+import Foundation
+package import SystemPackage
+package import Tensors
+
+extension FastSlowModel {
+    /// The Fast model's parameters as its file has them.
+    package var fastParameters: [(name: String, tensor: Tensor<Float>)] {
+        fast.headParameters.map { ($0.name, $0.variable.value) }
+            + fast.text.parameters.map { (FastModel<Float>.textPrefix + $0.name, $0.variable.value) }
+    }
+
+    /// Writes the model as a folder of the current format, its backbone as it is.
+    ///
+    /// - Parameters:
+    ///   - slow: takes the place of this model's own Slow part.
+    ///   - reranking: how the scores are combined; nil leaves out the file, and then nothing is re-ranked unless it is asked for.
+    /// - Throws: ``WeightsError`` when a parameter isn't finite or a file can't be written; `config.json` is written last, so
+    ///   that half a folder isn't taken for a model.
+    package func write(
+        to directory: FilePath, name: String, precision: WeightPrecision,
+        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil
+    ) throws {
+        let slow = replacement ?? slow
+        var configuration = configuration
+        configuration.name = name
+        configuration.slow = slow?.model.configuration
+        let (from, to) = (folder, ModelFolder(directory))
+        try to.begin()
+        if from.path != to.path {
+            for (old, new) in [(from.backbone, to.backbone), (from.vocabulary, to.vocabulary)] {
+                try? FileManager.default.removeItem(atPath: new.string)
+                try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
+            }
+        }
+        for old in [to.slow, to.slowVocabulary, to.reranking] {
+            try? FileManager.default.removeItem(atPath: old.string)
+        }
+        if let slow {
+            var writer = SafetensorsWriter()
+            try writer.add(slow.namedTensors, precision: precision)
+            try writer.write(to: to.slow)
+            try slow.vocabulary.text.write(to: URL(filePath: to.slowVocabulary.string), options: .atomic)
+        }
+        try reranking?.write(to: to.reranking)
+        try to.finish(configuration, fast: fastParameters, precision: precision)
+    }
+}
+
+extension ModelFolder {
+    /// Makes the folder, and what was there no model any more until ``finish(_:fast:precision:)``.
+    func begin() throws {
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+        try? FileManager.default.removeItem(atPath: configuration.string)
+    }
+
+    /// Writes the Fast part, and last of all the configuration.
+    func finish(
+        _ model: FastSlowConfiguration, fast parameters: [(name: String, tensor: Tensor<Float>)],
+        precision: WeightPrecision
+    ) throws {
+        var writer = SafetensorsWriter()
+        try writer.add(parameters, precision: precision)
+        try writer.write(to: fast)
+        try Data(model.encoded()).write(to: URL(fileURLWithPath: configuration.string), options: .atomic)
+    }
+}

@@ -1,0 +1,78 @@
+package import Tensors
+
+/// The Slow model with the words that it knows.
+///
+/// Blocking and CPU-bound: call it off Swift's cooperative pool.
+package struct SlowCaptioner: Sendable {
+    package let model: SlowModel<Float>
+    package let vocabulary: SlowVocabulary
+
+    package init(model: SlowModel<Float>, vocabulary: SlowVocabulary) {
+        self.model = model
+        self.vocabulary = vocabulary
+    }
+
+    /// Reads `slow.safetensors` and `slow-vocab.txt`.
+    ///
+    /// - Parameter trainable: whether its parameters are to be trained.
+    /// - Throws: ``ModelError`` or ``WeightsError`` that names the file or the tensor.
+    package init(
+        folder: ModelFolder, configuration: SlowConfiguration, tokenizer: WordPieceTokenizer, trainable: Bool = false
+    ) throws {
+        vocabulary = try SlowVocabulary(contentsOf: folder.slowVocabulary, tokenizerVocabulary: tokenizer.pieces)
+        guard vocabulary.count == configuration.vocabularySize else {
+            throw ModelError(
+                .malformed,
+                "\(folder.slowVocabulary): has \(vocabulary.count) pieces where config.json says "
+                    + "\(configuration.vocabularySize); it is another model's")
+        }
+        let weights = try WeightSet(SafetensorsFile(folder.slow))
+        model = try SlowModel(configuration, ParameterSource(weights, trainable: trainable))
+        try weights.requireOnly(Set(model.parameters.map(\.name)))
+    }
+
+    /// The model's parameters as its file has them.
+    package var namedTensors: [(name: String, tensor: Tensor<Float>)] {
+        model.parameters.map { ($0.name, $0.variable.value) }
+    }
+
+    /// A sentence's words as the model takes them: in its own ids, without the special tokens at the ends.
+    package func tokens(of sentence: String, by tokenizer: some Tokenizer) -> [Int32] {
+        vocabulary.encode(tokenizer.encode(sentence, limit: model.configuration.maximumTokens + 2))
+    }
+
+    /// The memories of a batch of clips.
+    ///
+    /// - Parameters:
+    ///   - features: of the frames of all clips, one after another.
+    ///   - frameCounts: frames of each clip; at most the configuration's `frames` of them are used, evenly spread.
+    /// - Throws: ``ModelError`` when the model's output isn't finite.
+    package func memories(of features: VisualFeatures, frameCounts: [Int]) throws -> VisualMemory<Float> {
+        var rows: [Int32] = []
+        var first = 0
+        for count in frameCounts {
+            rows += evenlySpread(model.configuration.frames, of: count).map { Int32(first + $0) }
+            first += count
+        }
+        let maps = features.maps.prefix(model.configuration.maps.count).map { map in
+            let values = Variable(constant: map.values)
+            return rows.count == first ? values : values.gatherRows(rows)
+        }
+        let memory = model.memory(
+            maps: maps,
+            frameCounts: frameCounts.map { min($0, model.configuration.frames) }
+        ).detached
+        for tokens in memory.maps.values where !tokens.values.value.scalars.allSatisfy(\.isFinite) {
+            throw ModelError(.input, "the Slow model's memory of a clip isn't a number; the model is damaged")
+        }
+        return memory
+    }
+
+    /// The memory of a still picture in which there is nothing: what a sentence costs by itself is scored against it.
+    package func blankMemory() -> VisualMemory<Float> {
+        let maps = model.configuration.maps.map { map in
+            Variable(constant: Tensor<Float>(zeros: [1, map.positions, map.channels]))
+        }
+        return model.memory(maps: maps, frameCounts: [1]).detached
+    }
+}

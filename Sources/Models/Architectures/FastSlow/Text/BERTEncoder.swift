@@ -1,0 +1,162 @@
+package import Tensors
+
+/// BERT's encoder: token ids to a vector a token, the same code in training and in use.
+///
+/// Sources: Devlin et al., "BERT", arXiv 1810.04805; Wang et al., "MiniLM", arXiv 2002.10957. Parameters have the names
+/// and shapes of HuggingFace's `BertModel`; its pooler isn't used by sentence encoders and is not read.
+package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
+    package let configuration: BERTConfiguration
+    private let words: WordTable<Scalar>
+    /// Every parameter but ``words``.
+    private let others: [(name: String, variable: Variable<Scalar>)]
+    private let places: Variable<Scalar>
+    private let segments: Variable<Scalar>
+    private let norm: LayerNorm<Scalar>
+    private let layers: [Layer]
+
+    /// Takes the parameters from a set of weights, which may hold others too.
+    ///
+    /// - Parameters:
+    ///   - learns: whether the parameter of a name is to be trained; none is by default. The others are constants,
+    ///     which threads may share, and keep nothing for a gradient.
+    /// - Throws: `ModelError` or `WeightsError` for sizes that make no model, and missing or mis-shaped tensors.
+    package init(
+        _ configuration: BERTConfiguration, weights: WeightSet, learns: (String) -> Bool = { _ in false }
+    ) throws {
+        try configuration.validate()
+        let packed =
+            learns(Self.wordTableName)
+            ? nil : try weights.packedRows(named: Self.wordTableName, shape: configuration.wordTableShape)
+        try self.init(configuration, packedWords: packed) { name, shape in
+            let stored = try weights.tensor(named: name, shape: shape)
+            let tensor = stored as? Tensor<Scalar> ?? Tensor(converting: stored)
+            return learns(name) ? Variable(parameter: tensor) : Variable(constant: tensor)
+        }
+    }
+
+    private init(
+        _ configuration: BERTConfiguration, packedWords: PackedRows?,
+        parameter: (String, [Int]) throws -> Variable<Scalar>
+    ) throws {
+        var taken: [(name: String, variable: Variable<Scalar>)] = []
+        func take(_ name: String, _ shape: [Int]) throws -> Variable<Scalar> {
+            let variable = try parameter(name, shape)
+            taken.append((name, variable))
+            return variable
+        }
+        func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear<Scalar> {
+            try Linear(weight: take(name + ".weight", [outputs, inputs]), bias: take(name + ".bias", [outputs]))
+        }
+        let width = configuration.width
+        func norm(_ name: String) throws -> LayerNorm<Scalar> {
+            try LayerNorm(
+                gain: take(name + ".weight", [width]), bias: take(name + ".bias", [width]),
+                epsilon: Scalar(configuration.normEpsilon))
+        }
+        words =
+            try packedWords.map { .packed($0) } ?? .floats(parameter(Self.wordTableName, configuration.wordTableShape))
+        places = try take("embeddings.position_embeddings.weight", [configuration.maximumLength, width])
+        segments = try take("embeddings.token_type_embeddings.weight", [configuration.segments, width])
+        self.norm = try norm("embeddings.LayerNorm")
+        layers = try (0..<configuration.layers).map { index in
+            let name = "encoder.layer.\(index)."
+            return try Layer(
+                heads: configuration.heads,
+                query: linear(name + "attention.self.query", width, width),
+                key: linear(name + "attention.self.key", width, width),
+                value: linear(name + "attention.self.value", width, width),
+                output: linear(name + "attention.output.dense", width, width),
+                attentionNorm: norm(name + "attention.output.LayerNorm"),
+                feed: FeedForward(
+                    expand: linear(name + "intermediate.dense", width, configuration.feedForward),
+                    project: linear(name + "output.dense", configuration.feedForward, width)),
+                feedNorm: norm(name + "output.LayerNorm"))
+        }
+        self.configuration = configuration
+        others = taken
+    }
+
+    private static var wordTableName: String { "embeddings.word_embeddings.weight" }
+
+    /// The name in a weights file of every parameter.
+    package var parameterNames: [String] { [Self.wordTableName] + others.map(\.name) }
+
+    /// Every parameter by its name in a weights file. Packed words are unpacked for it.
+    package var parameters: [(name: String, variable: Variable<Scalar>)] {
+        [(Self.wordTableName, words.variable)] + others
+    }
+
+    /// Numbers in all parameters.
+    package var parameterCount: Int {
+        configuration.vocabularySize * configuration.width + others.reduce(0) { $0 + $1.variable.value.count }
+    }
+
+    /// The vectors of some word pieces: [ids, width].
+    package func wordVectors(_ ids: [Int32]) -> Variable<Scalar> { words.gathered(ids) }
+
+    /// The last hidden state.
+    ///
+    /// - Parameters:
+    ///   - batch: B sequences of ids below `configuration.vocabularySize`, none longer than
+    ///     `configuration.maximumLength`.
+    ///   - dropout: ``Dropout/off`` in use.
+    /// - Returns: [B, L, width]; rows past a sequence's length mean nothing.
+    package func callAsFunction(_ batch: TokenBatch, dropout: inout Dropout) -> Variable<Scalar> {
+        precondition(
+            batch.longest <= configuration.maximumLength,
+            "\(batch.longest) tokens are more than the \(configuration.maximumLength) that have a place")
+        let meanings = words.gathered(batch.ids).reshaped([batch.lengths.count, batch.longest, configuration.width])
+        let positions = places.sliced(axis: 0, 0..<batch.longest)
+        let segment = segments.sliced(axis: 0, 0..<1).reshaped([configuration.width])
+        var state = dropout(norm(meanings + (positions + segment)))
+        for layer in layers { state = layer(state, lengths: batch.lengths, dropout: &dropout) }
+        return state
+    }
+
+    /// The last hidden state, with nothing dropped.
+    package func callAsFunction(_ batch: TokenBatch) -> Variable<Scalar> {
+        var dropout = Dropout.off
+        return self(batch, dropout: &dropout)
+    }
+}
+
+/// The word vectors: numbers to learn or to compute with, or rows as the file keeps them.
+private enum WordTable<Scalar: TensorScalar>: Sendable {
+    case floats(Variable<Scalar>)
+    case packed(PackedRows)
+
+    var variable: Variable<Scalar> {
+        switch self {
+        case .floats(let table): table
+        case .packed(let rows): Self.constant(rows.tensor)
+        }
+    }
+
+    func gathered(_ ids: [Int32]) -> Variable<Scalar> {
+        switch self {
+        case .floats(let table): table.gatherRows(ids)
+        case .packed(let rows): Self.constant(rows.gathered(ids))
+        }
+    }
+
+    private static func constant(_ rows: Tensor<Float>) -> Variable<Scalar> {
+        Variable(constant: rows as? Tensor<Scalar> ?? Tensor(converting: rows))
+    }
+}
+
+extension BERTEncoder {
+    /// Self-attention, then a feed-forward; each is added to its input and normalised after.
+    fileprivate struct Layer: Sendable {
+        let heads: Int
+        let query, key, value, output: Linear<Scalar>
+        let attentionNorm: LayerNorm<Scalar>
+        let feed: FeedForward<Scalar>
+        let feedNorm: LayerNorm<Scalar>
+
+        func callAsFunction(_ x: Variable<Scalar>, lengths: [Int], dropout: inout Dropout) -> Variable<Scalar> {
+            let read = attention(query: query(x), key: key(x), value: value(x), heads: heads, keyLengths: lengths)
+            let attended = attentionNorm(x + dropout(output(read)))
+            return feedNorm(attended + dropout(feed(attended)))
+        }
+    }
+}

@@ -1,0 +1,9 @@
+import Tensors
+
+/// What a transformer's layer does with each vector by itself: W₂·gelu(W₁x + b₁) + b₂.
+struct FeedForward<Scalar: TensorScalar>: Sendable {
+    let expand: Linear<Scalar>
+    let project: Linear<Scalar>
+
+    func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { project(expand(x).gelu()) }
+}

@@ -1,0 +1,84 @@
+package import Catalog
+package import Models
+
+/// Re-ranking by a model's pair scorer, from the features that ingest stored: the media files aren't touched.
+///
+/// The combined score is the pair's score + β·f(x)ᵀg(y) (Miech et al., CVPR 2021, §3.3).
+package struct StoredFeatureReranker: Reranker {
+    /// Clips that are scored together: enough to keep two threads busy, few enough to meet a deadline within some 10 ms.
+    private static let batch = 16
+
+    private let scorer: any PairScorer
+    private let catalog: Catalog
+    private let report: @Sendable (CatalogError) -> Void
+
+    package let defaultDepth: Int
+    package let defaultBeta: Double
+    package let calibration: Calibration?
+    package var modelDigest: String { scorer.modelDigest }
+
+    /// - Parameters:
+    ///   - reranking: how the scores are put together; nil where nobody has found that out.
+    ///   - report: is told why stored features can't be read; the search goes on without them.
+    package init(
+        scorer: any PairScorer, reranking: Reranking?, catalog: Catalog,
+        report: @escaping @Sendable (CatalogError) -> Void
+    ) {
+        self.scorer = scorer
+        self.catalog = catalog
+        self.report = report
+        let reranking = reranking ?? .untuned
+        defaultDepth = reranking.depth
+        defaultBeta = reranking.beta
+        calibration = reranking.calibration
+    }
+
+    /// What re-ranks with a model; nil for one that can't.
+    ///
+    /// - Parameter report: as above.
+    package init?(
+        _ model: LoadedModel, catalog: Catalog, report: @escaping @Sendable (CatalogError) -> Void
+    ) {
+        guard let scorer = model.scorer else { return nil }
+        self.init(scorer: scorer, reranking: model.reranking, catalog: catalog, report: report)
+    }
+
+    package func rerank(
+        query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
+        progress: ([Candidate]) throws -> Void
+    ) throws -> [Candidate] {
+        var candidates = candidates
+        // Nothing that the model could read, as in a query of emoji alone: the order of the stage before stands.
+        guard scorer.canRead(query) else { return candidates }
+        var blankScore: Float?
+        for start in stride(from: 0, to: candidates.count, by: Self.batch) {
+            guard !budget.isSpent else { break }
+            let places = start..<min(start + Self.batch, candidates.count)
+            let stored: [ClipID: [UInt8]]
+            do throws(CatalogError) {
+                stored = try catalog.memories(of: places.map { candidates[$0].clip })
+            } catch {
+                // What can't be read takes nothing from the answer that there is.
+                report(error)
+                break
+            }
+            let found = places.compactMap { place in stored[candidates[place].clip].map { (place, $0) } }
+            let scores = try scorer.scores(of: query, features: found.map(\.1))
+            guard scores.contains(where: { $0 != nil }) else { continue }
+            let blank = try blankScore ?? scorer.blankScore(of: query)
+            blankScore = blank
+            for ((place, _), score) in zip(found, scores) {
+                guard let score, score.isFinite else { continue }
+                set(score, above: blank, beta: beta, in: &candidates[place].scores)
+            }
+            try progress(candidates)
+        }
+        return candidates
+    }
+
+    private func set(_ score: Float, above blank: Float, beta: Double, in scores: inout SearchScores) {
+        scores.slow = Double(score)
+        scores.combined = Double(score) + beta * scores.fast
+        scores.probability = calibration?.probability(fast: scores.fast, evidence: Double(score - blank))
+    }
+}
