@@ -172,7 +172,7 @@ let package = Package(
         .executableTarget(
             name: "saccade-train",
             dependencies: [
-                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "Tensors", "Terminal", "Threads", "Training",
+                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "Settings", "Tensors", "Terminal", "Threads", "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

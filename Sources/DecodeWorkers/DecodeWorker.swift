@@ -1,4 +1,4 @@
-import DecodeProtocol
+package import DecodeProtocol
 import Glibc
 import Synchronization
 import SystemPackage
@@ -134,11 +134,11 @@ final class DecodeWorker: Sendable {
 }
 
 extension DecodeError {
-    static var cancelled: DecodeError {
+    package static var cancelled: DecodeError {
         DecodeError(.cancelled, isRetryable: true, message: "Decoding was cancelled.")
     }
 
-    static var tooLong: DecodeError {
+    package static var tooLong: DecodeError {
         DecodeError(
             .tooLong, isRetryable: false,
             message: "It has more clips than one video may have: divide it into shorter files.")

@@ -1,6 +1,6 @@
-import API
+package import API
 package import Foundation
-import Settings
+package import Settings
 
 /// Reads and checks the bodies of requests. Whatever the bytes are, the outcome is a value or an `APIError`.
 package enum RequestDecoding {

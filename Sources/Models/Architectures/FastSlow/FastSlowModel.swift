@@ -2,7 +2,7 @@ import DecodeProtocol
 import Foundation
 
 package import SystemPackage
-package import Tensors
+import Tensors
 
 /// A model of this architecture: a frozen backbone, a Fast dual encoder on it, and where the model has it a Slow captioner.
 package final class FastSlowModel: ClipEncoder, QueryEncoder {
