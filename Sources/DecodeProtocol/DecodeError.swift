@@ -1,4 +1,5 @@
-/// Why a file gave no frames, or no more of them: what the worker says of the file, or what its owner says of the worker.
+/// Why a file gave no frames, or no more of them: what the worker says of the file, or what its owner says of the
+/// worker.
 package struct DecodeError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The raw values stand on the wire and in catalogs: they stay as they are whatever the cases are called.
     package enum Code: String, Sendable, CaseIterable {
@@ -41,8 +42,8 @@ package struct DecodeError: Error, Sendable, Equatable, CustomStringConvertible 
         /// The media item has more clips than one may have.
         case tooLong = "too-long"
 
-        /// Whether a worker may say it. A worker that says anything else breaks the protocol: one that was taken over by a file can't
-        /// have its work taken for cancelled.
+        /// Whether a worker may say it. A worker that says anything else breaks the protocol: one that was taken over
+        /// by a file can't have its work taken for cancelled.
         package var isOfFile: Bool {
             switch self {
             case .notFound, .unreadable, .readError, .notMedia, .noVideo, .unsupported, .damaged, .tooLarge,
