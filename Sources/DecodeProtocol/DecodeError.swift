@@ -43,8 +43,8 @@ package struct DecodeError: ExplainedError, Equatable {
         /// The media item has more clips than one may have.
         case tooLong = "too-long"
 
-        /// Whether a worker may say it. A worker that says anything else breaks the protocol: one that was taken over by a file can't
-        /// have its work taken for cancelled.
+        /// Whether a worker may say it. A worker that says anything else breaks the protocol: one that was taken over
+        /// by a file can't have its work taken for cancelled.
         package var isOfFile: Bool {
             switch self {
             case .notFound, .unreadable, .readError, .notMedia, .noVideo, .unsupported, .damaged, .tooLarge,

@@ -23,8 +23,8 @@ package enum DecodeEvent: Sendable, Equatable {
     case cut(time: Double)
     /// Decoding has come to this time (s). The worker says so at least twice a second while it says nothing else.
     case progress(time: Double)
-    /// Always the last, unless there is an error. `duration` is the seconds from the beginning to the end of the last frame that was
-    /// seen; 0 for a still picture.
+    /// Always the last, unless there is an error. `duration` is the seconds from the beginning to the end of the last
+    /// frame that was seen; 0 for a still picture.
     case end(duration: Double)
 }
 

@@ -2,8 +2,8 @@
 package enum MediaSource: Sendable, Equatable {
     /// The bytes of a path, without a terminating zero; they need not be UTF-8.
     case path([UInt8])
-    /// A descriptor that the worker inherited, for files that are handed over open. It is read from its beginning where it can seek,
-    /// and it stays open.
+    /// A descriptor that the worker inherited, for files that are handed over open. It is read from its beginning where
+    /// it can seek, and it stays open.
     case descriptor(Int32)
 }
 

@@ -4,9 +4,9 @@ package struct FrameGeometry: Sendable, Equatable, Hashable {
     package enum Fit: UInt8, Sendable, CaseIterable {
         /// The whole picture is squashed into the square.
         case squash = 0
-        /// The shorter side, as it is displayed, is scaled to the square's, and what stands out at both ends of the longer one is cut off:
-        /// the centre crop of CLIP's preprocessing (Radford et al.: "Learning transferable visual models from natural language
-        /// supervision", 2021).
+        /// The shorter side, as it is displayed, is scaled to the square's, and what stands out at both ends of the
+        /// longer one is cut off: the centre crop of CLIP's preprocessing (Radford et al.: "Learning transferable
+        /// visual models from natural language supervision", 2021).
         case cover = 1
     }
 

@@ -13,9 +13,9 @@ package struct WireMessage: Sendable, Equatable {
 
 /// Puts requests or messages together from a stream of bytes, however they were split on their way.
 ///
-/// It has the room for the part that comes next, and whoever reads fills it in place: a payload is read into the array in which it stays.
-/// It never holds more than one body and one payload of their limits. A stream that broke the format stays broken: there is no way to
-/// find the next header.
+/// It has the room for the part that comes next, and whoever reads fills it in place: a payload is read into the array
+/// in which it stays. It never holds more than one body and one payload of their limits. A stream that broke the format
+/// stays broken: there is no way to find the next header.
 package struct WireStream: Sendable {
     private let bodyLimit: Int
     private let payloadLimit: Int

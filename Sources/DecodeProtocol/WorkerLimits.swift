@@ -1,4 +1,5 @@
-/// What a decode worker may use, and the arguments by which it is told: as with the messages, one side writes what the other reads.
+/// What a decode worker may use, and the arguments by which it is told: as with the messages, one side writes what the
+/// other reads.
 package struct WorkerLimits: Sendable, Equatable {
     /// Bytes of address space. FFmpeg's libraries alone map about 300 MiB.
     package var addressSpace: Int

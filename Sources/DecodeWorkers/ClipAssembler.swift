@@ -30,7 +30,8 @@ package struct AssembledClip: Sendable, Equatable {
 /// `longestClip` leaves from the front, and what is left at the shot's end is divided evenly. So only the last
 /// `window` seconds' clips of such a shot are shorter than the others, and none by more than a sixth for the default policy.
 ///
-/// So is the number of clips, whatever times the decoder makes up: after `Policy.clips` it ``isFull``, and no more leave.
+/// So is the number of clips, whatever times the decoder makes up: after `Policy.clips` it ``isFull``, and no more
+/// leave.
 package struct ClipAssembler: Sendable {
     package struct Policy: Sendable, Equatable {
         /// Seconds.

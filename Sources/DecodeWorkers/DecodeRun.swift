@@ -1,7 +1,8 @@
 import DecodeProtocol
 import SystemPackage
 
-/// One request to the pool, whose answers are pulled one by one by whoever made it. When it is dropped early, its worker ends.
+/// One request to the pool, whose answers are pulled one by one by whoever made it. When it is dropped early, its
+/// worker ends.
 final class DecodeRun {
     private enum State {
         case waiting

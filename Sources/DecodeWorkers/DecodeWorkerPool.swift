@@ -50,7 +50,8 @@ package final class DecodeWorkerPool: FrameSource {
         self.configuration = configuration
     }
 
-    /// The worker program: the one that is named, otherwise `saccade-decode` beside the running program or in `../libexec/saccade`.
+    /// The worker program: the one that is named, otherwise `saccade-decode` beside the running program or in
+    /// `../libexec/saccade`.
     /// - Throws: `DecodeError` with `workerUnavailable` if it isn't there or can't be run.
     package static func executable(_ named: FilePath? = nil) throws(DecodeError) -> FilePath {
         func isProgram(_ path: FilePath) -> Bool {
@@ -60,18 +61,16 @@ package final class DecodeWorkerPool: FrameSource {
             guard isProgram(named) else {
                 throw DecodeError(
                     .workerUnavailable, isRetryable: true,
-                    message:
-                        "The decode worker \(named) is not a program that can be run: correct `decoder` in the configuration."
-                )
+                    message: "The decode worker \(named) is not a program that can be run: correct `decoder` in the "
+                        + "configuration.")
             }
             return named
         }
         if let found = InstalledProgram.path(of: "saccade-decode") { return found }
         throw DecodeError(
             .workerUnavailable, isRetryable: true,
-            message:
-                "saccade-decode is neither beside this program nor in ../libexec/saccade: install Saccade as a whole, or name the "
-                + "worker with `decoder` in the configuration.")
+            message: "saccade-decode is neither beside this program nor in ../libexec/saccade: install Saccade as a "
+                + "whole, or name the worker with `decoder` in the configuration.")
     }
 
     package func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {

@@ -28,11 +28,8 @@ final class DecodedFrame {
     var width: Int { unsafe Int(frame.pointee.width) }
     var height: Int { unsafe Int(frame.pointee.height) }
 
-    /// How much wider than high a pixel is displayed.
-    var pixelAspect: Double {
-        let aspect = unsafe frame.pointee.sample_aspect_ratio.seconds
-        return aspect > 0.1 && aspect < 10 ? aspect : 1
-    }
+    /// How much wider than high a pixel is displayed, if it says so itself.
+    var pixelAspect: Double? { unsafe frame.pointee.sample_aspect_ratio.pixelAspect }
 
     /// How it lies, if it says so itself.
     var orientation: Orientation? {
@@ -50,8 +47,12 @@ final class DecodedFrame {
         try unsafe body(frame)
     }
 
-    /// The middle of the picture, about `width` × `height` px of it, which shares its memory.
+    /// The middle of the picture, about `width` × `height` px of it, which shares its memory. The whole of it where
+    /// bytes hold several pixels.
     func middle(width: Int, height: Int) throws(DecodeError) -> DecodedFrame {
+        guard let format = unsafe av_pix_fmt_desc_get(AVPixelFormat(frame.pointee.format)),
+            unsafe format.pointee.flags & UInt64(AV_PIX_FMT_FLAG_BITSTREAM) == 0
+        else { return self }
         guard let part = unsafe av_frame_clone(frame) else { throw .memory }
         defer {
             var freed: UnsafeMutablePointer<AVFrame>? = unsafe part

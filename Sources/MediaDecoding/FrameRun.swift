@@ -133,7 +133,7 @@ final class FrameRun {
     }
 
     private func deliver(_ picture: DecodedFrame) throws(DecodeError) {
-        let pixels = try scaler.rgb(picture, sampling.geometry, orientation: file.orientation)
+        let pixels = try scaler.rgb(picture, sampling.geometry, file.display(of: picture))
         let frame = SampledFrame(time: picture.time, side: sampling.geometry.side, pixels: pixels)
         if cuts == nil { progress.emit(.frame(frame)) } else { cuts?.hold(frame) }
     }

@@ -17,11 +17,25 @@ extension MediaFile {
             creationTime: CreationTime.find(in: tags))
     }
 
+    /// How a picture of this file is displayed. It knows best how it lies, the container of which shape its pixels are.
+    func display(of picture: DecodedFrame) -> Display {
+        Display(
+            orientation: picture.orientation ?? orientation,
+            pixelAspect: unsafe stream.pointee.sample_aspect_ratio.pixelAspect ?? picture.pixelAspect ?? 1)
+    }
+
     var orientation: Orientation {
         unsafe saccade_stream_display_matrix(stream).map {
             unsafe Orientation(displayMatrix: Array(UnsafeBufferPointer(start: $0, count: 9)))
         } ?? .upright
     }
+}
+
+/// How a decoded picture is displayed.
+struct Display {
+    var orientation: Orientation
+    /// How much wider than high a pixel is, before the picture is turned.
+    var pixelAspect: Double
 }
 
 /// One tag of a container, a stream or a frame.

@@ -203,6 +203,9 @@ func reason(_ status: Int32) -> String {
 extension AVRational {
     /// The value of a fraction in seconds or a second; 0 when it has no value.
     var seconds: Double { den == 0 ? 0 : Double(num) / Double(den) }
+
+    /// How much wider than high a pixel is; nil where that isn't told, or makes no sense.
+    var pixelAspect: Double? { seconds > 0.1 && seconds < 10 ? seconds : nil }
 }
 
 extension Double {

@@ -39,7 +39,7 @@ struct PictureRun {
         let decoder = try VideoDecoder(file, limits: limits, threads: 1, log: .shared)
         let picture = try picture(at: 0, decoder)
         progress.emit(.mediaInfo(describe(picture)))
-        let pixels = try scaler.rgb(picture, geometry, orientation: file.orientation)
+        let pixels = try scaler.rgb(picture, geometry, file.display(of: picture))
         progress.emit(.frame(SampledFrame(time: 0, side: geometry.side, pixels: pixels)))
     }
 
@@ -49,7 +49,7 @@ struct PictureRun {
         let picture = try picture(at: file.isStill ? 0 : time, decoder)
         progress.emit(.mediaInfo(describe(picture)))
         let (width, height) = thumbnailSize(of: picture, longestSide: longestSide)
-        let orientation = picture.orientation ?? file.orientation
+        let orientation = file.display(of: picture).orientation
         let pixels = try scaler.rgb(picture, width: width, height: height, orientation: orientation)
         let turned = orientation.turned(width: width, height: height)
         return try ThumbnailEncoder.jpeg(pixels, width: turned.width, height: turned.height)
@@ -57,13 +57,13 @@ struct PictureRun {
 
     private func describe(_ picture: DecodedFrame) -> MediaInfo {
         file.info(
-            width: picture.width, height: picture.height, orientation: picture.orientation ?? file.orientation,
+            width: picture.width, height: picture.height, orientation: file.display(of: picture).orientation,
             frameTags: picture.tags)
     }
 
     /// Square pixels, upright or not, at most `longestSide`.
     private func thumbnailSize(of picture: DecodedFrame, longestSide: Int) -> (width: Int, height: Int) {
-        var (width, height) = (Double(picture.width) * picture.pixelAspect, Double(picture.height))
+        var (width, height) = (Double(picture.width) * file.display(of: picture).pixelAspect, Double(picture.height))
         let scale = min(1, Double(longestSide) / max(width, height))
         (width, height) = (width * scale, height * scale)
         return (max(1, Int(width.rounded())), max(1, Int(height.rounded())))

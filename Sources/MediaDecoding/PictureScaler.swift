@@ -3,8 +3,8 @@ import DecodeProtocol
 
 /// Scales decoded pictures of any size and pixel format to RGB, upright.
 ///
-/// With the frame's own matrix and range; a frame that names no matrix is taken for BT.601, as the ffmpeg program does, so that both see
-/// the same pixels.
+/// With the frame's own matrix and range; a frame that names no matrix is taken for BT.601, as the ffmpeg program does,
+/// so that both see the same pixels.
 @safe
 final class PictureScaler {
     /// A rectangle of a picture, in pixels.
@@ -19,7 +19,8 @@ final class PictureScaler {
     /// Pictures that have yet to be turned or cut.
     private var scratch: [UInt8] = []
 
-    /// How much longer than the shorter side the scaled side of a covering picture is at most: a strip is cut before it is scaled.
+    /// How much longer than the shorter side the scaled side of a covering picture is at most: a strip is cut before it
+    /// is scaled.
     private static let longestCover = 4.0
 
     deinit {
@@ -27,24 +28,26 @@ final class PictureScaler {
     }
 
     /// A picture as a model gets it.
-    /// - Parameter orientation: how it lies if the frame doesn't say so itself.
     /// - Returns: row-major RGB, `side` × `side` × 3 bytes.
     /// - Throws: `DecodeError` with `unsupported` for a pixel format that can't be converted, or `outOfMemory`.
     func rgb(
-        _ picture: DecodedFrame, _ geometry: FrameGeometry, orientation: Orientation
+        _ picture: DecodedFrame, _ geometry: FrameGeometry, _ display: Display
     ) throws(DecodeError) -> [UInt8] {
         let side = geometry.side
-        let orientation = picture.orientation ?? orientation
+        let orientation = display.orientation
         switch geometry.fit {
         case .squash:
             return try rgb(picture, width: side, height: side, orientation: orientation, filter: geometry.filter)
         case .cover:
-            let picture = try shortened(picture)
-            let displayed = Double(picture.width) * picture.pixelAspect
-            let ratio = displayed / Double(picture.height)
-            // The longer side is rounded down and what is cut off before it too, as OpenAI's and Hugging Face's preprocessing do.
-            let width = ratio < 1 ? side : max(side, Int(Double(side) * ratio))
-            let height = ratio < 1 ? max(side, Int(Double(side) / ratio)) : side
+            let picture = try shortened(picture, display.pixelAspect)
+            let (columns, rows) = (Double(picture.width) * display.pixelAspect, Double(picture.height))
+            // The longer side is rounded down and what is cut off before it too, as Hugging Face's preprocessing of
+            // CLIP does.
+            let longer = Double(side) * max(columns, rows) / min(columns, rows)
+            // Where a strip could not be cut exactly, it is squashed to this.
+            let longest = Double(side) * Self.longestCover * 1.5
+            let long = max(side, Int(min(longer, longest)))
+            let (width, height) = columns < rows ? (side, long) : (long, side)
             let turned = orientation.turned(width: width, height: height)
             let part = Part(
                 left: (turned.width - side) / 2, top: (turned.height - side) / 2, width: side, height: side)
@@ -85,12 +88,12 @@ final class PictureScaler {
     }
 
     /// The middle of a picture whose one side is many times the other.
-    private func shortened(_ picture: DecodedFrame) throws(DecodeError) -> DecodedFrame {
-        let (width, height) = (Double(picture.width) * picture.pixelAspect, Double(picture.height))
+    private func shortened(_ picture: DecodedFrame, _ pixelAspect: Double) throws(DecodeError) -> DecodedFrame {
+        let (width, height) = (Double(picture.width) * pixelAspect, Double(picture.height))
         let longest = Self.longestCover * min(width, height)
         guard max(width, height) > longest else { return picture }
         return try picture.middle(
-            width: width > longest ? Int((longest / picture.pixelAspect).rounded(.up)) : picture.width,
+            width: width > longest ? Int((longest / pixelAspect).rounded(.up)) : picture.width,
             height: height > longest ? Int(longest.rounded(.up)) : picture.height)
     }
 

@@ -59,8 +59,8 @@ final class VideoDecoder {
     }
 
     /// Gives the decoder a packet, or nil for "no more". A broken packet is counted and left out.
-    /// - Parameter isLookedAt: whether the packet's picture may be delivered. Where it isn't, and nothing refers to it, its blocks'
-    ///   edges can't be seen and aren't smoothed.
+    /// - Parameter isLookedAt: whether the packet's picture may be delivered. Where it isn't, and nothing refers to it,
+    ///   its blocks' edges can't be seen and aren't smoothed.
     /// - Returns: false if the decoder wants its frames to be taken first.
     func send(_ packet: Packet?, isLookedAt: Bool = true) throws(DecodeError) -> Bool {
         let status: Int32

@@ -105,13 +105,20 @@ import Testing
     }
 
     @Test func `Pixels that aren't square count as they are displayed`() async throws {
-        // 96 columns displayed as 192: only the middle half of the width is within the crop, as of a picture that is coded so wide.
+        // 96 columns displayed as 192: only the middle half of the width is within the crop, as of a picture that is
+        // coded so wide.
         let narrow = try await bands(96, 96, filter: "setsar=2/1", name: "narrow.mp4")
         let cut = try frame(narrow, FrameGeometry(side: 48, fit: .cover))
         let middle = (0..<48).filter { cut.band($0, 24) == 1 }
-        // A third of the width of 96 scaled columns is the middle band: columns 32 to 63, of which the crop begins at 24.
+        // A third of the width of 96 scaled columns is the middle band: columns 32 to 63, of which the crop begins at
+        // 24.
         #expect(abs((middle.first ?? 0) - 8) <= 1 && abs((middle.last ?? 0) - 39) <= 1, "\(middle)")
         #expect(try frame(narrow, FrameGeometry(side: 48)).bands(down: false) == [0, 1, 2])
+        // The container alone may say so.
+        let square = try await bands(96, 96, name: "square.mp4")
+        let stretched = directory.path.appending("stretched.mkv")
+        try await TestVideo.ffmpeg(["-i", square.string, "-c", "copy", "-aspect", "2:1", stretched.string])
+        #expect(try frame(stretched, FrameGeometry(side: 48, fit: .cover)).pixels == cut.pixels)
     }
 
     @Test(arguments: [(1, 1), (1, 9), (3, 2), (101, 77), (77, 101), (640, 3), (3, 640), (2400, 16)], [1, 7, 33, 224])
@@ -144,6 +151,18 @@ import Testing
         let marked = try frame(path, FrameGeometry(side: 32, fit: .cover))
         let brightest = (0..<32).max { marked.pixel($0, 16)[0] < marked.pixel($1, 16)[0] } ?? 0
         #expect((15...16).contains(brightest))
+    }
+
+    @Test func `A strip of one bit a pixel is cut in its middle, too`() async throws {
+        let path = directory.path.appending("bits.png")
+        try await TestVideo.ffmpeg([
+            "-f", "lavfi", "-i",
+            "color=black:s=24000x16:d=0.1,format=gray,drawbox=x=12000:y=0:w=12000:h=16:color=white:t=fill",
+            "-pix_fmt", "monob", "-frames:v", "1", path.string,
+        ])
+        let bits = try frame(path, FrameGeometry(side: 32, fit: .cover))
+        #expect((0..<14).allSatisfy { bits.pixel($0, 16)[0] < 40 })
+        #expect((18..<32).allSatisfy { bits.pixel($0, 16)[0] > 215 })
     }
 
     @Test func `A covering frame's pixels are those of ffmpeg's scale and crop`() async throws {

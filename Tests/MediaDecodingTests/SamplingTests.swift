@@ -70,7 +70,8 @@ import Testing
         let answer = Answer(.frames(path, rate: 2, start: 11, end: 13))
         #expect(answer.times.count == 4)
         for (index, time) in answer.times.enumerated() { #expect(abs(time - 11 - Double(index) / 2) <= 0.1) }
-        // The first two, and the seconds from the key frame before the start: what was sought over isn't walked through.
+        // The first two, and the seconds from the key frame before the start: what was sought over isn't walked
+        // through.
         #expect(answer.advances <= 6, "\(answer.advances)")
     }
 
