@@ -36,7 +36,7 @@ package struct SearchSwitch: Sendable {
     ///
     /// - Throws: `SearchError`, `CatalogError`.
     package func generation() throws -> SearchGeneration {
-        if let live = library.live, live.generation.digest != current.digest {
+        if let live = library.live, !current.hasDigest(live.generation.digest) {
             if let old = oldModel(of: live) {
                 logger.info(
                     """
@@ -65,7 +65,7 @@ package struct SearchSwitch: Sendable {
 
     private func oldModel(of live: LiveIndex) -> LoadedModel? {
         guard let folder = live.generation.model, let model = try? loadOld(folder),
-            model.digest == live.generation.digest
+            model.hasDigest(live.generation.digest)
         else { return nil }
         return model
     }

@@ -54,6 +54,9 @@ package struct LoadedModel: Sendable {
     /// Names the model by what it computes: indexes of models with the same digest are interchangeable.
     package var digest: String { clips.modelDigest }
 
+    /// Whether an index that names its model so holds this model's embeddings.
+    package func hasDigest(_ digest: String) -> Bool { digest == self.digest || earlierDigests.contains(digest) }
+
     /// Whether clips get features that are read again when they are re-ranked or described.
     package var storesRerankFeatures: Bool { scorer != nil || captioner != nil }
 

@@ -41,6 +41,24 @@ struct SearchSwitchTests {
         library.close()
     }
 
+    @Test func `an index that names its model as earlier versions did is that model's`() async throws {
+        let directory = try TemporaryDirectory()
+        let new = ConstantModel(modelDigest: "decade")
+        let library = try await reopened(in: directory, with: new)
+        var renamed = served(ConstantModel(modelDigest: "facade"))
+        renamed.earlierDigests = ["c0ffee"]
+        // As the model that was before, and as the configured one.
+        for current in [served(new), renamed] {
+            let searchSwitch = SearchSwitch(library: library, current: current, logger: logger) { [renamed] _ in
+                renamed
+            }
+            let generation = try searchSwitch.generation()
+            #expect(generation.encoder.modelDigest == "facade")
+            #expect(generation.index.count == 1)
+        }
+        library.close()
+    }
+
     @Test func `without the old model the new index takes over at once`() async throws {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(modelDigest: "decade")
