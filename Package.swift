@@ -285,7 +285,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "API", "Basics", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer",
+                "API", "Basics", "Catalog", "Client", "Daemon", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer",
                 "Library", "Models", "Search", "Settings", "TestSupport", "Threads", "saccade", "saccade-decode",
                 "saccade-train",
                 .product(name: "Logging", package: "swift-log"),

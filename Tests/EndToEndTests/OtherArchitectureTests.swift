@@ -1,3 +1,4 @@
+import Daemon
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
@@ -138,7 +139,7 @@ struct OtherArchitectureTests {
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let model = try LoadedModel.load(folder, architectures: ModelArchitecture.builtIn + [ColourModel.architecture])
         #expect(model.storesRerankFeatures && model.architecture == "mean-colour")
-        let executable = try #require(DecodeWorkerPool.installedExecutable())
+        let executable = try DecodeWorkerPool.executable()
         let library = try await BlockingExecutor.shared.run { [directory] in
             try Library(
                 state: directory.path.appending("state"), encoder: model.clips,
