@@ -61,7 +61,7 @@ let package = Package(
         .target(
             name: "Ingest",
             dependencies: [
-                "Catalog", "CLinux", "DecodeProtocol", "Models", "VectorIndex",
+                "Catalog", "CLinux", "DecodeProtocol", "Models", "Search",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -78,7 +78,6 @@ let package = Package(
             name: "Service",
             dependencies: [
                 "CKernels", "CLinux", "COpenBLAS", "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Tensors",
-                "VectorIndex",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -139,20 +138,23 @@ let package = Package(
         ),
         .testTarget(
             name: "CatalogTests",
-            dependencies: ["Catalog", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
+            dependencies: [
+                "Catalog", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(
             name: "IngestTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Models", "TestSupport", "VectorIndex", "saccade-decode",
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "TestSupport", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .testTarget(name: "SearchTests", dependencies: ["Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "SearchTests", dependencies: ["Catalog", "Models", "Search", "TestSupport"]),
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport", "VectorIndex",
+                "Catalog", "DecodeProtocol", "Ingest", "Models", "Search", "Service", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

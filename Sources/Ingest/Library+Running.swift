@@ -1,5 +1,6 @@
 internal import Catalog
 internal import Models
+internal import Search
 internal import ServiceLifecycle
 internal import Synchronization
 internal import SystemPackage
@@ -140,8 +141,7 @@ extension Library {
     /// For a live generation whose model is gone, so that no query can be asked of it.
     package func switchNow() throws {
         guard keeper.live?.generation.id != generation.id else { return }
-        try catalog.switchLive(to: generation.id)
-        try keeper.reload()
-        if let live = keeper.live { tell(.generationSwitched(live.generation)) }
+        try keeper.switchLive(to: generation)
+        tell(.generationSwitched(generation))
     }
 }

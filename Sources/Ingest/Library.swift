@@ -1,10 +1,10 @@
 package import Catalog
 package import Logging
 package import Models
+package import Search
 internal import ServiceLifecycle
 internal import Synchronization
 package import SystemPackage
-internal import VectorIndex
 
 /// A library of media: its catalog, its vectors in memory, its folders and its pipeline.
 ///
@@ -60,12 +60,13 @@ package final class Library: Service {
     /// Opens the state folder as its one writer and loads the live vectors. Blocking.
     ///
     /// - Parameters:
+    ///   - earlierDigests: see ``Catalog/prepareGeneration(digest:earlierDigests:dimensions:hasMemories:model:at:)``.
     ///   - model: the model's directory, remembered so that its queries can still be embedded when another model takes
     ///     over; see ``Catalog/Generation/model``.
     /// - Throws: ``CatalogError``, also when another process holds the folder; `VectorIndexError`.
     package init(
-        state: FilePath, encoder: any ClipEncoder, hasMemories: Bool = false, model: FilePath? = nil,
-        source: any FrameSource, settings: IngestSettings = IngestSettings(),
+        state: FilePath, encoder: any ClipEncoder, earlierDigests: [String] = [], hasMemories: Bool = false,
+        model: FilePath? = nil, source: any FrameSource, settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
         catalog = try Catalog(state: state, access: .readWrite)
@@ -75,8 +76,8 @@ package final class Library: Service {
         self.logger = logger
         wakeup = Wakeup()
         generation = try catalog.prepareGeneration(
-            digest: encoder.generation, dimensions: encoder.dimensions, hasMemories: hasMemories, model: model,
-            at: clock.now)
+            digest: encoder.generation, earlierDigests: earlierDigests, dimensions: encoder.dimensions,
+            hasMemories: hasMemories, model: model, at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let tell = { @Sendable [hub, clock, logger] (kind: IngestEvent.Kind) in
@@ -85,7 +86,7 @@ package final class Library: Service {
         }
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings,
-            apply: { [keeper] in try keeper.apply($0) }, tell: tell)
+            catchUp: { [keeper] in try keeper.catchUp() }, tell: tell)
         let suspects = Suspects(wakeup)
         self.suspects = suspects
         pipeline = IngestPipeline(

@@ -98,18 +98,6 @@ package final class VectorIndex: Sendable {
         }
     }
 
-    /// Takes clips out. Returns how many were there.
-    @discardableResult
-    package func remove(clips: Set<Int64>) -> Int {
-        change { $0.removing(clips: clips).compacted() }
-    }
-
-    /// Takes every clip of some media out. Returns how many there were.
-    @discardableResult
-    package func remove(media: Set<Int64>) -> Int {
-        change { $0.removing(media: media).compacted() }
-    }
-
     /// Takes everything out.
     package func removeAll() {
         change { _ in VectorIndexSnapshot(segments: [], settings: settings) }
@@ -122,14 +110,10 @@ package final class VectorIndex: Sendable {
         try snapshot().search(query, limit: limit, within: media)
     }
 
-    /// Returns how many clips fewer there are.
-    @discardableResult
-    private func change(_ next: (VectorIndexSnapshot) -> VectorIndexSnapshot) -> Int {
+    private func change(_ next: (VectorIndexSnapshot) -> VectorIndexSnapshot) {
         writing.withLock { _ in
-            let before = snapshot()
-            let after = next(before)
+            let after = next(snapshot())
             current.withLock { $0 = after }
-            return before.count - after.count
         }
     }
 

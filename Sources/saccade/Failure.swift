@@ -66,11 +66,11 @@ struct Failure: Error {
     }
 
     private static func status(of error: SearchError) -> Status {
-        if error.isRequestError { return .data }
         switch error.code {
-        case .noIndex: return .noInput
-        case .otherModel: return .configuration
-        default: return .software
+        case .emptyQuery, .queryTooLong, .invalidLimit, .invalidOffset, .invalidFilter, .invalidRerank: .data
+        case .noIndex, .rootNotFound: .noInput
+        case .otherModel: .configuration
+        case .unusableEmbedding: .software
         }
     }
 

@@ -9,6 +9,8 @@ final class ClipQueue: Sendable {
         /// It has ended, and its last clip was sent before.
         case finished
         case failed(Problem)
+        /// Its file was not there, or had changed, before anything was read: that is no attempt.
+        case vanished(Problem)
         /// It is to be gone on with another time.
         case released
         /// What was read is not what was asked for: the clips of it have to go.

@@ -101,12 +101,16 @@ final class IngestPipeline: Sendable {
         }
         guard let file else {
             let nowhere = MediaWork(job: job, path: job.files.first?.path ?? FilePath())
-            await queue.send(.init(work: nowhere, step: .failed(vanished(job))))
+            await queue.send(.init(work: nowhere, step: .vanished(vanished(job))))
             return
         }
         if job.isStale {
             let index = parts.index
-            guard await store.persist({ try index.apply(try catalog.clear(job)) }) != nil else { return }
+            let cleared: Void? = await store.persist {
+                try catalog.clear(job)
+                try index.catchUp()
+            }
+            guard cleared != nil else { return }
         }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
@@ -114,11 +118,9 @@ final class IngestPipeline: Sendable {
         await read(file, work, feed, queue)
     }
 
-    private static let vanishedCode = "vanished"
-
     private func vanished(_ job: Job) -> Problem {
         Problem(
-            code: Self.vanishedCode,
+            code: .vanished,
             message: "It was not there, or had changed, when its turn came: it is looked for again.",
             retryAt: parts.clock.now + max(parts.settings.settleTime, 30))
     }
@@ -211,7 +213,7 @@ final class IngestPipeline: Sendable {
         }
         let clips = reading.finish(duration: duration)
         guard reading.count > 0 else {
-            let problem = Problem(code: "no-frames", message: "It holds no picture that can be decoded.", retryAt: nil)
+            let problem = Problem(code: .noFrames, message: "It holds no picture that can be decoded.", retryAt: nil)
             await queue.send(.init(work: work, step: .failed(problem)))
             return
         }
@@ -234,7 +236,7 @@ final class IngestPipeline: Sendable {
             await store.wait(seconds: 30)
         case .failed(.notFound):
             parts.suspect(work.path)
-            await queue.send(.init(work: work, step: .failed(vanished(work.job))))
+            await queue.send(.init(work: work, step: .vanished(vanished(work.job))))
         default:
             let problem = Problem(error, after: work.job.attempts + 1, parts.settings.retry, at: parts.clock.now)
             // What could be read of a file that will not get better can be found.
@@ -285,11 +287,11 @@ final class IngestPipeline: Sendable {
             try catalog.commit(clips, of: generation, finished: finished, at: now)
         }
         guard let ids else { return }
-        let stored = zip(ids, clips).compactMap { id, clip in id.map { ($0, clip) } }
-        _ = await store.persist { try index.insert(stored, of: generation.id) }
+        let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
+        _ = await store.persist { try index.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
-            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.1.end - $1.1.start }, at: now)
+            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
         for (work, clip) in zip(batch.works, clips) {
             let progress = work.progress.withLock { progress in
                 progress.clips = max(progress.clips, clip.ordinal + 1)
@@ -316,8 +318,8 @@ final class IngestPipeline: Sendable {
         guard !isOver else { return }
         switch step {
         case .clip, .finished: return
-        case .failed(let problem):
-            let isAttempt = problem.code != Self.vanishedCode
+        case .failed(let problem), .vanished(let problem):
+            let isAttempt = if case .vanished = step { false } else { true }
             _ = await store.persist {
                 try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
             }
@@ -325,7 +327,10 @@ final class IngestPipeline: Sendable {
         case .released:
             _ = await store.persist { try catalog.release(media, of: generation) }
         case .changed:
-            _ = await store.persist { try index.apply(catalog.restart(media, of: generation)) }
+            _ = await store.persist {
+                try catalog.restart(media, of: generation)
+                try index.catchUp()
+            }
         }
         _ = working.withLock { $0.removeValue(forKey: media) }
     }

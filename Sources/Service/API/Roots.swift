@@ -33,7 +33,7 @@ extension API {
 
         package init(from decoder: any Decoder) throws {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
-            root = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Int64.self, forKey: .root)
+            root = try decoder.container(keyedBy: CodingKeys.self).decodeNumber(Int64.self, forKey: .root)
         }
     }
 

@@ -11,7 +11,6 @@ import ServiceLifecycle
 package import SystemPackage
 import Tensors
 import UnixSignals
-import VectorIndex
 
 #if canImport(Glibc)
     import Glibc
@@ -106,7 +105,7 @@ package struct SaccadeDaemon: Sendable {
         }
         let searcher = Searcher(
             catalog: library.catalog,
-            generation: try await BlockingExecutor.shared.run { try searchSwitch.generation() }
+            index: try await BlockingExecutor.shared.run { try searchSwitch.index() }
         )
         let engine = await BlockingExecutor.shared.run { Self.engine() }
         let described = await BlockingExecutor.shared.run {
@@ -144,7 +143,7 @@ package struct SaccadeDaemon: Sendable {
             metadata: [
                 "blas": "\(engine.blasCore)", "simd": "\(engine.simd)", "threads": "\(engine.threads)",
                 "model": "\(model.name)", "generation": "\(model.queries.generation.prefix(12))",
-                "state": "\(configuration.state)", "clips": "\(library.live?.vectors.count ?? 0)",
+                "state": "\(configuration.state)", "clips": "\(library.live?.count ?? 0)",
             ]
         )
         // Services stop in the reverse of this order: no more feeding first, then no more answers.

@@ -33,7 +33,7 @@ extension ModelCommand {
             var dimensions: Int
             var parameters: Int
             var slow_parameters: Int?
-            var rerank_k: Int?
+            var rerank_depth: Int?
             var rerank_beta: Double?
             var calibrated: Bool
             var bytes: Int
@@ -53,7 +53,7 @@ extension ModelCommand {
                 frames_per_clip: model.framesPerClip, dimensions: model.dimensions,
                 parameters: model.fastParameters.reduce(0) { $0 + $1.tensor.count },
                 slow_parameters: model.slow.map { $0.namedTensors.reduce(0) { $0 + $1.tensor.count } },
-                rerank_k: model.reranking?.depth, rerank_beta: model.reranking?.beta,
+                rerank_depth: model.reranking?.depth, rerank_beta: model.reranking?.beta,
                 calibrated: model.reranking?.calibration != nil, bytes: bytes)
             if json {
                 let encoder = JSONEncoder()
@@ -80,8 +80,8 @@ extension ModelCommand {
             }
             let levels = slow.model.configuration.layers.map(\.rawValue).joined(separator: ", ")
             var line = "\(parameters) parameters, layers on \(levels), \(slow.vocabulary.count) word pieces"
-            if let k = report.rerank_k, let beta = report.rerank_beta {
-                line += "; K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
+            if let depth = report.rerank_depth, let beta = report.rerank_beta {
+                line += "; K \(depth), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
             }
             return line
         }

@@ -135,7 +135,7 @@ struct IndexedLibrary {
             name: "constant", directory: "/models/constant", clips: model, queries: model,
             hasMemories: model.memory != nil, reranker: { _, _ in reranker }, describe: describe)
         let searchSwitch = SearchSwitch(library: library, current: served, logger: logger) { _ in served }
-        let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
+        let searcher = Searcher(catalog: library.catalog, index: try searchSwitch.index())
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),

@@ -8,7 +8,6 @@ import Service
 import SystemPackage
 import TestSupport
 import Testing
-import VectorIndex
 
 /// What queries are asked of after the model was exchanged.
 struct SearchSwitchTests {
@@ -35,9 +34,9 @@ struct SearchSwitchTests {
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             served(ConstantModel())
         }
-        let generation = try searchSwitch.generation()
-        #expect(generation.encoder.generation == "c0ffee")
-        #expect(generation.index.count == 1)
+        let index = try searchSwitch.index()
+        #expect(index.encoder.generation == "c0ffee")
+        #expect(index.candidates.count == 1)
         library.close()
     }
 
@@ -48,9 +47,9 @@ struct SearchSwitchTests {
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             throw ModelError(.unreadable, "gone")
         }
-        let generation = try searchSwitch.generation()
-        #expect(generation.encoder.generation == "decade")
-        #expect(generation.index.count == 0)
+        let index = try searchSwitch.index()
+        #expect(index.encoder.generation == "decade")
+        #expect(index.candidates.count == 0)
         library.close()
     }
 }
