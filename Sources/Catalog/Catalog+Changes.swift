@@ -48,7 +48,7 @@ extension Catalog {
         try read { db in
             // A catalog that an earlier version wrote, and this one only reads, tells of no changes.
             let isLogged = try db.tableExists("index_changes")
-            var cursor = try cursor ?? IndexCursor(clip: 0, change: isLogged ? Self.lastChange(db) : 0)
+            var cursor = try cursor ?? IndexCursor(clip: 0, change: isLogged ? Self.last(of: "index_changes", db) : 0)
             let log = isLogged ? "changes_from" : "0"
             let row = try Row.fetchOne(db, sql: "SELECT \(log) FROM generations WHERE id = ?", arguments: [index])
             guard let row else { throw CatalogError(.notFound, "There is no index \(index).") }
@@ -72,13 +72,19 @@ extension Catalog {
                 if let last = new.last { cursor.clip = last.clip }
                 changes.isLevel = new.count < room
             }
+            if changes.isLevel {
+                // What other indexes have beyond it is not looked at again and again.
+                cursor.clip = try Self.last(of: "clips", db)
+                if isLogged { cursor.change = try Self.last(of: "index_changes", db) }
+            }
             changes.cursor = cursor
             return changes
         }
     }
 
-    private static func lastChange(_ db: Database) throws -> Int64 {
-        try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'index_changes'") ?? 0
+    /// The greatest id that a table ever gave.
+    static func last(of table: String, _ db: Database) throws -> Int64 {
+        try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = ?", arguments: [table]) ?? 0
     }
 
     private static func changedMedia(

@@ -59,15 +59,15 @@ extension Catalog {
     ///
     /// The rerank features keep the digest that they were written with: nothing reads it.
     private static func adopted(_ digest: String, from earlier: [String], _ db: Database) throws -> Generation? {
-        func index(_ digest: String) throws -> Generation? {
-            try Row.fetchOne(
-                db, sql: "SELECT * FROM generations WHERE digest = ? AND state <> 'retired'", arguments: [digest]
-            ).map(Generation.init)
-        }
-        if let known = try index(digest) { return known }
-        guard let former = try earlier.lazy.compactMap(index).first else { return nil }
-        try db.execute(sql: "UPDATE generations SET digest = ? WHERE id = ?", arguments: [digest, former.id])
-        return try index(digest)
+        let known = try Row.fetchAll(db, sql: "SELECT * FROM generations WHERE state <> 'retired'")
+            .map(Generation.init).filter { $0.digest == digest || earlier.contains($0.digest) }
+        // The live one is complete, whatever was begun beside it.
+        let chosen = known.first { $0.state == .live } ?? known.first { $0.digest == digest } ?? known.first
+        guard var chosen, chosen.digest != digest else { return chosen }
+        try db.execute(sql: "DELETE FROM generations WHERE digest = ?", arguments: [digest])
+        try db.execute(sql: "UPDATE generations SET digest = ? WHERE id = ?", arguments: [digest, chosen.id])
+        chosen.digest = digest
+        return chosen
     }
 
     /// How many media are searchable in the live generation and still wait in `generation`, in roots of any state.

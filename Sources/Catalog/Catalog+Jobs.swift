@@ -169,7 +169,7 @@ extension Catalog {
         _ clips: [NewClip], of generation: Generation, finished: [MediaID] = [], at now: Timestamp
     ) throws(CatalogError) -> [ClipID?] {
         try write { db in
-            let last = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'clips'") ?? 0
+            let last = try Self.last(of: "clips", db)
             let insert = try db.cachedStatement(
                 sql: """
                     INSERT OR IGNORE INTO clips (media_id, generation_id, ordinal, start, end, shot)

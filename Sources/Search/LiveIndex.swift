@@ -10,9 +10,9 @@ package final class LiveIndex: CandidateSource {
     /// Which of the catalog's indexes.
     package let generation: Generation
     private let catalog: Catalog
-    private let vectors: VectorIndex
+    private let current: Mutex<VectorIndex>
     /// Held while steps are applied, so that they are in their order.
-    private let cursor: Mutex<IndexCursor?> = Mutex(nil)
+    private let cursor: Mutex<IndexCursor?>
 
     /// Loads an index. Blocks the calling thread.
     ///
@@ -20,8 +20,9 @@ package final class LiveIndex: CandidateSource {
     package init(_ generation: Generation, of catalog: Catalog) throws {
         self.generation = generation
         self.catalog = catalog
-        vectors = try VectorIndex(dimensions: generation.dimensions)
-        try catchUp()
+        let (vectors, cursor) = try Self.load(generation, of: catalog)
+        current = Mutex(vectors)
+        self.cursor = Mutex(cursor)
     }
 
     package var dimensions: Int { generation.dimensions }
@@ -29,29 +30,45 @@ package final class LiveIndex: CandidateSource {
     /// What the vectors take in memory, in bytes.
     package var byteCount: Int { vectors.byteCount }
 
+    private var vectors: VectorIndex { current.withLock { $0 } }
+
     /// Applies what the catalog has committed since the last time.
     ///
     /// - Throws: `CatalogError`; what was applied until then stays, and the next call goes on after it.
     package func catchUp() throws {
         try cursor.withLock { cursor in
-            while true {
-                // In full segments, so that loading copies none of them.
-                let step = try catalog.indexChanges(of: generation.id, after: cursor, limit: VectorIndex.fullBatch)
-                guard let step else {
-                    // Nothing is lost from sight: a clip that should have gone is passed over when it is looked up.
-                    vectors.removeAll()
-                    cursor = nil
-                    continue
-                }
-                // A damaged vector costs its own clip.
-                let entered = step.entered.filter { vectors.admits($0.vector) }
-                try vectors.insert(
-                    entered.map { ClipVector(clip: $0.clip, media: $0.media, embedding: $0.vector) },
-                    replacing: Set(step.left))
-                cursor = step.cursor
-                if step.isLevel { return }
-            }
+            guard try !Self.follow(generation, of: catalog, &cursor, into: vectors) else { return }
+            let (vectors, end) = try Self.load(generation, of: catalog)
+            current.withLock { $0 = vectors }
+            cursor = end
         }
+    }
+
+    private static func load(
+        _ generation: Generation, of catalog: Catalog
+    ) throws -> (vectors: VectorIndex, cursor: IndexCursor?) {
+        while true {
+            let vectors = try VectorIndex(dimensions: generation.dimensions)
+            var cursor: IndexCursor?
+            if try follow(generation, of: catalog, &cursor, into: vectors) { return (vectors, cursor) }
+        }
+    }
+
+    /// - Returns: false when the catalog has forgotten what happened since `cursor`, so that the vectors have to be loaded anew.
+    private static func follow(
+        _ generation: Generation, of catalog: Catalog, _ cursor: inout IndexCursor?, into vectors: VectorIndex
+    ) throws -> Bool {
+        // In full segments, so that loading copies none of them.
+        while let step = try catalog.indexChanges(of: generation.id, after: cursor, limit: VectorIndex.fullBatch) {
+            // A damaged vector costs its own clip.
+            let entered = step.entered.filter { vectors.admits($0.vector) }
+            try vectors.insert(
+                entered.map { ClipVector(clip: $0.clip, media: $0.media, embedding: $0.vector) },
+                replacing: Set(step.left))
+            cursor = step.cursor
+            if step.isLevel { return true }
+        }
+        return false
     }
 
     package func candidates(

@@ -98,11 +98,6 @@ package final class VectorIndex: Sendable {
         }
     }
 
-    /// Takes everything out.
-    package func removeAll() {
-        change { _ in VectorIndexSnapshot(segments: [], settings: settings) }
-    }
-
     /// The best clips by dot product with `query`: see ``VectorIndexSnapshot/search(_:limit:within:)``.
     package func search(
         _ query: [Float], limit: Int, within media: MediaSelection? = nil

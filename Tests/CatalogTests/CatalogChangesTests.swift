@@ -114,6 +114,21 @@ import Testing
         #expect(sizes == [4, 4, 2])
     }
 
+    @Test func `Who is level has passed over what other indexes got`() throws {
+        let fixture = try CatalogFixture()
+        let (live, beside) = (try fixture.generation("a"), try fixture.generation("b"))
+        let media = try fixture.file("/a.mp4", content: 1)
+        var follower = Follower(live.id)
+        try follower.follow(fixture.catalog)
+        let before = follower.cursor
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: beside, at: 2)
+        try follower.follow(fixture.catalog)
+        #expect(follower.cursor != before && follower.clips.isEmpty)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: live, at: 2)
+        try follower.follow(fixture.catalog)
+        #expect(follower.clips.count == 1)
+    }
+
     @Test func `History that is forgotten is not passed over in silence`() throws {
         let fixture = try CatalogFixture()
         let generation = try fixture.generation()

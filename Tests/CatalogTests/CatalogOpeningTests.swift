@@ -132,6 +132,17 @@ import Testing
         #expect(try fixture.catalog.generations().map(\.digest) == ["new"])
     }
 
+    @Test func `A live index under an earlier digest is kept, not one that was begun beside it`() throws {
+        let fixture = try CatalogFixture()
+        let old = try fixture.generation("old")
+        let media = try fixture.file("/a.mp4", content: 1)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: old, finished: [media], at: 2)
+        #expect(try fixture.generation("new").state == .building)
+        let adopted = try fixture.generation("new", earlierDigests: ["old"])
+        #expect(adopted.id == old.id && adopted.state == .live)
+        #expect(try fixture.catalog.embeddings(of: adopted.id).count == 1)
+    }
+
     @Test func `The database of another program is refused`() throws {
         let directory = try closedState()
         try setHeader(68, to: 0x1234, in: Catalog.catalogFile(in: directory.path))

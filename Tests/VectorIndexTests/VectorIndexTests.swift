@@ -61,7 +61,7 @@ import VectorIndex
         try index.insert([], replacing: Set(1...8))
         #expect(index.count == 4_000)
         #expect(index.byteCount < full / 3)
-        index.removeAll()
+        try index.insert([], replacing: [0, 9])
         #expect(index.byteCount == 0)
     }
 
