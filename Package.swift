@@ -94,8 +94,8 @@ let package = Package(
         .target(
             name: "Library",
             dependencies: [
-                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "Models", "Threads",
-                "VectorIndex", .product(name: "Logging", package: "swift-log"),
+                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "Models", "Search", "Threads",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -235,7 +235,8 @@ let package = Package(
         .testTarget(
             name: "CatalogTests",
             dependencies: [
-                "Basics", "Catalog", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "Basics", "Catalog", "TestSupport", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(
@@ -249,8 +250,7 @@ let package = Package(
             name: "LibraryTests",
             dependencies: [
                 "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderFakes", "FolderWatch", "Library",
-                "Models",
-                "TestSupport", "Threads", "VectorIndex", "saccade-decode",
+                "Models", "Search", "TestSupport", "Threads", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

@@ -47,7 +47,7 @@ func memory(_ arguments: [String]) throws -> [Comparison] {
                 body: API.SearchRequest(query: query, limit: 32, filters: .init(pathPrefix: watched.path)),
                 as: API.SearchResponse.self)
         }
-        print("  \(answer.rescored) clips re-ranked in \(String(format: "%.0f ms", answer.timings.total))")
+        print("  \(answer.reranked) clips re-ranked in \(String(format: "%.0f ms", answer.timings.total))")
     }
     print("after re-ranking               \(daemon.resident)")
     return []

@@ -4,7 +4,6 @@ import Foundation
 import Models
 import Search
 import SystemPackage
-import VectorIndex
 
 /// Query text in to answer out at 1,000,000 clips of 50,000 media: p50 and p99, stage by stage, with and without filters.
 ///
@@ -24,27 +23,27 @@ func query(_ arguments: [String]) throws -> [Comparison] {
         print(String(format: "catalog of %d clips written in %.1f s", count, time))
     }
     let catalog = try Catalog(state: folder, access: .readOnly)
-    var generation: SearchGeneration?
-    let loading = try seconds { generation = try SearchGeneration(loading: catalog, encoder: encoder) }
-    guard let generation else { return [] }
+    guard let live = try catalog.liveGeneration() else { return [] }
+    var loaded: LiveIndex?
+    let loading = try seconds { loaded = try LiveIndex(live, of: catalog) }
+    guard let loaded else { return [] }
     print(
         String(
-            format: "%d clips loaded in %.1f s, %.0f MB of vectors", generation.index.count, loading,
-            Double(generation.index.byteCount) / 1e6))
-    let searcher = Searcher(catalog: catalog, generation: generation)
-    let cases: [(String, SearchFilters, SearchRequest.Grouping)] = [
-        ("no filter", SearchFilters(), .clips),
-        ("duration", SearchFilters(minDuration: 100), .clips),
-        ("path prefix", SearchFilters(pathPrefix: Array("/library/7".utf8)), .clips),
-        ("path pattern", SearchFilters(pathGlob: "*/*7*.mp4"), .clips),
-        ("best of each media", SearchFilters(), .media),
+            format: "%d clips loaded in %.1f s, %.0f MB of vectors", loaded.count, loading,
+            Double(loaded.byteCount) / 1e6))
+    let searcher = Searcher(catalog: catalog, index: try SearchIndex(candidates: loaded, encoder: encoder))
+    let cases: [(String, MediaFilter, SearchRequest.Group)] = [
+        ("no filter", .all, .clip),
+        ("duration", try MediaFilter(minDuration: 100), .clip),
+        ("path prefix", try MediaFilter(pathPrefix: Array("/library/7".utf8)), .clip),
+        ("path pattern", try MediaFilter(pathGlob: "*/*7*.mp4"), .clip),
+        ("best of each media", .all, .media),
     ]
-    for (name, filters, grouping) in cases {
+    for (name, filter, group) in cases {
         var timings: [SearchTimings] = []
         let before = processorSeconds()
         for number in 0..<queries {
-            let request = SearchRequest(
-                query: "query number \(number)", limit: 20, filters: filters, grouping: grouping)
+            let request = try SearchRequest(query: "query number \(number)", limit: 20, filter: filter, group: group)
             timings.append(try searcher.search(request).timings)
         }
         let processorTime = (processorSeconds() - before) / Double(queries) * 1000

@@ -1,6 +1,7 @@
 
+
 extension API {
-    /// Whether the Fast model's best clips are read again by the Slow one.
+    /// Whether the Fast model's best clips are re-ranked by the Slow one.
     ///
     /// In JSON: `false` or `"off"`; `true`, `null` or no key at all; or an object with ``RerankOptions``.
     package enum Rerank: Codable, Sendable, Equatable {
@@ -23,7 +24,7 @@ extension API {
             } else {
                 throw APIError(
                     .invalidRequest,
-                    "“rerank” must be true, false, \"off\" or an object such as {\"k\": 32, \"beta\": 1.5, \"deadline_ms\": 200}"
+                    "“rerank” must be true, false, \"off\" or an object such as {\"depth\": 32, \"beta\": 1.5, \"deadline_ms\": 200}"
                 )
             }
         }
@@ -44,38 +45,31 @@ extension API {
 
     /// How clips are re-ranked; what is absent is as the model says.
     package struct RerankOptions: Codable, Sendable, Equatable {
-        /// How many of the Fast model's best clips are read again.
-        package var k: Int?
+        /// How many of the Fast model's best clips are re-ranked.
+        package var depth: Int?
         /// The weight of the Fast score beside the Slow one.
         package var beta: Double?
-        /// Milliseconds after which the answer comes with what there is; nil waits for all `k`.
+        /// Milliseconds after which the answer comes with what there is; nil waits for all.
         package var deadline: Double?
 
-        package init(k: Int? = nil, beta: Double? = nil, deadline: Double? = nil) {
-            self.k = k
+        package init(depth: Int? = nil, beta: Double? = nil, deadline: Double? = nil) {
+            self.depth = depth
             self.beta = beta
             self.deadline = deadline
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case k, beta
+            case depth, beta
             case deadline = "deadline_ms"
         }
 
         package init(from decoder: any Decoder) throws {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            k = try container.decodeIfPresent(Int.self, forKey: .k)
-            beta = try container.decodeIfPresent(Double.self, forKey: .beta)
-            deadline = try container.decodeIfPresent(Double.self, forKey: .deadline)
+            depth = try container.decodeNumber(Int.self, forKey: .depth)
+            beta = try container.decodeNumber(Double.self, forKey: .beta)
+            deadline = try container.decodeNumber(Double.self, forKey: .deadline)
         }
-
-        /// Clips that one request may have re-ranked at most.
-        package static let maximumK = 1_000
-        /// Of `beta`, either side of 0: any score is far below it, and no combined score overflows.
-        package static let maximumBeta = 1e6
-        /// Of `deadline`: a minute.
-        package static let maximumDeadline = 60_000.0
     }
 
     /// What is one result.

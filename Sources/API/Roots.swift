@@ -1,4 +1,5 @@
 
+
 extension API {
     /// The body of `POST /v1/roots`.
     package struct AddRoot: Codable, Sendable, Equatable {
@@ -34,7 +35,7 @@ extension API {
 
         package init(from decoder: any Decoder) throws {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
-            root = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(Int64.self, forKey: .root)
+            root = try decoder.container(keyedBy: CodingKeys.self).decodeNumber(Int64.self, forKey: .root)
         }
     }
 

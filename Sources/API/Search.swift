@@ -46,11 +46,11 @@ extension API {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
             let container = try decoder.container(keyedBy: CodingKeys.self)
             query = try container.decode(String.self, forKey: .query)
-            limit = try container.decodeIfPresent(Int.self, forKey: .limit) ?? 10
-            offset = try container.decodeIfPresent(Int.self, forKey: .offset) ?? 0
+            limit = try container.decodeNumber(Int.self, forKey: .limit) ?? 10
+            offset = try container.decodeNumber(Int.self, forKey: .offset) ?? 0
             filters = try container.decodeIfPresent(SearchFilters.self, forKey: .filters) ?? .init()
             rerank = try container.decodeIfPresent(Rerank.self, forKey: .rerank) ?? .standard
-            minProbability = try container.decodeIfPresent(Double.self, forKey: .minProbability)
+            minProbability = try container.decodeNumber(Double.self, forKey: .minProbability)
             group = try container.decodeIfPresent(SearchGroup.self, forKey: .group) ?? .clip
             stream = try container.decodeIfPresent(Bool.self, forKey: .stream) ?? false
         }
@@ -117,13 +117,13 @@ extension API {
         package init(from decoder: any Decoder) throws {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            root = try container.decodeIfPresent(Int64.self, forKey: .root)
+            root = try container.decodeNumber(Int64.self, forKey: .root)
             pathPrefix = try container.decodeIfPresent(String.self, forKey: .pathPrefix)
             pathGlob = try container.decodeIfPresent(String.self, forKey: .pathGlob)
             recordedAfter = try container.decodeIfPresent(Date.self, forKey: .recordedAfter)
             recordedBefore = try container.decodeIfPresent(Date.self, forKey: .recordedBefore)
-            minDuration = try container.decodeIfPresent(Double.self, forKey: .minDuration)
-            maxDuration = try container.decodeIfPresent(Double.self, forKey: .maxDuration)
+            minDuration = try container.decodeNumber(Double.self, forKey: .minDuration)
+            maxDuration = try container.decodeNumber(Double.self, forKey: .maxDuration)
         }
     }
 
@@ -136,7 +136,7 @@ extension API {
         /// re-ranker that didn't score all that it should.
         package var stage: SearchStage
         /// How many clips were re-ranked.
-        package var rescored: Int
+        package var reranked: Int
         /// Of a line of a stream: whether it is the last one. Nil for an answer that is no stream.
         package var isFinal: Bool?
         /// The generation that answered.
@@ -149,7 +149,7 @@ extension API {
             query: String,
             results: [SearchResult],
             stage: SearchStage = .fast,
-            rescored: Int = 0,
+            reranked: Int = 0,
             isFinal: Bool? = nil,
             generation: String,
             clips: Int,
@@ -158,7 +158,7 @@ extension API {
             self.query = query
             self.results = results
             self.stage = stage
-            self.rescored = rescored
+            self.reranked = reranked
             self.isFinal = isFinal
             self.generation = generation
             self.clips = clips
@@ -166,7 +166,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey {
-            case query, results, stage, rescored, generation, clips, timings
+            case query, results, stage, reranked, generation, clips, timings
             case isFinal = "final"
         }
     }
@@ -183,18 +183,18 @@ extension API {
         /// Where the clip starts and ends in its media, in seconds.
         package var start: Double
         package var end: Double
-        /// What the order is by; more is better. Of a clip that was not re-ranked the cosine of query and clip, −1 to 1.
+        /// What the order is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`.
         package var score: Double
         package var scores: SearchScores
         /// That the clip shows what the query says, 0 to 1; nil for a model that isn't calibrated.
         package var probability: Double?
 
-        /// - Parameter scores: of which `combined` is the `score`.
         package init(
             clip: Int64,
             media: MediaReference,
             start: Double,
             end: Double,
+            score: Double,
             scores: SearchScores,
             probability: Double? = nil
         ) {
@@ -202,7 +202,7 @@ extension API {
             self.media = media
             self.start = start
             self.end = end
-            score = scores.combined
+            self.score = score
             self.scores = scores
             self.probability = probability
         }
@@ -214,13 +214,10 @@ extension API {
         package var fast: Double
         /// The Slow model's; nil for a clip that wasn't re-ranked.
         package var slow: Double?
-        /// `slow` + β · `fast`, or `fast` alone.
-        package var combined: Double
 
-        package init(fast: Double, slow: Double? = nil, combined: Double) {
+        package init(fast: Double, slow: Double? = nil) {
             self.fast = fast
             self.slow = slow
-            self.combined = combined
         }
     }
 

@@ -69,7 +69,7 @@ extension API.Status {
         /// Whether it has a Slow part, which re-ranks.
         package var slow: Bool
         /// How many clips a search re-ranks when it doesn't say; nil without a Slow part.
-        package var rerankK: Int?
+        package var rerankDepth: Int?
         /// The Fast score's weight when a search doesn't say; nil without a Slow part.
         package var rerankBeta: Double?
         /// Whether results have probabilities.
@@ -80,7 +80,7 @@ extension API.Status {
             generation: String,
             dimensions: Int,
             slow: Bool = false,
-            rerankK: Int? = nil,
+            rerankDepth: Int? = nil,
             rerankBeta: Double? = nil,
             calibrated: Bool = false
         ) {
@@ -88,14 +88,14 @@ extension API.Status {
             self.generation = generation
             self.dimensions = dimensions
             self.slow = slow
-            self.rerankK = rerankK
+            self.rerankDepth = rerankDepth
             self.rerankBeta = rerankBeta
             self.calibrated = calibrated
         }
 
         enum CodingKeys: String, CodingKey {
             case name, generation, dimensions, slow, calibrated
-            case rerankK = "rerank_k"
+            case rerankDepth = "rerank_depth"
             case rerankBeta = "rerank_beta"
         }
     }

@@ -33,3 +33,24 @@ extension Decoder {
         }
     }
 }
+
+extension KeyedDecodingContainer {
+    /// A number, or nil for null and a key that isn't there.
+    ///
+    /// Foundation has an error of its own for one that doesn't fit its type, such as 1.5 for a whole number, and reports it in the end
+    /// like a body that is no JSON, without a word on where it stands.
+    /// - Throws: `APIError` with `invalid_request` that names the key; `DecodingError` for what is no number.
+    func decodeNumber<Number: Decodable & Numeric>(_ type: Number.Type, forKey key: Key) throws -> Number? {
+        do {
+            return try decodeIfPresent(type, forKey: key)
+        } catch let error as DecodingError {
+            throw error
+        } catch {
+            let name = (codingPath + [key]).map(\.stringValue).joined(separator: ".")
+            let kind =
+                Number.self is any BinaryInteger.Type
+                ? "a whole number that fits 64 bits" : "a number that fits 64 bits"
+            throw APIError(.invalidRequest, "“\(name)” must be \(kind)")
+        }
+    }
+}

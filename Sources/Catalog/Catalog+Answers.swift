@@ -1,61 +1,6 @@
-internal import Foundation
 internal import GRDB
 
 package import SystemPackage
-
-/// Which media a search is restricted to; absent conditions hold for all.
-package struct MediaConditions: Sendable, Equatable {
-    package var root: RootID?
-    package var pathPrefix: [UInt8]?
-    /// In seconds since 1970, by what the container says.
-    package var recordedFrom: Timestamp?
-    package var recordedBefore: Timestamp?
-    /// In seconds.
-    package var minDuration: Double?
-    package var maxDuration: Double?
-
-    package init(
-        root: RootID? = nil, pathPrefix: [UInt8]? = nil, recordedFrom: Timestamp? = nil,
-        recordedBefore: Timestamp? = nil, minDuration: Double? = nil, maxDuration: Double? = nil
-    ) {
-        self.root = root
-        self.pathPrefix = pathPrefix
-        self.recordedFrom = recordedFrom
-        self.recordedBefore = recordedBefore
-        self.minDuration = minDuration
-        self.maxDuration = maxDuration
-    }
-
-    private var concernsFiles: Bool { root != nil || pathPrefix != nil }
-
-    /// `FROM … WHERE …` and its arguments.
-    fileprivate func source(needingFiles: Bool) -> (sql: String, arguments: StatementArguments) {
-        var terms = ["media.deleted_at IS NULL"]
-        var arguments = StatementArguments()
-        func require(_ term: String, _ value: (any DatabaseValueConvertible)?) {
-            guard let value else { return }
-            terms.append(term)
-            arguments += [value]
-        }
-        require("recorded_at >= ?", recordedFrom)
-        require("recorded_at < ?", recordedBefore)
-        require("duration >= ?", minDuration)
-        require("duration <= ?", maxDuration)
-        guard needingFiles || concernsFiles else {
-            return ("FROM media WHERE " + terms.joined(separator: " AND "), arguments)
-        }
-        terms.append("files.deleted_at IS NULL")
-        require("root_id = ?", root)
-        if let pathPrefix, !pathPrefix.isEmpty {
-            require("path >= ?", Data(pathPrefix))
-            // The first path behind all that begin so: the prefix without its last 0xFF bytes, its last byte one greater.
-            var end = pathPrefix
-            while end.last == 0xFF { end.removeLast() }
-            if let last = end.popLast() { require("path < ?", Data(end + [last + 1])) }
-        }
-        return ("FROM files JOIN media ON media.id = media_id WHERE " + terms.joined(separator: " AND "), arguments)
-    }
-}
 
 /// A path of a media and whether it can be read.
 package struct MediaPlace: Sendable, Equatable {
@@ -73,30 +18,6 @@ package struct ClipFinding: Sendable, Equatable {
 }
 
 extension Catalog {
-    /// The media that are no tombstones and fulfil the conditions, without repetitions.
-    ///
-    /// - Parameter admitsPath: asked about the bytes of each path that fulfils them; one admitted path is enough. Runs inside of the
-    ///   database's read. All are admitted when nil.
-    package func media(
-        fulfilling conditions: MediaConditions, admitsPath: (([UInt8]) -> Bool)? = nil
-    ) throws(CatalogError) -> [MediaID] {
-        try read { db in
-            let (source, arguments) = conditions.source(needingFiles: admitsPath != nil)
-            guard let admitsPath else {
-                return try Int64.fetchAll(db, sql: "SELECT DISTINCT media.id \(source)", arguments: arguments)
-            }
-            let rows = try Row.fetchCursor(db, sql: "SELECT media.id, path \(source)", arguments: arguments)
-            var admitted: Set<MediaID> = []
-            while let row = try rows.next() {
-                let id: MediaID = row[0]
-                guard !admitted.contains(id) else { continue }
-                let path = try row.withUnsafeData(atIndex: 1) { $0.map { [UInt8]($0) } ?? [] }
-                if admitsPath(path) { admitted.insert(id) }
-            }
-            return Array(admitted)
-        }
-    }
-
     /// Where a media lies: those that can be read first, then in order of their files' ids. Empty for a tombstone.
     package func places(of media: MediaID) throws(CatalogError) -> [MediaPlace] {
         try read { try Self.places(of: media, $0) }
@@ -118,28 +39,40 @@ extension Catalog {
     ///
     /// One snapshot of the catalog, so that a media is either found for all of its clips or for none.
     ///
-    /// - Parameter admits: which of a media's places may be shown; the first is. A media without one is passed over.
+    /// - Parameter filter: says which of a media item's places may be shown; the first is. A media item without one is passed over.
     package func findings(
-        for clips: some Sequence<ClipID>, limit: Int, admits: (MediaPlace) -> Bool
+        for clips: some Sequence<ClipID>, limit: Int, where filter: MediaFilter
     ) throws(CatalogError) -> [ClipFinding] {
         try read { db in
-            var known: [MediaID: (Media, MediaPlace)?] = [:]
+            var shown: [MediaID: (media: Media, place: MediaPlace)] = [:]
+            var passedOver: Set<MediaID> = []
             var found: [ClipFinding] = []
-            let clipStatement = try db.cachedStatement(sql: "SELECT * FROM clips WHERE id = ?")
-            let mediaStatement = try db.cachedStatement(
-                sql: Media.selection + " WHERE media.id = ? AND deleted_at IS NULL")
+            let statement = try db.cachedStatement(sql: "SELECT * FROM clips WHERE id = ?")
             for id in clips {
                 guard found.count < limit else { break }
-                guard let clip = try Row.fetchOne(clipStatement, arguments: [id]).map(Clip.init) else { continue }
-                if known[clip.media] == nil {
-                    let row = try Row.fetchOne(mediaStatement, arguments: [clip.media]).map(Media.init)
-                    let place = try row.flatMap { _ in try Self.places(of: clip.media, db).first(where: admits) }
-                    known[clip.media] = .some(row.flatMap { row in place.map { (row, $0) } })
+                guard let clip = try Row.fetchOne(statement, arguments: [id]).map(Clip.init),
+                    !passedOver.contains(clip.media)
+                else { continue }
+                guard let known = try shown[clip.media] ?? Self.shown(clip.media, where: filter, db) else {
+                    passedOver.insert(clip.media)
+                    continue
                 }
-                guard case .some(.some(let (media, place))) = known[clip.media] else { continue }
-                found.append(ClipFinding(clip: clip, media: media, place: place))
+                shown[clip.media] = known
+                found.append(ClipFinding(clip: clip, media: known.media, place: known.place))
             }
             return found
         }
+    }
+
+    /// A media item and the first of its places that passes; nil when there is none.
+    private static func shown(
+        _ media: MediaID, where filter: MediaFilter, _ db: Database
+    ) throws -> (media: Media, place: MediaPlace)? {
+        let statement = try db.cachedStatement(
+            sql: Media.selection + " WHERE media.id = ? AND deleted_at IS NULL")
+        guard let row = try Row.fetchOne(statement, arguments: [media]),
+            let place = try places(of: media, db).first(where: filter.admits)
+        else { return nil }
+        return (Media(row), place)
     }
 }

@@ -71,11 +71,12 @@ extension Catalog {
     /// Keeps that a media lies at a path: a new path, a changed content, or a tombstone that is back.
     ///
     /// A media that is new gets a pending job in each generation that is not retired.
+    ///
+    /// - Returns: the media item, and what ``removeFiles(_:at:)`` returns of the one that lay there before.
     package func recordFile(
         _ path: FilePath, root: RootID?, stamp: FileStamp, identity: ContentIdentity, at now: Timestamp
-    ) throws(CatalogError) -> (media: MediaID, isNew: Bool, changes: [MediaChange]) {
+    ) throws(CatalogError) -> (media: MediaID, isNew: Bool, hidden: [MediaID]) {
         try write { db in
-            var changes: [MediaChange] = []
             let digest = Data(identity.digest)
             let known = try Row.fetchOne(
                 db, sql: "SELECT id, deleted_at FROM media WHERE size = ? AND digest = ?",
@@ -83,18 +84,12 @@ extension Catalog {
             let media: MediaID
             if let known {
                 media = known["id"]
-                if known["deleted_at"] as Timestamp? != nil {
-                    try db.execute(sql: "UPDATE media SET deleted_at = NULL WHERE id = ?", arguments: [media])
-                    changes.append(.shown(media))
-                } else {
-                    changes.append(.attributes(media))
-                }
+                try Self.show(media, db)
             } else {
                 try db.execute(
                     sql: "INSERT INTO media (size, digest, added_at) VALUES (?, ?, ?)",
                     arguments: [identity.size, digest, now])
                 media = db.lastInsertedRowID
-                changes.append(.shown(media))
             }
             try db.execute(
                 sql: """
@@ -102,18 +97,20 @@ extension Catalog {
                     SELECT ?, id, 'pending' FROM generations WHERE state <> 'retired'
                     """, arguments: [media])
             let before = try Self.upsert(path, root: root, stamp: stamp, media: media, problem: nil, at: now, db)
-            if let before, before != media { changes += try Self.hideIfGone(before, at: now, db) }
-            return (media, known == nil, changes)
+            let isOther = before != nil && before != media
+            return (media, known == nil, isOther ? try Self.hideIfGone(before, at: now, db) : [])
         }
     }
 
     /// Keeps that what lies at a path can't be taken in, and why.
+    ///
+    /// - Returns: as ``removeFiles(_:at:)``.
     package func recordProblem(
         _ path: FilePath, root: RootID?, stamp: FileStamp, problem: Problem, at now: Timestamp
-    ) throws(CatalogError) -> [MediaChange] {
+    ) throws(CatalogError) -> [MediaID] {
         try write { db in
             let before = try Self.upsert(path, root: root, stamp: stamp, media: nil, problem: problem, at: now, db)
-            return try before.map { try Self.hideIfGone($0, at: now, db) } ?? []
+            return try Self.hideIfGone(before, at: now, db)
         }
     }
 
@@ -141,7 +138,8 @@ extension Catalog {
                 """,
             arguments: [
                 root, path.data, path.removingLastComponent().data, media, stamp.size, stamp.modified,
-                Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), problem?.code, problem?.message,
+                Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), problem?.code.rawValue,
+                problem?.message,
                 problem?.retryAt, problem == nil ? 0 : 1,
             ])
         return before?["media_id"]
@@ -150,7 +148,7 @@ extension Catalog {
     /// Keeps a file's stamp and root when they have changed but its content has not.
     package func restamp(
         _ file: MediaFile, _ stamp: FileStamp, root: RootID?
-    ) throws(CatalogError) -> [MediaChange] {
+    ) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: "UPDATE files SET size = ?, modified = ?, device = ?, inode = ?, root_id = ? WHERE id = ?",
@@ -159,70 +157,68 @@ extension Catalog {
                     file.id,
                 ])
         }
-        return file.root == root ? [] : file.media.map { [.attributes($0)] } ?? []
     }
 
     /// Keeps that a file has another path now. One row changes; a tombstone comes back to life.
+    ///
+    /// - Returns: as ``removeFiles(_:at:)``, of a file that lay at the path.
     package func moveFile(
         _ file: FileID, to path: FilePath, root: RootID?, at now: Timestamp
-    ) throws(CatalogError) -> [MediaChange] {
+    ) throws(CatalogError) -> [MediaID] {
         try write { db in
-            var changes: [MediaChange] = []
+            var hidden: [MediaID] = []
             if let other = try Row.fetchOne(
                 db, sql: "SELECT id, media_id, deleted_at FROM files WHERE path = ? AND id <> ?",
                 arguments: [path.data, file])
             {
                 try db.execute(sql: "DELETE FROM files WHERE id = ?", arguments: [other["id"] as FileID])
-                if other["deleted_at"] as Timestamp? == nil, let media = other["media_id"] as MediaID? {
-                    changes += try Self.hideIfGone(media, at: now, db)
+                if other["deleted_at"] as Timestamp? == nil {
+                    hidden = try Self.hideIfGone(other["media_id"], at: now, db)
                 }
             }
             try db.execute(
                 sql: "UPDATE files SET path = ?, directory = ?, root_id = ?, deleted_at = NULL WHERE id = ?",
                 arguments: [path.data, path.removingLastComponent().data, root, file])
-            guard
-                let row = try Row.fetchOne(
-                    db,
-                    sql: """
-                        SELECT media.id, media.deleted_at FROM files JOIN media ON media.id = media_id
-                        WHERE files.id = ?
-                        """, arguments: [file])
-            else { return changes }
-            let media: MediaID = row["id"]
-            if row["deleted_at"] as Timestamp? != nil {
-                try db.execute(sql: "UPDATE media SET deleted_at = NULL WHERE id = ?", arguments: [media])
-                changes.append(.shown(media))
-            } else {
-                changes.append(.attributes(media))
-            }
-            return changes
+            let media = try MediaID.fetchOne(db, sql: "SELECT media_id FROM files WHERE id = ?", arguments: [file])
+            if let media { try Self.show(media, db) }
+            return hidden
         }
     }
 
-    /// Makes tombstones of files that are gone, and of media that have no other.
-    package func removeFiles(_ files: [FileID], at now: Timestamp) throws(CatalogError) -> [MediaChange] {
+    /// Makes tombstones of files that are gone, and of media items that have no other.
+    ///
+    /// - Returns: the media items that have become tombstones.
+    package func removeFiles(_ files: [FileID], at now: Timestamp) throws(CatalogError) -> [MediaID] {
         guard !files.isEmpty else { return [] }
         return try write { try Self.removeFiles(files, at: now, $0) }
     }
 
-    static func removeFiles(_ files: [FileID], at now: Timestamp, _ db: Database) throws -> [MediaChange] {
-        var changes: [MediaChange] = []
+    @discardableResult
+    static func removeFiles(_ files: [FileID], at now: Timestamp, _ db: Database) throws -> [MediaID] {
+        var hidden: [MediaID] = []
         for file in files {
             let media = try MediaID.fetchOne(db, sql: "SELECT media_id FROM files WHERE id = ?", arguments: [file])
             try db.execute(
                 sql: "UPDATE files SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", arguments: [now, file])
-            if let media, db.changesCount == 1 { changes += try hideIfGone(media, at: now, db) }
+            if db.changesCount == 1 { hidden += try hideIfGone(media, at: now, db) }
         }
-        return changes
+        return hidden
     }
 
-    /// Makes a media a tombstone if no file of it is left.
-    private static func hideIfGone(_ media: MediaID, at now: Timestamp, _ db: Database) throws -> [MediaChange] {
+    /// Makes a media item a tombstone if no file of it is left.
+    private static func hideIfGone(_ media: MediaID?, at now: Timestamp, _ db: Database) throws -> [MediaID] {
+        guard let media else { return [] }
         try db.execute(
             sql: """
                 UPDATE media SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL
                 AND NOT EXISTS (SELECT 1 FROM files WHERE media_id = media.id AND deleted_at IS NULL)
                 """, arguments: [now, media])
-        return [db.changesCount == 1 ? .hidden(media) : .attributes(media)]
+        return db.changesCount == 1 ? [media] : []
+    }
+
+    /// Lets a media item that is a tombstone be found again.
+    private static func show(_ media: MediaID, _ db: Database) throws {
+        try db.execute(
+            sql: "UPDATE media SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL", arguments: [media])
     }
 }

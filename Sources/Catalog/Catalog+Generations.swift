@@ -10,13 +10,18 @@ extension Catalog {
     /// The first generation is live from its beginning, so that answers come while the first library is indexed. A
     /// later one is built beside the live one. Another generation that was being built is retired.
     ///
-    /// - Parameter model: the model's directory, kept for ``Generation/model``.
+    /// - Parameters:
+    ///   - earlierDigests: other digests of the same model, by which earlier versions of the program knew it: its index goes on
+    ///     under the new one.
+    ///   - model: the model's directory, kept for ``Generation/model``.
     package func prepareGeneration(
-        digest: String, dimensions: Int, hasMemories: Bool, model: FilePath?, at now: Timestamp
+        digest: String, earlierDigests: [String] = [], dimensions: Int, hasMemories: Bool, model: FilePath?,
+        at now: Timestamp
     ) throws(CatalogError) -> Generation {
         try write { db in
-            let known = try Row.fetchOne(db, sql: "SELECT * FROM generations WHERE digest = ?", arguments: [digest])
-                .map(Generation.init)
+            // What is left of its clips goes with it, and who follows an index never meets the same id with other clips.
+            try db.execute(sql: "DELETE FROM generations WHERE digest = ? AND state = 'retired'", arguments: [digest])
+            let known = try Self.adopted(digest, from: earlierDigests, db)
             if let known, known.dimensions != dimensions || known.hasMemories != hasMemories {
                 throw CatalogError(
                     .foreign, "The model \(digest) changed its dimensions without changing its digest.")
@@ -27,27 +32,18 @@ extension Catalog {
                 try Self.retire(building.id, db)
             }
             let id: GenerationID
-            if let known, known.state != .retired {
+            if let known {
                 id = known.id
                 try db.execute(
                     sql: "UPDATE generations SET model = ? WHERE id = ?", arguments: [model?.data, id])
             } else {
                 let state: Generation.State = others.contains { $0.state == .live } ? .building : .live
-                if let known {
-                    id = known.id
-                    try db.execute(sql: "DELETE FROM clips WHERE generation_id = ?", arguments: [id])
-                    try db.execute(sql: "DELETE FROM jobs WHERE generation_id = ?", arguments: [id])
-                    try db.execute(
-                        sql: "UPDATE generations SET state = ?, model = ?, created_at = ? WHERE id = ?",
-                        arguments: [state.rawValue, model?.data, now, id])
-                } else {
-                    try db.execute(
-                        sql: """
-                            INSERT INTO generations (digest, dimensions, state, has_memories, model, created_at)
-                            VALUES (?, ?, ?, ?, ?, ?)
-                            """, arguments: [digest, dimensions, state.rawValue, hasMemories, model?.data, now])
-                    id = db.lastInsertedRowID
-                }
+                try db.execute(
+                    sql: """
+                        INSERT INTO generations (digest, dimensions, state, has_memories, model, created_at)
+                        VALUES (?, ?, ?, ?, ?, ?)
+                        """, arguments: [digest, dimensions, state.rawValue, hasMemories, model?.data, now])
+                id = db.lastInsertedRowID
             }
             try db.execute(
                 sql: """
@@ -58,6 +54,21 @@ extension Catalog {
             else { throw CatalogError(.notFound, "There is no generation \(id).") }
             return Generation(row)
         }
+    }
+
+    /// The index of a model; one that is known by an earlier digest of the model gets the present one.
+    ///
+    /// The rerank features keep the digest that they were written with: nothing reads it.
+    private static func adopted(_ digest: String, from earlier: [String], _ db: Database) throws -> Generation? {
+        let known = try Row.fetchAll(db, sql: "SELECT * FROM generations WHERE state <> 'retired'")
+            .map(Generation.init).filter { $0.digest == digest || earlier.contains($0.digest) }
+        // The live one is complete, whatever was begun beside it.
+        let chosen = known.first { $0.state == .live } ?? known.first { $0.digest == digest } ?? known.first
+        guard var chosen, chosen.digest != digest else { return chosen }
+        try db.execute(sql: "DELETE FROM generations WHERE digest = ?", arguments: [digest])
+        try db.execute(sql: "UPDATE generations SET digest = ? WHERE id = ?", arguments: [digest, chosen.id])
+        chosen.digest = digest
+        return chosen
     }
 
     /// How many media are searchable in the live generation and still wait in `generation`, in roots of any state.
@@ -96,16 +107,21 @@ extension Catalog {
     private static func retire(_ generation: GenerationID, _ db: Database) throws {
         try db.execute(sql: "UPDATE generations SET state = 'retired' WHERE id = ?", arguments: [generation])
         try db.execute(sql: "DELETE FROM jobs WHERE generation_id = ?", arguments: [generation])
+        try db.execute(sql: "DELETE FROM index_changes WHERE index_id = ?", arguments: [generation])
     }
 
     /// Deletes clips of retired generations, tombstones that are older than `before` with their clips, and memories without a clip.
     ///
     /// A media that comes back before all of it is deleted is gone on with after the clips that it still has: the last ones go first.
     ///
-    /// - Parameter limit: at most about this many clips and this many files and media in one call, so that the writer
-    ///   is soon free again.
+    /// - Parameters:
+    ///   - limit: at most about this many clips and this many files and media in one call, so that the writer is soon
+    ///     free again.
+    ///   - changes: the newest ones that are kept for those who follow an index, see ``indexChanges(of:after:limit:)``.
     /// - Returns: whether there is more.
-    package func purge(tombstonesBefore before: Timestamp, limit: Int = 2000) throws(CatalogError) -> Bool {
+    package func purge(
+        tombstonesBefore before: Timestamp, limit: Int = 2000, keepingChanges changes: Int = 100_000
+    ) throws(CatalogError) -> Bool {
         let (left, isMore) = try write { db in
             try db.execute(
                 sql: """
@@ -144,6 +160,7 @@ extension Catalog {
                         """, arguments: [before, limit])
                 others += db.changesCount
             }
+            try Self.forgetChanges(butLast: changes, db)
             let left = try ClipID.fetchAll(
                 db, sql: "SELECT clip_id FROM left_memories LIMIT ?", arguments: [limit])
             return (left, clips >= limit || others >= limit || left.count >= limit)

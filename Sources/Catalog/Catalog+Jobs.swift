@@ -12,6 +12,11 @@ extension Catalog {
             WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
         """
 
+    /// SQL: that a job's time has come, twice.
+    private static let isDue = """
+        (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ? OR jobs.state = 'failed' AND jobs.retry_at <= ?)
+        """
+
     /// The next jobs of a generation that can be done now: pending, or failed with a time to try again that has come,
     /// of media that lie in a root that is online or were named.
     ///
@@ -25,10 +30,7 @@ extension Catalog {
                 sql: """
                     SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
-                    WHERE jobs.generation_id = ?
-                    AND (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
-                        OR jobs.state = 'failed' AND jobs.retry_at <= ?)
-                    AND \(Self.isReachable)
+                    WHERE jobs.generation_id = ? AND \(Self.isDue) AND \(Self.isReachable)
                     ORDER BY jobs.state = 'failed', media.id LIMIT ?
                     """, arguments: [generation, now, now, limit + excluding.count])
             return try rows.filter { !excluding.contains($0["id"]) }.prefix(limit).map { row in
@@ -86,15 +88,16 @@ extension Catalog {
             committedShot: last?["shot"])
     }
 
-    /// How many jobs of a generation wait, without those whose files can't be reached or whose time has not come.
-    package func queueDepth(of generation: GenerationID) throws(CatalogError) -> Int {
+    /// How many jobs of a generation are begun, or are among those that ``nextJobs(of:at:limit:excluding:)`` gives now.
+    package func queueDepth(of generation: GenerationID, at now: Timestamp) throws(CatalogError) -> Int {
         try read { db in
             try Int.fetchOne(
                 db,
                 sql: """
-                    SELECT count(*) FROM jobs JOIN media ON media.id = media_id AND deleted_at IS NULL
-                    WHERE generation_id = ? AND state IN ('pending', 'running')
-                    """, arguments: [generation]) ?? 0
+                    SELECT count(*) FROM jobs JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                    WHERE jobs.generation_id = ?
+                    AND (jobs.state = 'running' OR \(Self.isDue) AND \(Self.isReachable))
+                    """, arguments: [generation, now, now]) ?? 0
         }
     }
 
@@ -128,9 +131,7 @@ extension Catalog {
     }
 
     /// Removes the clips of a stale job that is begun, whose file is there: they are made anew.
-    ///
-    /// - Returns: what to do to the index.
-    package func clear(_ job: Job) throws(CatalogError) -> [MediaChange] {
+    package func clear(_ job: Job) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?",
@@ -138,7 +139,6 @@ extension Catalog {
             try db.execute(
                 sql: "UPDATE jobs SET is_stale = 0 WHERE media_id = ? AND generation_id = ?",
                 arguments: [job.media, job.generation])
-            return [.hidden(job.media)]
         }
     }
 
@@ -160,48 +160,33 @@ extension Catalog {
     /// Commits a group of clips in one transaction, and with them that the media in `finished` are indexed.
     ///
     /// A clip that is there already (same media, generation and ordinal) is left as it is. Clips of a media that has
-    /// left the catalog meanwhile are dropped. The memories are on the disk before the catalog's transaction begins;
-    /// those of a transaction that then fails are written over later.
+    /// left the catalog meanwhile are dropped. The rerank features are on the disk before the catalog's transaction commits; those
+    /// of a transaction that fails are gone with the next one that doesn't.
     ///
     /// - Parameter finished: media whose last clip is in this group or was committed before it.
     /// - Returns: the ids of the clips, in their order; nil for one that was dropped or was there already.
     package func commit(
         _ clips: [NewClip], of generation: Generation, finished: [MediaID] = [], at now: Timestamp
     ) throws(CatalogError) -> [ClipID?] {
-        if let memories, clips.contains(where: { $0.memory != nil }) {
-            let first = try read { db in
-                try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'clips'") ?? 0
-            }
-            try translatingErrors(on: memoriesFile) {
-                try memories.write { db in
-                    let insert = try db.cachedStatement(
-                        sql: "INSERT OR REPLACE INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
-                    for (offset, clip) in clips.enumerated() {
-                        guard let memory = clip.memory else { continue }
-                        try insert.execute(arguments: [first + 1 + Int64(offset), generation.digest, Data(memory)])
-                    }
-                }
-            }
-        }
-        return try write { db in
-            let first = try Int64.fetchOne(db, sql: "SELECT seq FROM sqlite_sequence WHERE name = 'clips'") ?? 0
+        try write { db in
+            let last = try Self.last(of: "clips", db)
             let insert = try db.cachedStatement(
                 sql: """
-                    INSERT OR IGNORE INTO clips (id, media_id, generation_id, ordinal, start, end, shot)
-                    SELECT ?, id, ?, ?, ?, ?, ? FROM media WHERE id = ?
+                    INSERT OR IGNORE INTO clips (media_id, generation_id, ordinal, start, end, shot)
+                    SELECT id, ?, ?, ?, ?, ? FROM media WHERE id = ?
                     """)
             let embed = try db.cachedStatement(
                 sql: "INSERT INTO embeddings (clip_id, generation_id, vector) VALUES (?, ?, ?)")
             var ids: [ClipID?] = []
-            for (offset, clip) in clips.enumerated() {
-                let id = first + 1 + Int64(offset)
+            for clip in clips {
                 try insert.execute(arguments: [
-                    id, generation.id, clip.ordinal, clip.start, clip.end, clip.shot, clip.media,
+                    generation.id, clip.ordinal, clip.start, clip.end, clip.shot, clip.media,
                 ])
                 guard db.changesCount == 1 else {
                     ids.append(nil)
                     continue
                 }
+                let id = db.lastInsertedRowID
                 try embed.execute(arguments: [id, generation.id, VectorBlob.encode(clip.embedding)])
                 ids.append(id)
             }
@@ -219,7 +204,25 @@ extension Catalog {
                         WHERE media_id = ? AND generation_id = ?
                         """, arguments: [now, media, generation.id])
             }
+            var stored: [(ClipID, [UInt8])] = []
+            for case (let id?, let memory?) in zip(ids, clips.map(\.memory)) { stored.append((id, memory)) }
+            try store(stored, after: last, generation: generation.digest)
             return ids
+        }
+    }
+
+    /// Writes what belongs to the clips behind `last`, and nothing else stays there.
+    ///
+    /// Called inside of the catalog's transaction, which alone knows the clips' ids.
+    private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, generation: String) throws(CatalogError) {
+        guard let memories else { return }
+        try translatingErrors(on: memoriesFile) {
+            try memories.write { db in
+                try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
+                let insert = try db.cachedStatement(
+                    sql: "INSERT INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
+                for (clip, memory) in stored { try insert.execute(arguments: [clip, generation, Data(memory)]) }
+            }
         }
     }
 
@@ -237,7 +240,7 @@ extension Catalog {
                     WHERE media_id = ? AND generation_id = ?
                     """,
                 arguments: [
-                    problem.code, problem.message, problem.retryAt, now, isAttempt ? 0 : 1, media, generation,
+                    problem.code.rawValue, problem.message, problem.retryAt, now, isAttempt ? 0 : 1, media, generation,
                 ])
         }
     }
@@ -254,9 +257,7 @@ extension Catalog {
     }
 
     /// Removes a media's clips and puts its job back to pending, so that it is made anew.
-    ///
-    /// - Returns: what to do to the index.
-    package func restart(_ media: MediaID, of generation: GenerationID) throws(CatalogError) -> [MediaChange] {
+    package func restart(_ media: MediaID, of generation: GenerationID) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?", arguments: [media, generation])
@@ -266,7 +267,6 @@ extension Catalog {
                         attempts = 0, crashes = 0, is_stale = 0
                     WHERE media_id = ? AND generation_id = ?
                     """, arguments: [media, generation])
-            return [.hidden(media)]
         }
     }
 
@@ -280,10 +280,10 @@ extension Catalog {
                     """)
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'failed', problem_code = 'crash', retry_at = NULL,
+                    UPDATE jobs SET state = 'failed', problem_code = ?, retry_at = NULL,
                         problem = 'The program ended ' || crashes || ' times while it read this file.', crashes = 0
                     WHERE state = 'pending' AND crashes >= ?
-                    """, arguments: [Self.crashLimit])
+                    """, arguments: [Problem.Code.crash.rawValue, Self.crashLimit])
         }
     }
 }

@@ -47,16 +47,15 @@ extension Catalog {
     /// Stops watching a directory; its files become tombstones.
     ///
     /// - Throws: ``CatalogError`` `notFound`.
-    package func removeRoot(_ id: RootID, at now: Timestamp) throws(CatalogError) -> [MediaChange] {
+    package func removeRoot(_ id: RootID, at now: Timestamp) throws(CatalogError) {
         try write { db in
             let files = try FileID.fetchAll(
                 db, sql: "SELECT id FROM files WHERE root_id = ? AND deleted_at IS NULL", arguments: [id])
-            let changes = try Self.removeFiles(files, at: now, db)
+            try Self.removeFiles(files, at: now, db)
             try db.execute(sql: "DELETE FROM roots WHERE id = ?", arguments: [id])
             guard db.changesCount == 1 else {
                 throw CatalogError(.notFound, "There is no root \(id): see `saccade watch list`.")
             }
-            return changes
         }
     }
 

@@ -12,7 +12,7 @@ extension Row {
 
     func problem() -> Problem? {
         guard let code = self["problem_code"] as String? else { return nil }
-        return Problem(code: code, message: self["problem"] ?? "", retryAt: self["retry_at"])
+        return Problem(code: .init(rawValue: code), message: self["problem"] ?? "", retryAt: self["retry_at"])
     }
 }
 
@@ -28,6 +28,12 @@ extension Root {
         isConfigured = row["is_configured"] ?? false
         fileCount = row["file_count"] ?? 0
     }
+
+    /// The columns that ``init(_:)`` wants.
+    static let selection = """
+        SELECT roots.*, (SELECT count(*) FROM files WHERE root_id = roots.id AND deleted_at IS NULL) AS file_count
+        FROM roots
+        """
 }
 
 extension Media {

@@ -63,14 +63,39 @@ package struct MediaProperties: Sendable, Equatable {
 
 /// Why a file or a media is not indexed.
 package struct Problem: Sendable, Equatable {
-    /// A stable word, such as `empty`, `unreadable` or `not-a-video`.
-    package var code: String
+    /// A stable word. The database keeps it, so none of them changes.
+    package struct Code: RawRepresentable, Sendable, Hashable {
+        package let rawValue: String
+
+        package init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// The file has no bytes.
+        package static let empty = Code(rawValue: "empty")
+        /// The file system doesn't let it be read.
+        package static let unreadable = Code(rawValue: "unreadable")
+        /// It was written to while it was looked at.
+        package static let changing = Code(rawValue: "changing")
+        /// It was not there, or another one, when its turn came.
+        package static let vanished = Code(rawValue: "vanished")
+        /// No picture of it can be decoded.
+        package static let noFrames = Code(rawValue: "no-frames")
+        /// The model made nothing usable of it.
+        package static let model = Code(rawValue: "model")
+        /// The program ended too often while it had it in work.
+        package static let crash = Code(rawValue: "crash")
+        /// It can't be decoded, for a reason that has no word.
+        package static let decode = Code(rawValue: "decode")
+    }
+
+    package var code: Code
     /// A sentence for people.
     package var message: String
     /// When it is tried again; nil when only a change of the file can help.
     package var retryAt: Timestamp?
 
-    package init(code: String, message: String, retryAt: Timestamp?) {
+    package init(code: Code, message: String, retryAt: Timestamp?) {
         self.code = code
         self.message = message
         self.retryAt = retryAt
@@ -133,14 +158,6 @@ package struct Clip: Sendable, Equatable, Identifiable {
     package var shot: Int
 }
 
-/// A clip with what an answer says about it.
-package struct ClipRecord: Sendable, Equatable {
-    package var clip: Clip
-    package var media: Media
-    /// The media's files, those of online roots first, then in order of their ids.
-    package var paths: [FilePath]
-}
-
 /// One model's index.
 package struct Generation: Sendable, Equatable, Identifiable {
     package enum State: String, Sendable {
@@ -165,30 +182,6 @@ package struct Generation: Sendable, Equatable, Identifiable {
     package var createdAt: Timestamp
 }
 
-/// A clip's vector as an index wants it, with what filters look at.
-package struct EmbeddingRow: Sendable, Equatable {
-    package var clip: ClipID
-    package var media: MediaID
-    package var start: Double
-    package var end: Double
-    /// Unit length.
-    package var vector: [Float]
-}
-
-/// What a media's clips are filtered by.
-package struct MediaAttributes: Sendable, Equatable {
-    package var media: MediaID
-    package var duration: Double?
-    package var recordedAt: Timestamp?
-    /// Roots and paths of its files that are not tombstones.
-    package var places: [Place]
-
-    package struct Place: Sendable, Equatable {
-        package var root: RootID?
-        package var path: FilePath
-    }
-}
-
 /// A file or a media that is not indexed, and why.
 package struct Failure: Sendable, Equatable {
     package var media: MediaID?
@@ -199,13 +192,8 @@ package struct Failure: Sendable, Equatable {
 
 /// Numbers for `status`.
 package struct CatalogStatistics: Sendable, Equatable {
-    package var roots = 0
-    /// Files that are not tombstones.
-    package var files = 0
     /// Media that are not tombstones, by their state in the live generation.
     package var media: [Media.State: Int] = [:]
-    /// Files that could not even be read.
-    package var unreadableFiles = 0
     /// Clips of the live generation, without those of tombstones.
     package var clips = 0
     /// Seconds of video of the indexed media.
@@ -213,18 +201,5 @@ package struct CatalogStatistics: Sendable, Equatable {
     /// Bytes of the two database files.
     package var catalogBytes: Int64 = 0
     package var memoriesBytes: Int64 = 0
-    /// The generation that is being built beside the live one, and how many of its media are done and in all.
-    package var building: Progress?
-
-    package struct Progress: Sendable, Equatable {
-        package var done: Int
-        package var total: Int
-
-        package init(done: Int, total: Int) {
-            self.done = done
-            self.total = total
-        }
-    }
-
     package init() {}
 }

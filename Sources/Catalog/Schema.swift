@@ -189,6 +189,29 @@ struct Schema: Sendable {
             -- Whether the configuration alone asks for it.
             ALTER TABLE roots ADD COLUMN is_configured INTEGER NOT NULL DEFAULT 0;
             """,
+            """
+            -- Media items whose clips in an index are not what they were, other than by new clips: the newest change of each.
+            CREATE TABLE index_changes (
+                sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+                index_id INTEGER NOT NULL,
+                media_id INTEGER NOT NULL,
+                UNIQUE (index_id, media_id)
+            );
+            -- Who has followed to a change before this one can't follow any more: those between were forgotten.
+            ALTER TABLE generations ADD COLUMN changes_from INTEGER NOT NULL DEFAULT 0;
+            CREATE TRIGGER clips_leave_index AFTER DELETE ON clips
+            WHEN EXISTS (SELECT 1 FROM media WHERE id = old.media_id AND deleted_at IS NULL)
+                AND EXISTS (SELECT 1 FROM generations WHERE id = old.generation_id AND state <> 'retired')
+            BEGIN
+                INSERT OR REPLACE INTO index_changes (index_id, media_id) VALUES (old.generation_id, old.media_id);
+            END;
+            CREATE TRIGGER media_change_index AFTER UPDATE OF deleted_at ON media
+            WHEN (old.deleted_at IS NULL) <> (new.deleted_at IS NULL)
+            BEGIN
+                INSERT OR REPLACE INTO index_changes (index_id, media_id)
+                    SELECT id, new.id FROM generations WHERE state <> 'retired';
+            END;
+            """,
         ])
 
     /// The tables of `memories.sqlite`.

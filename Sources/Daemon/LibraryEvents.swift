@@ -36,8 +36,7 @@ struct LibraryEvents: Service {
 
     private func follow() async {
         do {
-            let generation = try await BlockingExecutor.shared.run { [searchSwitch] in try searchSwitch.generation() }
-            searcher.use(generation)
+            searcher.use(try await BlockingExecutor.shared.run { [searchSwitch] in try searchSwitch.index() })
         } catch {
             logger.error("searches can't follow to the new index: \(error)")
         }

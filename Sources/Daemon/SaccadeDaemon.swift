@@ -18,7 +18,6 @@ package import SystemPackage
 import Tensors
 import Threads
 import UnixSignals
-import VectorIndex
 
 #if canImport(Glibc)
     import Glibc
@@ -100,6 +99,7 @@ package struct SaccadeDaemon: Sendable {
             try Library(
                 state: configuration.state,
                 encoder: model.clips,
+                earlierDigests: model.earlierDigests,
                 hasMemories: model.storesRerankFeatures,
                 model: model.directory,
                 source: ingestDecoders,
@@ -113,7 +113,7 @@ package struct SaccadeDaemon: Sendable {
         }
         let searcher = Searcher(
             catalog: library.catalog,
-            generation: try await BlockingExecutor.shared.run { try searchSwitch.generation() }
+            index: try await BlockingExecutor.shared.run { try searchSwitch.index() }
         )
         let engine = await BlockingExecutor.shared.run { Self.engine() }
         let backend = LibraryBackend(
@@ -148,7 +148,7 @@ package struct SaccadeDaemon: Sendable {
             metadata: [
                 "blas": "\(engine.blasCore)", "simd": "\(engine.simd)", "threads": "\(engine.threads)",
                 "model": "\(model.name)", "generation": "\(model.digest.prefix(12))",
-                "state": "\(configuration.state)", "clips": "\(library.live?.vectors.count ?? 0)",
+                "state": "\(configuration.state)", "clips": "\(library.live?.count ?? 0)",
             ]
         )
         // Services stop in the reverse of this order: no more feeding first, then no more answers.

@@ -35,7 +35,7 @@ package struct SearchSwitch: Sendable {
     /// What queries are to be asked of now. Blocking.
     ///
     /// - Throws: `SearchError`, `CatalogError`.
-    package func generation() throws -> SearchGeneration {
+    package func index() throws -> SearchIndex {
         if let live = library.live, !current.hasDigest(live.generation.digest) {
             if let old = oldModel(of: live) {
                 logger.info(
@@ -44,7 +44,7 @@ package struct SearchSwitch: Sendable {
                     \(current.digest.prefix(12)) is built
                     """
                 )
-                return try generation(of: old, live)
+                return try index(of: old, live)
             }
             logger.warning(
                 "the model of the old index is gone: answers come from the new one, which is not complete yet")
@@ -53,14 +53,14 @@ package struct SearchSwitch: Sendable {
         guard let live = library.live else {
             throw SearchError(.noIndex, "there is no index yet: add a folder with `saccade watch add`")
         }
-        return try generation(of: current, live)
+        return try index(of: current, live)
     }
 
-    private func generation(of model: LoadedModel, _ live: LiveIndex) throws -> SearchGeneration {
+    private func index(of model: LoadedModel, _ live: LiveIndex) throws -> SearchIndex {
         let reranker = StoredFeatureReranker(model, catalog: library.catalog) { [logger] in
             logger.error("searches answer without re-ranking: \($0)")
         }
-        return try SearchGeneration(index: live.vectors, encoder: model.queries, reranker: reranker)
+        return try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker)
     }
 
     private func oldModel(of live: LiveIndex) -> LoadedModel? {

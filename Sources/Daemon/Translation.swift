@@ -30,13 +30,29 @@ extension Date {
 }
 
 extension Search.SearchRequest {
-    package init(_ request: API.SearchRequest) {
-        let filters = request.filters
-        self.init(
+    /// - Throws: `SearchError` that names the field for a request that can't be answered.
+    package init(_ request: API.SearchRequest) throws(SearchError) {
+        let group: Group =
+            switch request.group {
+            case .clip: .clip
+            case .media: .media
+            }
+        try self.init(
             query: request.query,
             limit: request.limit,
             offset: request.offset,
-            filters: Search.SearchFilters(
+            filter: MediaFilter(request.filters),
+            group: group,
+            rerank: Search.RerankOptions(request.rerank),
+            minProbability: request.minProbability
+        )
+    }
+}
+
+extension MediaFilter {
+    fileprivate init(_ filters: API.SearchFilters) throws(SearchError) {
+        do {
+            try self.init(
                 root: filters.root,
                 pathPrefix: filters.pathPrefix.map { Array($0.utf8) },
                 pathGlob: filters.pathGlob,
@@ -44,20 +60,29 @@ extension Search.SearchRequest {
                 recordedBefore: filters.recordedBefore?.timeIntervalSince1970,
                 minDuration: filters.minDuration,
                 maxDuration: filters.maxDuration
-            ),
-            grouping: request.group == .media ? .media : .clips,
-            rerank: Search.RerankOptions(request.rerank),
-            minProbability: request.minProbability
-        )
+            )
+        } catch {
+            throw SearchError(error)
+        }
     }
 }
 
 extension Search.RerankOptions {
     /// Nil where nothing is to be re-ranked.
-    fileprivate init?(_ rerank: API.Rerank) {
+    fileprivate init?(_ rerank: API.Rerank) throws(SearchError) {
         guard case .on(let options) = rerank else { return nil }
-        self.init(
-            depth: options.k, beta: options.beta, timeLimit: options.deadline.map { .nanoseconds(Int64($0 * 1e6)) })
+        try self.init(depth: options.depth, beta: options.beta, deadline: options.deadline)
+    }
+}
+
+extension API.SearchStage {
+    fileprivate init(_ stage: Search.SearchStage) {
+        self =
+            switch stage {
+            case .fast: .fast
+            case .partial: .partial
+            case .slow: .slow
+            }
     }
 }
 
@@ -77,13 +102,13 @@ extension API.SearchResponse {
                     ),
                     start: result.clip.start,
                     end: result.clip.end,
-                    scores: API.SearchScores(
-                        fast: result.scores.fast, slow: result.scores.slow, combined: result.scores.combined),
+                    score: result.scores.combined,
+                    scores: API.SearchScores(fast: result.scores.fast, slow: result.scores.slow),
                     probability: result.scores.probability
                 )
             },
-            stage: API.SearchStage(rawValue: answer.stage.rawValue) ?? .fast,
-            rescored: answer.rescored,
+            stage: API.SearchStage(answer.stage),
+            reranked: answer.reranked,
             isFinal: isFinal,
             generation: answer.generation,
             clips: answer.clips,
@@ -155,10 +180,23 @@ extension API.Status.Model {
             generation: model.digest,
             dimensions: model.queries.dimensions,
             slow: reranking != nil,
-            rerankK: reranking?.depth,
+            rerankDepth: reranking?.depth,
             rerankBeta: reranking?.beta,
             calibrated: reranking?.calibration != nil
         )
+    }
+}
+
+extension API.Status.WatcherState {
+    fileprivate init(_ state: IngestStatus.WatcherState) {
+        self =
+            switch state {
+            case .starting: .starting
+            case .scanning: .scanning
+            case .watching: .watching
+            case .limited: .limited
+            case .stopped: .stopped
+            }
     }
 }
 
@@ -194,7 +232,7 @@ extension API.Status {
             model: model,
             engine: engine,
             watcher: Watcher(
-                state: WatcherState(rawValue: status.watcher.rawValue) ?? .starting,
+                state: WatcherState(status.watcher),
                 directories: status.watchedDirectories,
                 advice: status.watcherAdvice,
                 lastScan: status.scannedAt.map { Date($0) }
@@ -298,10 +336,11 @@ extension APIError {
             switch error.code {
             case .emptyQuery: self.init(.emptyQuery, error.message)
             case .queryTooLong: self.init(.queryTooLong, error.message)
+            case .rootNotFound: self.init(.rootNotFound, error.message)
             case .noIndex, .otherModel: self.init(.unavailable, error.message)
-            default:
-                guard error.isRequestError else { return nil }
+            case .invalidLimit, .invalidOffset, .invalidFilter, .invalidRerank:
                 self.init(.invalidRequest, error.message)
+            case .unusableEmbedding: return nil
             }
         case let error as CatalogError where error.isTransient || error.code == .readOnly:
             self.init(.unavailable, error.message)

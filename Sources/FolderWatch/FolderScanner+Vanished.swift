@@ -86,7 +86,7 @@ extension FolderScanner {
         pass.vanished = []
         for start in stride(from: 0, to: gone.count, by: 500) {
             let part = gone[start..<min(gone.count, start + 500)]
-            try applyRemoval(try catalog.removeFiles(part.map(\.id), at: clock.now))
+            try leave(try catalog.removeFiles(part.map(\.id), at: clock.now))
         }
     }
 
@@ -95,13 +95,13 @@ extension FolderScanner {
     /// - Throws: ``CatalogError``.
     package func giveUpNamed(isStopped: () -> Bool = { false }) throws {
         let named = NamedFiles(catalog: catalog, files: files)
-        try applyRemoval(try named.giveUpGone(at: clock.now, isStopped: isStopped))
+        try leave(try named.giveUpGone(at: clock.now, isStopped: isStopped))
     }
 
-    /// Gives the index what has changed, and tells of the media that have no file any more.
-    func applyRemoval(_ changes: [MediaChange]) throws {
-        try apply(changes)
-        for case .hidden(let media) in changes { tell(.mediaRemoved(media)) }
+    /// Lets the index follow a write to the catalog, and tells of the media items that have no file any more.
+    func leave(_ hidden: [MediaID]) throws {
+        try catchUp()
+        for media in hidden { tell(.mediaRemoved(media)) }
     }
 
     /// Whether it can't be said that a file is there or not: the right to look is missing, or the disk fails.

@@ -35,17 +35,17 @@ package final class FolderScanner: Sendable {
     let watcher: any DirectoryWatcher
     let clock: any WallClock
     let settings: FolderSettings
-    let apply: @Sendable ([MediaChange]) throws -> Void
+    let catchUp: @Sendable () throws -> Void
     let tell: @Sendable (FolderEvent) -> Void
     private let settling: Mutex<SettlingFiles>
     private let limit = Mutex<WatchOutcome?>(nil)
 
     /// - Parameters:
-    ///   - apply: is given what the catalog's writes mean for the index, after each of them.
+    ///   - catchUp: is called after each write to the catalog that may concern the index.
     ///   - tell: is given what happens, for people.
     package init(
         catalog: Catalog, files: any FileSystem, watcher: any DirectoryWatcher, clock: any WallClock,
-        settings: FolderSettings, apply: @escaping @Sendable ([MediaChange]) throws -> Void,
+        settings: FolderSettings, catchUp: @escaping @Sendable () throws -> Void,
         tell: @escaping @Sendable (FolderEvent) -> Void
     ) {
         self.catalog = catalog
@@ -53,7 +53,7 @@ package final class FolderScanner: Sendable {
         self.watcher = watcher
         self.clock = clock
         self.settings = settings
-        self.apply = apply
+        self.catchUp = catchUp
         self.tell = tell
         settling = Mutex(
             SettlingFiles(settleTime: settings.settleTime, openFileSettleTime: settings.openFileSettleTime))
@@ -183,7 +183,7 @@ package final class FolderScanner: Sendable {
         let now = clock.now
         if let known, known.stamp.isSameContent(as: attributes.stamp) {
             if known.stamp != attributes.stamp || known.root != root.id {
-                try apply(try catalog.restamp(known, attributes.stamp, root: root.id))
+                try catalog.restamp(known, attributes.stamp, root: root.id)
             }
             let retries = known.problem?.retryAt.map { $0 <= now } ?? false
             guard retries else {
@@ -218,7 +218,7 @@ package final class FolderScanner: Sendable {
                     guard error == .noSuchFileOrDirectory || error == .notDirectory else { continue }
                 }
             }
-            try apply(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
+            try leave(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
             if let media = file.media { tell(.mediaMoved(media, path: path)) }
             return true
         }
@@ -234,7 +234,7 @@ package final class FolderScanner: Sendable {
         let now = clock.now
         do {
             guard stamp.size > 0 else {
-                let problem = Problem(code: "empty", message: "The file is empty.", retryAt: nil)
+                let problem = Problem(code: .empty, message: "The file is empty.", retryAt: nil)
                 try keep(problem, path, stamp, known: known, root: root)
                 return nil
             }
@@ -245,9 +245,9 @@ package final class FolderScanner: Sendable {
                 settling.withLock { _ = $0.observe(path, attributes, at: now) { true } }
                 return nil
             }
-            let (media, isNew, changes) = try catalog.recordFile(
+            let (media, isNew, hidden) = try catalog.recordFile(
                 path, root: root, stamp: stamp, identity: identity, at: now)
-            try applyRemoval(changes)
+            try leave(hidden)
             if isNew {
                 tell(.mediaFound(media, path: path))
             } else if known?.media != media {
@@ -259,7 +259,7 @@ package final class FolderScanner: Sendable {
             let attempts = (known?.stamp.isSameContent(as: stamp) ?? false) ? (known?.attempts ?? 0) + 1 : 1
             let advice = error == .permissionDenied ? " Give the user that runs Saccade the right to read it." : ""
             let problem = Problem(
-                code: "unreadable", message: "It can't be read: \(error).\(advice)",
+                code: .unreadable, message: "It can't be read: \(error).\(advice)",
                 retryAt: settings.retry.next(after: attempts, at: now))
             try keep(problem, path, stamp, known: known, root: root)
             return nil
@@ -269,7 +269,7 @@ package final class FolderScanner: Sendable {
     private func keep(
         _ problem: Problem, _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
     ) throws {
-        try applyRemoval(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
+        try leave(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
         tell(.fileFailed(path: path, problem))
     }
 

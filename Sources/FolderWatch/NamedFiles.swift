@@ -26,12 +26,12 @@ package struct NamedFiles: Sendable {
     /// Makes tombstones of those that are gone. Blocking.
     ///
     /// - Parameter isStopped: is asked often; nothing is given up once it says so.
-    /// - Returns: what to do to the index.
+    /// - Returns: as ``Catalog/removeFiles(_:at:)``.
     /// - Throws: ``CatalogError``.
-    package func giveUpGone(at now: Timestamp, isStopped: () -> Bool = { false }) throws -> [MediaChange] {
+    package func giveUpGone(at now: Timestamp, isStopped: () -> Bool = { false }) throws -> [MediaID] {
         let found = try look(isStopped: isStopped)
         guard !isStopped() else { return [] }
-        for (file, stamp) in found.renumbered { _ = try catalog.restamp(file, stamp, root: nil) }
+        for (file, stamp) in found.renumbered { try catalog.restamp(file, stamp, root: nil) }
         return try catalog.removeFiles(found.gone.map(\.id), at: now)
     }
 

@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// Where ingest stands at one moment.
 package struct IngestStatus: Sendable, Equatable {
-    package enum WatcherState: String, Sendable {
+    package enum WatcherState: Sendable {
         /// Not begun yet, or without folders.
         case starting
         /// A full scan is running.
@@ -56,12 +56,11 @@ package struct IngestStatus: Sendable, Equatable {
     /// Files that are watched until their writer has finished.
     package var settlingFiles = 0
     package var statistics = CatalogStatistics()
-    /// Media that wait or are in work, in the generation that is being made.
+    /// Media items in work and those whose turn can come now, in the index that is being made.
     package var queueDepth = 0
     package var current: [Work] = []
     package var rates = Rates()
     package var failures: [Failure] = []
-    package var generations: [Generation] = []
     /// Clips and bytes of the vectors in memory.
     package var indexedClips = 0
     package var indexBytes = 0

@@ -85,7 +85,7 @@ extension Library {
             resolved = try FilePath.realPath(of: path)
             attributes = try files.attributes(of: resolved, followsLinks: true)
         } catch {
-            let problem = Problem(code: "unreadable", message: "\(path) can't be read: \(error).", retryAt: nil)
+            let problem = Problem(code: .unreadable, message: "\(path) can't be read: \(error).", retryAt: nil)
             return [FileOutcome(path: path, media: nil, result: .failed(problem))]
         }
         switch attributes.kind {
@@ -95,7 +95,7 @@ extension Library {
             do throws(Errno) {
                 entries = try files.entries(of: resolved)
             } catch {
-                let problem = Problem(code: "unreadable", message: "The folder can't be read: \(error).", retryAt: nil)
+                let problem = Problem(code: .unreadable, message: "The folder can't be read: \(error).", retryAt: nil)
                 return [FileOutcome(path: path, media: nil, result: .failed(problem))]
             }
             let shown = entries.filter { !CandidateFiles.isHidden($0.name) }
@@ -108,7 +108,7 @@ extension Library {
                 return isWanted ? try takeAll(child) : []
             }
         case .symbolicLink, .other:
-            let problem = Problem(code: "unreadable", message: "\(path) is no regular file.", retryAt: nil)
+            let problem = Problem(code: .unreadable, message: "\(path) is no regular file.", retryAt: nil)
             return [FileOutcome(path: path, media: nil, result: .failed(problem))]
         }
     }
@@ -120,7 +120,7 @@ extension Library {
         guard let media else {
             let problem =
                 try catalog.file(at: path)?.problem
-                ?? Problem(code: "changing", message: "It is being written to: try again later.", retryAt: nil)
+                ?? Problem(code: .changing, message: "It is being written to: try again later.", retryAt: nil)
             return FileOutcome(path: path, media: nil, result: .failed(problem))
         }
         return FileOutcome(path: path, media: media, result: .stopped)

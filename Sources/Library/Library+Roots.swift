@@ -43,7 +43,8 @@ extension Library {
     package func removeRoot(_ id: RootID) async throws {
         try await scanning.run { [self] in
             let path = try catalog.root(id)?.path
-            try keeper.apply(try catalog.removeRoot(id, at: clock.now))
+            try catalog.removeRoot(id, at: clock.now)
+            try keeper.catchUp()
             if let path { watcher.unwatch(tree: path) }
         }
         tell(.rootRemoved(id))

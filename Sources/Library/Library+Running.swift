@@ -1,6 +1,7 @@
 import Catalog
 import FolderWatch
 internal import Models
+internal import Search
 internal import ServiceLifecycle
 internal import Synchronization
 internal import SystemPackage
@@ -142,8 +143,7 @@ extension Library {
     /// For a live generation whose model is gone, so that no query can be asked of it.
     package func switchNow() throws {
         guard keeper.live?.generation.id != generation.id else { return }
-        try catalog.switchLive(to: generation.id)
-        try keeper.reload()
-        if let live = keeper.live { tell(.generationSwitched(live.generation)) }
+        try keeper.switchLive(to: generation)
+        tell(.generationSwitched(generation))
     }
 }

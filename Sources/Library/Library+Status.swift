@@ -1,8 +1,8 @@
-import FolderWatch
 import Catalog
+import FolderWatch
+internal import Search
 internal import Synchronization
 internal import Threads
-internal import VectorIndex
 
 extension Library {
     /// Where things stand.
@@ -21,19 +21,15 @@ extension Library {
             // Before what the catalog says: who waits until all is indexed must find it, and clips that have gone since are of
             // media that don't count as indexed any more.
             status.current = pipeline.current
-            status.indexedClips = live?.vectors.count ?? 0
-            status.indexBytes = live?.vectors.byteCount ?? 0
+            status.indexedClips = live?.count ?? 0
+            status.indexBytes = live?.byteCount ?? 0
             status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
-            status.queueDepth = try catalog.queueDepth(of: generation.id)
+            status.queueDepth = try catalog.queueDepth(of: generation.id, at: clock.now)
             status.rates = pipeline.meter.rates(at: clock.now)
             status.failures = try catalog.failures(limit: failures)
-            status.generations = try catalog.generations()
             status.paused = pipeline.store.paused ?? state.trouble
             let isLimited = scanner.watchTrouble != nil
-            status.watcher =
-                if state.isStopped { .stopped } else if !state.scanningRoots.isEmpty { .scanning } else if isLimited {
-                    .limited
-                } else if state.isRunning, state.scannedAt != nil { .watching } else { .starting }
+            status.watcher = state.watcher(isLimited: isLimited)
             if isLimited {
                 status.watcherAdvice = """
                     Not every directory can be watched: raise fs.inotify.max_user_watches (sysctl), now \
@@ -42,5 +38,15 @@ extension Library {
             }
             return status
         }
+    }
+}
+
+extension Library.State {
+    /// - Parameter isLimited: whether some directories can't be watched.
+    fileprivate func watcher(isLimited: Bool) -> IngestStatus.WatcherState {
+        if isStopped { return .stopped }
+        if !scanningRoots.isEmpty { return .scanning }
+        if isLimited { return .limited }
+        return isRunning && scannedAt != nil ? .watching : .starting
     }
 }

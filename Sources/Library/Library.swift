@@ -5,12 +5,12 @@ package import FolderWatch
 package import Logging
 
 package import Models
+package import Search
 internal import ServiceLifecycle
 internal import Synchronization
 
 package import SystemPackage
 package import Threads
-internal import VectorIndex
 
 /// A library of media: its catalog, its vectors in memory, its folders and its pipeline.
 ///
@@ -66,12 +66,13 @@ package final class Library: Service {
     /// Opens the state folder as its one writer and loads the live vectors. Blocking.
     ///
     /// - Parameters:
+    ///   - earlierDigests: see ``Catalog/prepareGeneration(digest:earlierDigests:dimensions:hasMemories:model:at:)``.
     ///   - model: the model's directory, remembered so that its queries can still be embedded when another model takes
     ///     over; see ``Catalog/Generation/model``.
     /// - Throws: ``CatalogError``, also when another process holds the folder; `VectorIndexError`.
     package init(
-        state: FilePath, encoder: any ClipEncoder, hasMemories: Bool = false, model: FilePath? = nil,
-        source: any FrameSource, settings: IngestSettings = IngestSettings(),
+        state: FilePath, encoder: any ClipEncoder, earlierDigests: [String] = [], hasMemories: Bool = false,
+        model: FilePath? = nil, source: any FrameSource, settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
         catalog = try Catalog(state: state, access: .readWrite)
@@ -81,8 +82,8 @@ package final class Library: Service {
         self.logger = logger
         wakeup = Wakeup()
         generation = try catalog.prepareGeneration(
-            digest: encoder.modelDigest, dimensions: encoder.dimensions, hasMemories: hasMemories, model: model,
-            at: clock.now)
+            digest: encoder.modelDigest, earlierDigests: earlierDigests, dimensions: encoder.dimensions,
+            hasMemories: hasMemories, model: model, at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let tell = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in
@@ -91,7 +92,7 @@ package final class Library: Service {
         }
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
-            apply: { [keeper] in try keeper.apply($0) }, tell: { tell(.folder($0)) })
+            catchUp: { [keeper] in try keeper.catchUp() }, tell: { tell(.folder($0)) })
         let suspects = Suspects(wakeup)
         self.suspects = suspects
         pipeline = IngestPipeline(

@@ -2,22 +2,6 @@ package import Catalog
 
 package import Models
 
-/// How a search's best clips are scored again.
-package struct RerankOptions: Sendable, Equatable {
-    /// How many of the Fast model's best clips are scored, 1 to ``SearchLimits/rerank``; what comes with the model when nil.
-    package var depth: Int?
-    /// Weight of the Fast score beside the Slow one; what comes with the model when nil.
-    package var beta: Double?
-    /// When to answer with what there is; nil waits for all.
-    package var timeLimit: Duration?
-
-    package init(depth: Int? = nil, beta: Double? = nil, timeLimit: Duration? = nil) {
-        self.depth = depth
-        self.beta = beta
-        self.timeLimit = timeLimit
-    }
-}
-
 /// A clip on its way through the stages of a search.
 package struct Candidate: Sendable, Equatable {
     package var clip: ClipID

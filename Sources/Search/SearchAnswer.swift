@@ -8,8 +8,8 @@ package struct SearchAnswer: Sendable {
     package var results: [SearchResult]
     /// How far the search went.
     package var stage: SearchStage
-    /// How many clips the re-ranker scored.
-    package var rescored: Int
+    /// How many clips were re-ranked.
+    package var reranked: Int
     /// Digest of the model that answered.
     package var generation: String
     /// How many clips were in the index, whatever the filters say.
@@ -17,7 +17,7 @@ package struct SearchAnswer: Sendable {
     package var timings: SearchTimings
 }
 
-package enum SearchStage: String, Sendable {
+package enum SearchStage: Sendable {
     /// The Fast model's order.
     case fast
     /// The deadline came before all that should be re-ranked was scored.

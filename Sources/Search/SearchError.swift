@@ -1,4 +1,5 @@
 package import Basics
+package import Catalog
 
 /// Why a search was refused or failed, in words that say what to do about it.
 package struct SearchError: ExplainedError, Equatable {
@@ -9,6 +10,8 @@ package struct SearchError: ExplainedError, Equatable {
         case invalidOffset = "invalid_offset"
         case invalidFilter = "invalid_filter"
         case invalidRerank = "invalid_rerank"
+        /// The filter names a root that isn't there.
+        case rootNotFound = "root_not_found"
         /// Nothing has been indexed with any model.
         case noIndex = "no_index"
         /// The index was made with another model than the one that embeds queries.
@@ -17,28 +20,49 @@ package struct SearchError: ExplainedError, Equatable {
         case unusableEmbedding = "unusable_embedding"
     }
 
-    package let code: Code
-    package let message: String
+    /// What of a request is at fault, by its name in the API.
+    package enum Field: Sendable, Hashable {
+        case query, limit, offset, rerankDepth, rerankBeta, rerankDeadline, minProbability
+        case filter(InvalidFilter.Key)
 
-    package init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
-    }
-
-    package var category: ErrorCategory {
-        switch code {
-        case .noIndex: .notFound
-        case .otherModel: .configuration
-        case .unusableEmbedding: .unexpected
-        default: .invalidInput
+        package var name: String {
+            switch self {
+            case .query: "query"
+            case .limit: "limit"
+            case .offset: "offset"
+            case .rerankDepth: "rerank.depth"
+            case .rerankBeta: "rerank.beta"
+            case .rerankDeadline: "rerank.deadline_ms"
+            case .minProbability: "min_probability"
+            case .filter(let key): "filters.\(key.rawValue)"
+            }
         }
     }
 
-    /// Whether the request itself is at fault: another try with the same one can't succeed.
-    package var isRequestError: Bool {
+    package let code: Code
+    /// nil when it isn't one field.
+    package let field: Field?
+    /// Goes on after the field's name, where there is one.
+    package let problem: String
+
+    package init(_ code: Code, field: Field? = nil, _ problem: String) {
+        self.code = code
+        self.field = field
+        self.problem = problem
+    }
+
+    package init(_ error: InvalidFilter) {
+        self.init(.invalidFilter, field: .filter(error.key), error.problem)
+    }
+
+    package var message: String { field.map { "“\($0.name)” \(problem)" } ?? problem }
+
+    package var category: ErrorCategory {
         switch code {
-        case .emptyQuery, .queryTooLong, .invalidLimit, .invalidOffset, .invalidFilter, .invalidRerank: true
-        case .noIndex, .otherModel, .unusableEmbedding: false
+        case .noIndex, .rootNotFound: .notFound
+        case .otherModel: .configuration
+        case .unusableEmbedding: .unexpected
+        default: .invalidInput
         }
     }
 }

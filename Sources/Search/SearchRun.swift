@@ -1,47 +1,43 @@
 import Catalog
 import Models
-import VectorIndex
 
 /// One request on its way through the stages.
 struct SearchRun {
     let request: SearchRequest
-    let filter: MediaFilter
-    let generation: SearchGeneration
+    let index: SearchIndex
     let catalog: Catalog
 
     private let clock = ContinuousClock()
     private var timings = SearchTimings()
 
-    init(request: SearchRequest, filter: MediaFilter, generation: SearchGeneration, catalog: Catalog) {
+    init(request: SearchRequest, index: SearchIndex, catalog: Catalog) {
         self.request = request
-        self.filter = filter
-        self.generation = generation
+        self.index = index
         self.catalog = catalog
     }
 
-    mutating func run(
-        query: String, spare: Int, progress: ((SearchAnswer) throws -> Void)?
-    ) throws -> SearchAnswer {
+    /// - Parameter spare: candidates to have beyond those wanted.
+    mutating func run(spare: Int, progress: ((SearchAnswer) throws -> Void)?) throws -> SearchAnswer {
         let started = clock.now
-        let deadline = request.rerank?.timeLimit.map { started.advanced(by: $0) }
-        let snapshot = generation.index.snapshot()
-        let vector = try measured(\.embed) { run in try run.generation.encoder.embed(query: query) }
-        let selection = try measured(\.filter) { run in try run.filter.selection(in: run.catalog) }
-        let reranker = request.rerank == nil ? nil : generation.reranker
+        let deadline = request.rerank?.deadline.map { started.advanced(by: $0) }
+        let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.request.query) }
+        let reranker = request.rerank == nil ? nil : index.reranker
         let depth = reranker.map { request.rerank?.depth ?? $0.defaultDepth } ?? 0
-        let wanted = max(depth, request.offset + request.limit) + spare
-        var candidates = try measured(\.scan) { run in
-            try run.scan(snapshot, vector: vector, wanted: wanted, selection: selection)
-        }
+        let found = try index.candidates.candidates(
+            for: vector, limit: max(depth, request.offset + request.limit) + spare, where: request.filter,
+            group: request.group)
+        timings.filter = found.filterTime
+        timings.scan = found.scanTime
+        var candidates = found.entries.map(candidate)
         var answer = SearchAnswer(
-            results: [], stage: .fast, rescored: 0, generation: generation.encoder.modelDigest, clips: snapshot.count,
+            results: [], stage: .fast, reranked: 0, generation: index.encoder.modelDigest, clips: found.count,
             timings: timings)
         if let reranker {
             let head = Array(candidates.prefix(depth))
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
             let rerankStarted = clock.now
-            let rescored = try reranker.rerank(
-                query: query, candidates: head, beta: request.rerank?.beta ?? reranker.defaultBeta,
+            let reranked = try reranker.rerank(
+                query: request.query, candidates: head, beta: request.rerank?.beta ?? reranker.defaultBeta,
                 budget: RerankBudget(deadline: deadline)
             ) { improved in
                 guard let progress else { return }
@@ -50,49 +46,28 @@ struct SearchRun {
                 try progress(try finished(&answer, merged(improved, before: candidates), since: started))
             }
             timings.rerank = milliseconds(since: rerankStarted)
-            note(rescored, in: &answer)
-            candidates = merged(rescored, before: candidates)
+            note(reranked, in: &answer)
+            candidates = merged(reranked, before: candidates)
         }
         return try finished(&answer, candidates, since: started)
     }
 
-    /// The best candidates of the Fast model; with grouping, one of each media.
-    private func scan(
-        _ snapshot: VectorIndexSnapshot, vector: [Float], wanted: Int, selection: MediaSelection?
-    ) throws -> [Candidate] {
-        let calibration = generation.reranker?.calibration
-        var depth = wanted
-        while true {
-            let matches: [VectorMatch]
-            do {
-                matches = try snapshot.search(vector, limit: depth, within: selection)
-            } catch {
-                throw SearchError(.unusableEmbedding, "The model's vector for this query can't be searched: \(error)")
-            }
-            var seen: Set<MediaID> = []
-            let kept = matches.filter { request.grouping == .clips || seen.insert($0.media).inserted }
-            guard kept.count < wanted, matches.count == depth else {
-                return kept.prefix(wanted).map {
-                    let cosine = Double($0.score)
-                    return Candidate(
-                        clip: $0.clip, media: $0.media,
-                        scores: SearchScores(
-                            fast: cosine, combined: cosine,
-                            probability: calibration?.probability(fast: cosine, evidence: nil)))
-                }
-            }
-            depth *= 4
-        }
+    /// With the Fast model's scores alone.
+    private func candidate(_ entry: CandidateList.Entry) -> Candidate {
+        let probability = index.reranker?.calibration?.probability(fast: entry.cosine, evidence: nil)
+        return Candidate(
+            clip: entry.clip, media: entry.media,
+            scores: SearchScores(fast: entry.cosine, combined: entry.cosine, probability: probability))
     }
 
     /// The re-ranked candidates in their order, then the rest in theirs.
-    private func merged(_ rescored: [Candidate], before all: [Candidate]) -> [Candidate] {
-        rescored.sorted(by: Candidate.ranksBefore) + all.dropFirst(rescored.count)
+    private func merged(_ reranked: [Candidate], before all: [Candidate]) -> [Candidate] {
+        reranked.sorted(by: Candidate.ranksBefore) + all.dropFirst(reranked.count)
     }
 
-    private func note(_ rescored: [Candidate], in answer: inout SearchAnswer) {
-        answer.rescored = rescored.count { $0.scores.slow != nil }
-        answer.stage = answer.rescored == rescored.count ? .slow : answer.rescored == 0 ? .fast : .partial
+    private func note(_ reranked: [Candidate], in answer: inout SearchAnswer) {
+        answer.reranked = reranked.count { $0.scores.slow != nil }
+        answer.stage = answer.reranked == reranked.count ? .slow : answer.reranked == 0 ? .fast : .partial
     }
 
     /// Looks the wanted page up. Clips that are gone from the catalog are passed over.
@@ -105,7 +80,7 @@ struct SearchRun {
         let scores = Dictionary(wanted.lazy.map { ($0.clip, $0.scores) }) { first, _ in first }
         let findings = try measured(\.lookup) { run in
             try run.catalog.findings(
-                for: wanted.lazy.map(\.clip), limit: run.request.limit, admits: run.filter.admits)
+                for: wanted.lazy.map(\.clip), limit: run.request.limit, where: run.request.filter)
         }
         answer.results = findings.compactMap { finding in
             scores[finding.clip.id].map { SearchResult(finding, scores: $0) }

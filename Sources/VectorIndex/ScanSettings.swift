@@ -7,11 +7,7 @@ struct ScanSettings: Sendable {
     let workers: Int
     let level: saccade_simd_level
 
-    /// Groups of eight elements that a stored vector has, see `saccade_scan.h`.
-    var groups: Int { (dimensions + 7) / 8 }
-
-    var paddedDimensions: Int { groups * 8 }
-
+    /// Threads that one search uses when nobody says.
     static let defaultWorkers: Int = {
         if let text = getenv("SACCADE_THREADS"), let wanted = Int(String(cString: text)), wanted > 0 {
             return min(wanted, 256)
@@ -32,14 +28,5 @@ struct ScanSettings: Sendable {
         guard square <= Double(Self.greatestNorm) * Double(Self.greatestNorm) else {
             throw .tooLong(norm: Float(square.squareRoot()))
         }
-    }
-
-    /// `vector` rotated and padded with zeros to `paddedDimensions`.
-    func prepared(_ vector: [Float]) -> [Float] {
-        var rotated = vector
-        rotated.reserveCapacity(paddedDimensions)
-        rotated.withUnsafeMutableBufferPointer { saccade_scan_rotate($0.baseAddress, $0.count) }
-        rotated.append(contentsOf: repeatElement(0, count: paddedDimensions - dimensions))
-        return rotated
     }
 }

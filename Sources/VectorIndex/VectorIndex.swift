@@ -34,11 +34,14 @@ package struct VectorMatch: Sendable, Equatable {
     }
 }
 
-/// The embeddings of one generation in memory, searched by an exhaustive scan.
+/// Embeddings in memory, searched by an exhaustive scan.
 ///
-/// A clip takes 1.5 bytes a dimension and 24 bytes: see `saccade_scan.h` for how. Queries read an immutable snapshot, so they neither wait
-/// for insertions nor see half of one; insertions wait for each other.
+/// A clip takes 1.5 bytes a dimension and 24 bytes: see ``ScalarCodes``. Queries read an immutable snapshot, so they neither wait for
+/// insertions nor see half of one; insertions wait for each other.
 package final class VectorIndex: Sendable {
+    /// Clips that fill the index's parts: inserting as many at a time copies none that are there already.
+    package static let fullBatch = SegmentSize.capacity
+
     package let dimensions: Int
     private let settings: ScanSettings
     private let current: Mutex<VectorIndexSnapshot>
@@ -55,7 +58,7 @@ package final class VectorIndex: Sendable {
         guard (1...4_096).contains(dimensions) else { throw .unusableDimensions(dimensions) }
         self.dimensions = dimensions
         settings = ScanSettings(dimensions: dimensions, workers: workers ?? ScanSettings.defaultWorkers, level: level)
-        current = Mutex(VectorIndexSnapshot(shelves: [], settings: settings))
+        current = Mutex(VectorIndexSnapshot(segments: [], settings: settings))
     }
 
     /// The number of clips.
@@ -74,37 +77,25 @@ package final class VectorIndex: Sendable {
         (try? settings.check(vector)) != nil
     }
 
-    /// Puts clips into the index; a clip that is there already is replaced. All become visible at once, or none when one is refused.
+    /// Puts clips into the index; a clip that is there already is replaced. All becomes visible at once, or nothing when one is refused.
     ///
-    /// One call copies up to `Segment.capacity` stored clips, so bulk loading wants batches of hundreds.
-    package func insert(_ clips: [ClipVector]) throws(VectorIndexError) {
-        guard !clips.isEmpty else { return }
+    /// One call copies up to ``fullBatch`` stored clips, so bulk loading wants batches of that many.
+    ///
+    /// - Parameter media: media items of which every clip is taken out before.
+    package func insert(_ clips: [ClipVector], replacing media: Set<Int64> = []) throws(VectorIndexError) {
+        guard !clips.isEmpty || !media.isEmpty else { return }
         for clip in clips {
             try settings.check(clip.embedding)
         }
         let latest = Self.withoutRepetitions(clips)
-        let prepared = latest.map { settings.prepared($0.embedding) }
-        change { snapshot in
-            let kept = snapshot.removing(clips: Set(latest.lazy.map(\.clip))).compacted()
-            return kept.appending(zip(latest, prepared).map { .new($0, rotated: $1) })
+        let rows = latest.map { clip in
+            SegmentRow<VectorIndexSnapshot.Codes>.new(
+                clip: clip.clip, media: clip.media,
+                VectorIndexSnapshot.Codes.prepared(clip.embedding, settings: settings))
         }
-    }
-
-    /// Takes clips out. Returns how many were there.
-    @discardableResult
-    package func remove(clips: Set<Int64>) -> Int {
-        change { $0.removing(clips: clips).compacted() }
-    }
-
-    /// Takes every clip of some media out. Returns how many there were.
-    @discardableResult
-    package func remove(media: Set<Int64>) -> Int {
-        change { $0.removing(media: media).compacted() }
-    }
-
-    /// Takes everything out.
-    package func removeAll() {
-        change { _ in VectorIndexSnapshot(shelves: [], settings: settings) }
+        change { snapshot in
+            snapshot.removing(media: media).removing(clips: Set(latest.lazy.map(\.clip))).compacted().appending(rows)
+        }
     }
 
     /// The best clips by dot product with `query`: see ``VectorIndexSnapshot/search(_:limit:within:)``.
@@ -114,14 +105,10 @@ package final class VectorIndex: Sendable {
         try snapshot().search(query, limit: limit, within: media)
     }
 
-    /// Returns how many clips fewer there are.
-    @discardableResult
-    private func change(_ next: (VectorIndexSnapshot) -> VectorIndexSnapshot) -> Int {
+    private func change(_ next: (VectorIndexSnapshot) -> VectorIndexSnapshot) {
         writing.withLock { _ in
-            let before = snapshot()
-            let after = next(before)
+            let after = next(snapshot())
             current.withLock { $0 = after }
-            return before.count - after.count
         }
     }
 

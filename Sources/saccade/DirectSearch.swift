@@ -12,8 +12,10 @@ import Threads
 
 /// Answers from the databases themselves, where no daemon runs.
 enum DirectSearch {
-    /// - Returns: the JSON that a daemon would have sent; nil when there is no index.
-    static func answer(_ request: API.SearchRequest, configuration: Settings.Configuration) async throws -> [UInt8]? {
+    /// - Returns: what a daemon would have answered; nil when there is no index.
+    static func answer(
+        _ request: API.SearchRequest, configuration: Settings.Configuration
+    ) async throws -> API.SearchResponse? {
         guard FileManager.default.fileExists(atPath: Catalog.catalogFile(in: configuration.state).string) else {
             return nil
         }
@@ -26,15 +28,15 @@ enum DirectSearch {
             let model = try InstalledModel.load(configuration.model)
             let searcher = Searcher(
                 catalog: catalog,
-                generation: try SearchGeneration(
-                    loading: catalog, encoder: model.queries,
+                index: try SearchIndex(
+                    loading: catalog, encoder: model.queries, earlierDigests: model.earlierDigests,
                     reranker: StoredFeatureReranker(model, catalog: catalog) {
                         warn("nothing is re-ranked: \($0)")
                     })
             )
             var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
-            return Array(try API.encoder().encode(response))
+            return response
         }
     }
 

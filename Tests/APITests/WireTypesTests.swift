@@ -37,9 +37,9 @@ struct WireTypesTests {
 
     @Test(arguments: [
         ("null", API.Rerank.standard), ("true", .standard), ("{}", .standard), ("false", .off), (#""off""#, .off),
-        (#"{"k":32}"#, .on(.init(k: 32))), (#"{"beta":-1.5}"#, .on(.init(beta: -1.5))),
-        (#"{"deadline_ms":0}"#, .on(.init(deadline: 0))), (#"{"k":null,"beta":2}"#, .on(.init(beta: 2))),
-        (#"{"beta":1.5,"deadline_ms":200,"k":32}"#, .on(.init(k: 32, beta: 1.5, deadline: 200))),
+        (#"{"depth":32}"#, .on(.init(depth: 32))), (#"{"beta":-1.5}"#, .on(.init(beta: -1.5))),
+        (#"{"deadline_ms":0}"#, .on(.init(deadline: 0))), (#"{"depth":null,"beta":2}"#, .on(.init(beta: 2))),
+        (#"{"beta":1.5,"deadline_ms":200,"depth":32}"#, .on(.init(depth: 32, beta: 1.5, deadline: 200))),
     ])
     func `re-ranking is said in any of its shapes`(text: String, rerank: API.Rerank) throws {
         let request = try decode(API.SearchRequest.self, #"{"query":"a dog","rerank":\#(text)}"#)
@@ -48,7 +48,7 @@ struct WireTypesTests {
     }
 
     @Test(arguments: [
-        "1", "1.5", #""on""#, "\"\"", "[]", "[32]", #"{"k":"32"}"#, #"{"k":1.5}"#, #"{"beta":"1"}"#,
+        "1", "1.5", #""on""#, "\"\"", "[]", "[32]", #"{"depth":"32"}"#, #"{"depth":1.5}"#, #"{"beta":"1"}"#,
         #"{"deadline_ms":[]}"#,
     ])
     func `re-ranking in another shape is refused`(text: String) {
@@ -114,15 +114,15 @@ struct WireTypesTests {
             results: [
                 API.SearchResult(
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true), start: 0,
-                    end: 6.25, scores: .init(fast: 0.5, combined: 0.5))
+                    end: 6.25, score: 0.5, scores: .init(fast: 0.5))
             ],
             generation: "ab12",
             clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, lookup: 0.5, total: 2.5)
         )
         let text = """
-            {"clips":40,"generation":"ab12","query":"a dog","rescored":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
-            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"combined":0.5,"fast":0.5},"start":0}],\
+            {"clips":40,"generation":"ab12","query":"a dog","reranked":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
+            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"fast":0.5},"start":0}],\
             "stage":"fast","timings":{"embed_ms":1.5,"filter_ms":0,"lookup_ms":0.5,"rerank_ms":0,"scan_ms":0.25,\
             "total_ms":2.5}}
             """
@@ -136,15 +136,15 @@ struct WireTypesTests {
             results: [
                 API.SearchResult(
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: nil, online: false), start: 0,
-                    end: 6.25, scores: .init(fast: 0.5, slow: -1.5, combined: -0.75), probability: 0.875)
+                    end: 6.25, score: -0.75, scores: .init(fast: 0.5, slow: -1.5), probability: 0.875)
             ],
-            stage: .partial, rescored: 1, isFinal: false, generation: "ab12", clips: 40,
+            stage: .partial, reranked: 1, isFinal: false, generation: "ab12", clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, lookup: 0.5, total: 14.5)
         )
         let text = """
-            {"clips":40,"final":false,"generation":"ab12","query":"a dog","rescored":1,"results":[{"clip":7,"end":6.25,\
+            {"clips":40,"final":false,"generation":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
             "media":{"id":2,"online":false,"path":"/v/dog.mp4"},"probability":0.875,"score":-0.75,"scores":{\
-            "combined":-0.75,"fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
+            "fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
             "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5}}
             """
         #expect(try json(response) == text)
@@ -160,11 +160,11 @@ struct WireTypesTests {
 
     @Test func `a model that re-ranks says how`() throws {
         let model = API.Status.Model(
-            name: "saccade-small", generation: "ab12", dimensions: 256, slow: true, rerankK: 32, rerankBeta: 1.5,
+            name: "saccade-small", generation: "ab12", dimensions: 256, slow: true, rerankDepth: 32, rerankBeta: 1.5,
             calibrated: true)
         let text = """
             {"calibrated":true,"dimensions":256,"generation":"ab12","name":"saccade-small","rerank_beta":1.5,\
-            "rerank_k":32,"slow":true}
+            "rerank_depth":32,"slow":true}
             """
         #expect(try json(model) == text)
         #expect(try decode(API.Status.Model.self, text) == model)

@@ -52,8 +52,8 @@ import Testing
         #expect(try catalog.memories(of: vectors.map(\.clip)).count == vectors.count)
         var indexed = 0
         var clips = 0
-        for attributes in try catalog.mediaAttributes() {
-            let media = try #require(try catalog.media(attributes.media))
+        for id in try catalog.media(where: .all) {
+            let media = try #require(try catalog.media(id))
             let count = try catalog.clips(of: media.id, generation: generation).count
             clips += count
             #expect([0, 1, 3].contains(count))

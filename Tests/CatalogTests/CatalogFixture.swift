@@ -19,9 +19,12 @@ struct CatalogFixture {
         catalog = try Catalog(state: directory.path, access: .readWrite)
     }
 
-    func generation(_ digest: String = "a", hasMemories: Bool = false) throws -> Generation {
+    func generation(
+        _ digest: String = "a", earlierDigests: [String] = [], hasMemories: Bool = false
+    ) throws -> Generation {
         try catalog.prepareGeneration(
-            digest: digest, dimensions: 4, hasMemories: hasMemories, model: FilePath("/models/\(digest)"), at: 1)
+            digest: digest, earlierDigests: earlierDigests, dimensions: 4, hasMemories: hasMemories,
+            model: FilePath("/models/\(digest)"), at: 1)
     }
 
     /// Keeps a file whose content is `content`.
@@ -44,5 +47,22 @@ struct CatalogFixture {
         NewClip(
             media: media, ordinal: ordinal, start: Double(ordinal), end: Double(ordinal + 1), shot: 0,
             embedding: [Float(ordinal), 0, 0, 1], memory: memory)
+    }
+}
+
+extension Catalog {
+    /// Where a media item lies.
+    func paths(of media: MediaID) throws(CatalogError) -> [FilePath] { try places(of: media).map(\.path) }
+
+    /// What an index holds of the catalog, read from its beginning.
+    func embeddings(of index: GenerationID) throws -> [EmbeddingRow] {
+        var rows: [EmbeddingRow] = []
+        var cursor: IndexCursor?
+        while let step = try indexChanges(of: index, after: cursor, limit: 3) {
+            rows += step.entered
+            cursor = step.cursor
+            if step.isLevel { break }
+        }
+        return rows
     }
 }

@@ -52,6 +52,14 @@ struct LibraryBackendTests {
         let bad = API.SearchFilters(pathGlob: "[")
         let error = await code { _ = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: bad)) }
         #expect(error == .invalidRequest)
+        let root = API.SearchFilters(root: 99)
+        let away = await code { _ = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: root)) }
+        #expect(away == .rootNotFound)
+        let empty = await code { _ = try await indexed.backend.search(API.SearchRequest(query: " ")) }
+        #expect(empty == .emptyQuery)
+        let long = String(repeating: "a", count: 1_001)
+        let tooLong = await code { _ = try await indexed.backend.search(API.SearchRequest(query: long)) }
+        #expect(tooLong == .queryTooLong)
         indexed.library.close()
     }
 
@@ -118,7 +126,7 @@ struct LibraryBackendTests {
     }
 
     @Test func `events are told in the API's words`() {
-        let problem = Problem(code: "damaged", message: "it is damaged", retryAt: nil)
+        let problem = Problem(code: .decode, message: "it is damaged", retryAt: nil)
         let events: [(LibraryEvent.Kind, API.EventKind)] = [
             (.folder(.scanStarted(1)), .scanStarted), (.folder(.rootOffline(1, reason: "gone")), .rootOffline),
             (.folder(.mediaFound(2, path: "/v/a")), .mediaFound), (.mediaFailed(2, path: nil, problem), .mediaFailed),

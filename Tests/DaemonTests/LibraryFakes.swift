@@ -146,10 +146,10 @@ struct IndexedLibrary {
         }
         _ = try await library.index(files)
         let live = try SearchSwitch(library: library, current: served(model), logger: logger) { _ in served(model) }
-            .generation()
+            .index()
         let searcher = Searcher(
             catalog: library.catalog,
-            generation: try SearchGeneration(index: live.index, encoder: live.encoder, reranker: reranker))
+            index: try SearchIndex(candidates: live.candidates, encoder: live.encoder, reranker: reranker))
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),

@@ -38,19 +38,18 @@ struct RerankedSearchTests {
         #expect(clips.count == 4)
         #expect(clips == clips.sorted(by: >))
         #expect(answer.stage == .slow)
-        #expect(answer.rescored == 4)
+        #expect(answer.reranked == 4)
         #expect(answer.isFinal == nil)
         for result in answer.results {
             let slow = try #require(result.scores.slow)
             #expect(slow == Double(result.clip))
             #expect(result.score == slow + 0.5 * result.scores.fast)
-            #expect(result.scores.combined == result.score)
             #expect(result.probability == nil)
         }
         let fast = try await indexed.backend.search(API.SearchRequest(query: "grey", rerank: .off))
         #expect(fast.results.map(\.clip) == clips.reversed())
         #expect(fast.stage == .fast)
-        #expect(fast.rescored == 0)
+        #expect(fast.reranked == 0)
         #expect(fast.results.allSatisfy { $0.scores.slow == nil && $0.score == $0.scores.fast })
         #expect(fast.timings.rerank == 0)
         indexed.library.close()
@@ -59,14 +58,14 @@ struct RerankedSearchTests {
     @Test func `the request's depth, weight and deadline reach the re-ranker`() async throws {
         let indexed = try await IndexedLibrary(videos: 4, reranker: ReversingReranker())
         let two = try await indexed.backend.search(
-            API.SearchRequest(query: "grey", rerank: .on(.init(k: 2, beta: -3, deadline: 60_000))))
-        #expect(two.rescored == 2)
+            API.SearchRequest(query: "grey", rerank: .on(.init(depth: 2, beta: -3, deadline: 60_000))))
+        #expect(two.reranked == 2)
         #expect(two.stage == .slow)
         let best = try #require(two.results.first)
         #expect(best.score == Double(best.clip) - 3 * best.scores.fast)
         let none = try await indexed.backend.search(
             API.SearchRequest(query: "grey", rerank: .on(.init(deadline: 0))))
-        #expect(none.rescored == 0)
+        #expect(none.reranked == 0)
         #expect(none.stage == .fast)
         indexed.library.close()
     }
@@ -113,7 +112,7 @@ struct RerankedSearchTests {
         let request = API.SearchRequest(query: "grey", stream: true)
         let answers = try await collect(indexed.backend.searchStream(request) { true })
         #expect(answers.map(\.stage) == [.fast, .partial, .slow, .slow])
-        #expect(answers.map(\.rescored) == [0, 2, 4, 4])
+        #expect(answers.map(\.reranked) == [0, 2, 4, 4])
         #expect(answers.map(\.isFinal) == [false, false, false, true])
         let whole = try await indexed.backend.search(API.SearchRequest(query: "grey"))
         #expect(answers.last?.results == whole.results)
@@ -125,7 +124,7 @@ struct RerankedSearchTests {
 
     private func withoutSlowScore(_ result: API.SearchResult) -> API.SearchResult {
         var result = result
-        result.scores = API.SearchScores(fast: result.scores.fast, combined: result.scores.fast)
+        result.scores = API.SearchScores(fast: result.scores.fast)
         result.score = result.scores.fast
         return result
     }

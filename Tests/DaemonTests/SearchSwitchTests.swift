@@ -8,7 +8,6 @@ import SystemPackage
 import TestSupport
 import Testing
 import Threads
-import VectorIndex
 
 /// What queries are asked of after the model was exchanged.
 struct SearchSwitchTests {
@@ -35,9 +34,9 @@ struct SearchSwitchTests {
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             served(ConstantModel())
         }
-        let generation = try searchSwitch.generation()
-        #expect(generation.encoder.modelDigest == "c0ffee")
-        #expect(generation.index.count == 1)
+        let index = try searchSwitch.index()
+        #expect(index.encoder.modelDigest == "c0ffee")
+        #expect(index.candidates.count == 1)
         library.close()
     }
 
@@ -52,9 +51,9 @@ struct SearchSwitchTests {
             let searchSwitch = SearchSwitch(library: library, current: current, logger: logger) { [renamed] _ in
                 renamed
             }
-            let generation = try searchSwitch.generation()
-            #expect(generation.encoder.modelDigest == "facade")
-            #expect(generation.index.count == 1)
+            let index = try searchSwitch.index()
+            #expect(index.encoder.modelDigest == "facade")
+            #expect(index.candidates.count == 1)
         }
         library.close()
     }
@@ -66,9 +65,9 @@ struct SearchSwitchTests {
         let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
             throw ModelError(.unreadable, "gone")
         }
-        let generation = try searchSwitch.generation()
-        #expect(generation.encoder.modelDigest == "decade")
-        #expect(generation.index.count == 0)
+        let index = try searchSwitch.index()
+        #expect(index.encoder.modelDigest == "decade")
+        #expect(index.candidates.count == 0)
         library.close()
     }
 }

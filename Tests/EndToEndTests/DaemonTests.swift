@@ -69,15 +69,15 @@ import Testing
         let query = "coloured bars on a screen"
         let slow = try await daemon.search(query)
         #expect(slow.stage == .slow)
-        #expect(slow.rescored == slow.results.count && slow.rescored == slow.clips)
+        #expect(slow.reranked == slow.results.count && slow.reranked == slow.clips)
         for result in slow.results {
             let (scores, probability) = (try #require(result.scores.slow), try #require(result.probability))
             #expect(scores < 0 && (0...1).contains(probability))
-            #expect(result.score == result.scores.combined)
+            #expect(result.score != result.scores.fast && result.score != scores)
         }
         #expect(slow.results.map(\.score) == slow.results.map(\.score).sorted(by: >))
         let fast = try await daemon.search(query, rerank: .off)
-        #expect(fast.stage == .fast && fast.rescored == 0)
+        #expect(fast.stage == .fast && fast.reranked == 0)
         #expect(Set(fast.results.map(\.clip)) == Set(slow.results.map(\.clip)))
         let late = try await daemon.search(query, rerank: .on(.init(deadline: 0)))
         #expect(late.stage == .fast && late.results.map(\.clip) == fast.results.map(\.clip))

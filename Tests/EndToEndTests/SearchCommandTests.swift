@@ -10,7 +10,7 @@ struct SearchCommandTests {
     private let home = Result { try TemporaryDirectory() }
 
     private func answer(
-        stage: API.SearchStage = .slow, rescored: Int = 2, probabilities: [Double?] = [0.834, 0.0004]
+        stage: API.SearchStage = .slow, reranked: Int = 2, probabilities: [Double?] = [0.834, 0.0004]
     ) -> API.SearchResponse {
         API.SearchResponse(
             query: "",
@@ -18,10 +18,10 @@ struct SearchCommandTests {
                 API.SearchResult(
                     clip: Int64(place + 7),
                     media: .init(id: 2, path: API.Path("/v/\(place).mp4"), duration: 12.5, online: true), start: 0,
-                    end: 6.25, scores: .init(fast: 0.5, slow: -1.75, combined: -1.25 - Double(place)),
+                    end: 6.25, score: -1.25 - Double(place), scores: .init(fast: 0.5, slow: -1.75),
                     probability: probability)
             },
-            stage: stage, rescored: rescored, generation: "ab12", clips: 9,
+            stage: stage, reranked: reranked, generation: "ab12", clips: 9,
             timings: .init(embed: 1, filter: 0, scan: 1, rerank: 20, lookup: 1, total: 31.2)
         )
     }
@@ -48,7 +48,7 @@ struct SearchCommandTests {
 
     private static let meanings: [(options: [String], request: API.SearchRequest)] = [
         (["--fast"], .init(query: "a dog", rerank: .off)),
-        (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(k: 16)))),
+        (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(depth: 16)))),
         (["--beta", "-0.5"], .init(query: "a dog", rerank: .on(.init(beta: -0.5)))),
         (["--deadline", "200"], .init(query: "a dog", rerank: .on(.init(deadline: 200)))),
         (["--min-probability", "0.5"], .init(query: "a dog", minProbability: 0.5)),
@@ -93,7 +93,7 @@ struct SearchCommandTests {
         #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "time", "path"])
     }
 
-    private static let endings: [(options: [String], stage: API.SearchStage, rescored: Int, line: String)] = [
+    private static let endings: [(options: [String], stage: API.SearchStage, reranked: Int, line: String)] = [
         ([], .fast, 0, ""),
         (["--fast"], .fast, 0, ""),
         (["--rerank", "4"], .fast, 0, ", none of them re-ranked"),
@@ -103,9 +103,9 @@ struct SearchCommandTests {
 
     @Test(arguments: endings)
     func `the closing line says how far the search went`(
-        options: [String], stage: API.SearchStage, rescored: Int, line: String
+        options: [String], stage: API.SearchStage, reranked: Int, line: String
     ) async throws {
-        let answer = answer(stage: stage, rescored: rescored)
+        let answer = answer(stage: stage, reranked: reranked)
         let (outcome, _) = try await search(["a dog"] + options, answering: answer)
         #expect(outcome.errors == "9 clips searched in 31 ms\(line)\n")
     }
@@ -126,7 +126,7 @@ struct SearchCommandTests {
         let response = try API.decoder().decode(API.SearchResponse.self, from: outcome.output)
         #expect(outcome.output.last == UInt8(ascii: "\n") && outcome.output.dropLast().last != UInt8(ascii: "\n"))
         #expect(response.results == answer().results)
-        #expect(response.rescored == 2)
+        #expect(response.reranked == 2)
         #expect(response.stage == .slow)
     }
 }

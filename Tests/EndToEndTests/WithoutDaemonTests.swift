@@ -122,7 +122,7 @@ struct WithoutDaemonTests {
         let searched = try await saccade(["search", "coloured bars", "--state", state, "--json"], home: home.path)
         #expect(searched.status == 0, "\(searched.errors)")
         let answer = try API.decoder().decode(API.SearchResponse.self, from: searched.output)
-        #expect(answer.stage == .fast && answer.rescored == 0 && answer.results.count == 2)
+        #expect(answer.stage == .fast && answer.reranked == 0 && answer.results.count == 2)
         #expect(searched.errors.contains("memories.sqlite"), "\(searched.errors)")
     }
 

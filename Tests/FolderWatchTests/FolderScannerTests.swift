@@ -33,7 +33,7 @@ private final class ScannerFixture: Sendable {
         let box = Box()
         scanner = FolderScanner(
             catalog: catalog, files: files, watcher: watcher, clock: clock,
-            settings: FolderSettings(candidates: candidates), apply: { _ in },
+            settings: FolderSettings(candidates: candidates), catchUp: {},
             tell: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
         box.fixture.withLock { $0 = self }
     }
@@ -65,8 +65,8 @@ private final class ScannerFixture: Sendable {
     var present: Set<String> {
         get throws {
             var names: Set<String> = []
-            for attributes in try catalog.mediaAttributes() {
-                for place in attributes.places {
+            for media in try catalog.media(where: .all) {
+                for place in try catalog.places(of: media) {
                     names.insert(String(place.path.string.dropFirst(folder.string.count + 1)))
                 }
             }
@@ -111,7 +111,7 @@ private final class ScannerFixture: Sendable {
             atPath: fixture.folder.appending("link.mp4").string, withDestinationPath: "d/a.mp4")
         try fixture.scan()
         #expect(try fixture.present == ["d/a.mp4", "link.mp4"])
-        #expect(try fixture.catalog.mediaAttributes().count == 1)
+        #expect(try fixture.catalog.media(where: .all).count == 1)
     }
 
     @Test func `Names that are no UTF-8 are kept byte for byte`() throws {
@@ -119,10 +119,10 @@ private final class ScannerFixture: Sendable {
         let name = FilePath(bytes: [0x66, 0xff, 0xc3, 0x28] + Array(".mp4".utf8))
         let path = try fixture.write("1".utf8, to: name)
         try fixture.scan()
-        let places = try fixture.catalog.mediaAttributes().flatMap(\.places)
+        let places = try fixture.catalog.media(where: .all).flatMap { try fixture.catalog.places(of: $0) }
         #expect(places.map(\.path.bytes) == [path.bytes])
         try fixture.scan()
-        #expect(try fixture.catalog.mediaAttributes().count == 1)
+        #expect(try fixture.catalog.media(where: .all).count == 1)
     }
 
     @Test func `A file is taken when it stands still and nobody writes to it`() throws {
@@ -180,14 +180,14 @@ private final class ScannerFixture: Sendable {
         try fixture.write("1".utf8, to: "d/a.mp4")
         try fixture.write("2".utf8, to: "d/e/b.mp4")
         try fixture.scan()
-        let before = try fixture.catalog.mediaAttributes().map(\.media)
+        let before = try fixture.catalog.media(where: .all)
         try FileManager.default.moveItem(
             atPath: fixture.folder.appending("d").string, toPath: fixture.folder.appending("moved").string)
         let scope = ScanScope(
             trees: [fixture.folder.appending("d"), fixture.folder.appending("moved")], directories: [fixture.folder])
         try fixture.scan(scope)
         #expect(try fixture.present == ["moved/a.mp4", "moved/e/b.mp4"])
-        #expect(try fixture.catalog.mediaAttributes().map(\.media) == before)
+        #expect(try fixture.catalog.media(where: .all) == before)
         let found = fixture.told.withLock { $0 }.filter { if case .mediaFound = $0 { true } else { false } }
         #expect(found.count == 2)
     }
@@ -214,7 +214,7 @@ private final class ScannerFixture: Sendable {
         try fixture.write("1".utf8, to: "copy.mp4")
         try fixture.scan()
         let media = try #require(try fixture.catalog.file(at: path)?.media)
-        #expect(try fixture.catalog.paths(of: media).count == 2)
+        #expect(try fixture.catalog.places(of: media).count == 2)
         try fixture.write("other".utf8, to: "a.mp4")
         try fixture.scan()
         #expect(try fixture.catalog.file(at: path)?.media != media)
@@ -315,7 +315,7 @@ private final class ScannerFixture: Sendable {
         fixture.files.faults.withLock { $0.unreadable = [path] }
         try fixture.scan()
         let problem = try #require(try fixture.catalog.file(at: path)?.problem)
-        #expect(problem.code == "unreadable" && problem.retryAt == fixture.clock.now + 30)
+        #expect(problem.code == .unreadable && problem.retryAt == fixture.clock.now + 30)
         #expect(try fixture.catalog.failures().map(\.path) == [path])
         fixture.files.faults.withLock { $0.unreadable = [] }
         try fixture.scan()
@@ -332,7 +332,7 @@ private final class ScannerFixture: Sendable {
         try fixture.scan()
         #expect(
             try fixture.catalog.file(at: path)?.problem
-                == Problem(code: "empty", message: "The file is empty.", retryAt: nil))
+                == Problem(code: .empty, message: "The file is empty.", retryAt: nil))
         try fixture.scan()
         #expect(try fixture.catalog.file(at: path)?.attempts == 1)
         try fixture.write("1".utf8, to: "a.mp4")

@@ -51,7 +51,7 @@ import Testing
         try Data("no video at all".utf8).write(to: URL(filePath: folder.appending("rubbish.mp4").string))
         let failure = try await events.first { if case .mediaFailed = $0 { true } else { false } }
         let problem = try #require(failure.problem)
-        #expect(problem.retryAt == nil && problem.code == "not-media")
+        #expect(problem.retryAt == nil && problem.code.rawValue == "not-media")
 
         let whole = try Data(contentsOf: URL(filePath: folder.appending("film.mp4").string))
         try whole.prefix(whole.count / 2).write(to: URL(filePath: folder.appending("half.mp4").string))

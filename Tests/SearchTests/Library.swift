@@ -2,9 +2,9 @@ import Basics
 import Catalog
 import Models
 import Search
+import Synchronization
 import SystemPackage
 import TestSupport
-import VectorIndex
 
 /// Embeds `axis N`, with anything after it, as the Nth axis, and everything else as the first.
 struct AxisEncoder: QueryEncoder {
@@ -45,6 +45,34 @@ struct TableReranker: Reranker {
             try progress(candidates)
         }
         return candidates
+    }
+}
+
+/// The same candidates whatever is asked, and how they were asked for.
+final class FixedCandidates: CandidateSource {
+    struct Question: Equatable {
+        var limit: Int
+        var filter: MediaFilter
+        var group: SearchRequest.Group
+    }
+
+    let dimensions: Int
+    private let entries: [CandidateList.Entry]
+    private let asked = Mutex<[Question]>([])
+
+    init(dimensions: Int = 8, _ entries: [CandidateList.Entry] = []) {
+        self.dimensions = dimensions
+        self.entries = entries
+    }
+
+    var count: Int { entries.count }
+    var questions: [Question] { asked.withLock { $0 } }
+
+    func candidates(
+        for vector: [Float], limit: Int, where filter: MediaFilter, group: SearchRequest.Group
+    ) throws -> CandidateList {
+        asked.withLock { $0.append(Question(limit: limit, filter: filter, group: group)) }
+        return CandidateList(entries: Array(entries.prefix(limit)), count: count, filterTime: 2, scanTime: 3)
     }
 }
 
@@ -96,8 +124,7 @@ struct Library {
 
     func searcher(reranker: (any Reranker)? = nil) throws -> Searcher {
         Searcher(
-            catalog: catalog,
-            generation: try SearchGeneration(loading: catalog, encoder: AxisEncoder(), reranker: reranker))
+            catalog: catalog, index: try SearchIndex(loading: catalog, encoder: AxisEncoder(), reranker: reranker))
     }
 }
 

@@ -18,7 +18,7 @@ import Testing
         #expect(answer.results.map(\.clip.id) == [3, 4, 2, 1, 5, 6])
         #expect(answer.results.map(\.scores.slow) == [-1, -2, -3, -4, nil, nil])
         #expect(answer.stage == .slow)
-        #expect(answer.rescored == 4)
+        #expect(answer.reranked == 4)
     }
 
     @Test func depthAndWeightComeFromTheRequest() throws {
@@ -33,7 +33,7 @@ import Testing
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3, 3: -1, 4: -2]))
         var pages: [ClipID] = []
         for offset in [0, 2, 4] {
-            let request = SearchRequest(query: "q", limit: 2, offset: offset, rerank: RerankOptions())
+            let request = try SearchRequest(query: "q", limit: 2, offset: offset, rerank: RerankOptions())
             pages += try searcher.search(request).results.map(\.clip.id)
         }
         #expect(pages == [3, 4, 2, 1, 5, 6])
@@ -44,7 +44,7 @@ import Testing
         let partial = try library().searcher(reranker: TableReranker(scores: table, reach: 2))
             .search(SearchRequest(query: "q", rerank: RerankOptions()))
         #expect(partial.stage == .partial)
-        #expect(partial.rescored == 2)
+        #expect(partial.reranked == 2)
         #expect(partial.results.map(\.clip.id) == [2, 1, 3, 4, 5, 6])
         let fast = try library().searcher(reranker: TableReranker(scores: table, reach: 0))
             .search(SearchRequest(query: "q", rerank: RerankOptions()))
@@ -55,7 +55,7 @@ import Testing
     @Test func progressBeginsWithTheFastAnswer() throws {
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3]))
         var seen: [(SearchStage, [ClipID])] = []
-        let request = SearchRequest(query: "q", limit: 2, rerank: RerankOptions(depth: 2))
+        let request = try SearchRequest(query: "q", limit: 2, rerank: RerankOptions(depth: 2))
         let answer = try searcher.search(request) { seen.append(($0.stage, $0.results.map(\.clip.id))) }
         #expect(seen.first.map { $0.0 } == .fast)
         #expect(seen.first.map { $0.1 } == [1, 2])

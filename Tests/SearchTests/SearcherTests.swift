@@ -3,7 +3,6 @@ import Search
 import SystemPackage
 import TestSupport
 import Testing
-import VectorIndex
 
 @Suite struct SearcherTests {
     @Test func clipsComeBestFirstWithTheirMediaAndTimes() throws {
@@ -53,10 +52,10 @@ import VectorIndex
         try library.add(["/v/long.mp4"], clips: (0..<250).map { leaning(0.9 - Float($0) / 1_000) })
         try library.add(["/v/b.mp4"], clips: [leaning(0.3), leaning(0.4)])
         try library.add(["/v/c.mp4"], clips: [leaning(0.1)])
-        let answer = try library.searcher().search(SearchRequest(query: "q", limit: 2, grouping: .media))
+        let answer = try library.searcher().search(SearchRequest(query: "q", limit: 2, group: .media))
         #expect(answer.paths == ["/v/long.mp4", "/v/b.mp4"])
         #expect(answer.results.map(\.clip.ordinal) == [0, 1])
-        let rest = try library.searcher().search(SearchRequest(query: "q", limit: 2, offset: 2, grouping: .media))
+        let rest = try library.searcher().search(SearchRequest(query: "q", limit: 2, offset: 2, group: .media))
         #expect(rest.paths == ["/v/c.mp4"])
     }
 
@@ -69,32 +68,34 @@ import VectorIndex
         try library.add(["/v/two/c.mp4"], root: second, duration: 500, clips: [leaning(0.7)])
         try library.add(["/w/d.mp4"], recordedAt: 300, clips: [leaning(0.6)])
         let searcher = try library.searcher()
-        let expectations: [(SearchFilters, [String])] = [
-            (SearchFilters(root: first), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
-            (SearchFilters(root: 99), []),
-            (SearchFilters(pathPrefix: Array("/v/".utf8)), ["/v/one/a.mp4", "/v/one/sub/b.mkv", "/v/two/c.mp4"]),
+        let expectations: [(MediaFilter, [String])] = try [
+            (MediaFilter(root: first), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (MediaFilter(pathPrefix: Array("/v/".utf8)), ["/v/one/a.mp4", "/v/one/sub/b.mkv", "/v/two/c.mp4"]),
             (
-                SearchFilters(pathPrefix: Array("/".utf8)),
+                MediaFilter(pathPrefix: Array("/".utf8)),
                 ["/v/one/a.mp4", "/v/one/sub/b.mkv", "/v/two/c.mp4", "/w/d.mp4"]
             ),
-            (SearchFilters(pathPrefix: [0x2F, 0xFF, 0xFF]), []),
-            (SearchFilters(pathGlob: "*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4", "/w/d.mp4"]),
-            (SearchFilters(root: first, pathGlob: "*.mp4"), ["/v/one/a.mp4"]),
-            (SearchFilters(pathGlob: "/v/*/*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4"]),
+            (MediaFilter(pathPrefix: [0x2F, 0xFF, 0xFF]), []),
+            (MediaFilter(pathGlob: "*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4", "/w/d.mp4"]),
+            (MediaFilter(root: first, pathGlob: "*.mp4"), ["/v/one/a.mp4"]),
+            (MediaFilter(pathGlob: "/v/*/*.mp4"), ["/v/one/a.mp4", "/v/two/c.mp4"]),
             (
-                SearchFilters(pathPrefix: Array("/v/one/".utf8), pathGlob: "/v/**"),
+                MediaFilter(pathPrefix: Array("/v/one/".utf8), pathGlob: "/v/**"),
                 ["/v/one/a.mp4", "/v/one/sub/b.mkv"]
             ),
-            (SearchFilters(pathPrefix: Array("/v".utf8), pathGlob: "/v/one/*"), ["/v/one/a.mp4"]),
-            (SearchFilters(pathPrefix: Array("/w".utf8), pathGlob: "/v/one/*"), []),
-            (SearchFilters(recordedAfter: 200), ["/v/one/sub/b.mkv", "/w/d.mp4"]),
-            (SearchFilters(recordedAfter: 100, recordedBefore: 300), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
-            (SearchFilters(minDuration: 50), ["/v/one/sub/b.mkv", "/v/two/c.mp4"]),
-            (SearchFilters(minDuration: 5, maxDuration: 50), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
-            (SearchFilters(root: second, minDuration: 1, maxDuration: 10), []),
+            (MediaFilter(pathPrefix: Array("/v".utf8), pathGlob: "/v/one/*"), ["/v/one/a.mp4"]),
+            (MediaFilter(pathPrefix: Array("/w".utf8), pathGlob: "/v/one/*"), []),
+            (MediaFilter(recordedAfter: 200), ["/v/one/sub/b.mkv", "/w/d.mp4"]),
+            (MediaFilter(recordedAfter: 100, recordedBefore: 300), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (MediaFilter(minDuration: 50), ["/v/one/sub/b.mkv", "/v/two/c.mp4"]),
+            (MediaFilter(minDuration: 5, maxDuration: 50), ["/v/one/a.mp4", "/v/one/sub/b.mkv"]),
+            (MediaFilter(root: second, minDuration: 1, maxDuration: 10), []),
         ]
-        for (filters, paths) in expectations {
-            #expect(try searcher.search(SearchRequest(query: "q", filters: filters)).paths == paths, "\(filters)")
+        for (filter, paths) in expectations {
+            #expect(try searcher.search(SearchRequest(query: "q", filter: filter)).paths == paths, "\(filter)")
+        }
+        #expect { try searcher.search(SearchRequest(query: "q", filter: MediaFilter(root: 99))) } throws: {
+            ($0 as? SearchError)?.code == .rootNotFound
         }
     }
 
@@ -105,14 +106,14 @@ import VectorIndex
         let digest = try #require(try library.catalog.media(media)).identity.digest
         try library.place(media: digest, at: "/z/y.mp4", root: root)
         let searcher = try library.searcher()
-        func paths(_ filters: SearchFilters) throws -> [String] {
-            try searcher.search(SearchRequest(query: "q", filters: filters)).paths
+        func paths(_ filter: MediaFilter) throws -> [String] {
+            try searcher.search(SearchRequest(query: "q", filter: filter)).paths
         }
-        #expect(try paths(SearchFilters()) == ["/a/x.mp4"])
-        #expect(try paths(SearchFilters(pathGlob: "/b/*")) == ["/b/x.mp4"])
-        #expect(try paths(SearchFilters(root: root)) == ["/z/y.mp4"])
+        #expect(try paths(.all) == ["/a/x.mp4"])
+        #expect(try paths(MediaFilter(pathGlob: "/b/*")) == ["/b/x.mp4"])
+        #expect(try paths(MediaFilter(root: root)) == ["/z/y.mp4"])
         // One path has the root and another the prefix: no path has both.
-        #expect(try paths(SearchFilters(root: root, pathPrefix: Array("/b".utf8))).isEmpty)
+        #expect(try paths(MediaFilter(root: root, pathPrefix: Array("/b".utf8))).isEmpty)
     }
 
     @Test func aDeletedMediaIsNotShownAndItsPlaceIsFilled() throws {
@@ -126,23 +127,7 @@ import VectorIndex
         // The index still has the clip.
         let answer = try searcher.search(SearchRequest(query: "q", limit: 3))
         #expect(answer.paths == ["/v/0.mp4", "/v/2.mp4", "/v/3.mp4"])
-        #expect(try library.searcher().generation.index.count == 4)
-    }
-
-    @Test(arguments: ["", " \n\t ", "\u{200B}", "\u{0}", "\u{3000}\u{FEFF}"])
-    func aBlankQueryIsRefused(query: String) throws {
-        let searcher = try Library().searcher()
-        #expect { try searcher.search(SearchRequest(query: query)) } throws: {
-            ($0 as? SearchError)?.code == .emptyQuery
-        }
-    }
-
-    @Test(arguments: [1_001, 1 << 20])
-    func aLongQueryIsRefused(length: Int) throws {
-        let searcher = try Library().searcher()
-        #expect { try searcher.search(SearchRequest(query: String(repeating: "é", count: length))) } throws: {
-            ($0 as? SearchError)?.code == .queryTooLong
-        }
+        #expect(try library.searcher().index.candidates.count == 4)
     }
 
     @Test(arguments: [
@@ -155,50 +140,54 @@ import VectorIndex
         #expect(try library.searcher().search(SearchRequest(query: query)).results.count == 1)
     }
 
-    @Test func requestsOutOfRangeAreRefused() throws {
-        let searcher = try Library().searcher()
-        let requests: [(SearchRequest, SearchError.Code)] = [
-            (SearchRequest(query: "q", limit: 0), .invalidLimit),
-            (SearchRequest(query: "q", limit: .max), .invalidLimit),
-            (SearchRequest(query: "q", offset: -1), .invalidOffset),
-            (SearchRequest(query: "q", offset: .max), .invalidOffset),
-            (SearchRequest(query: "q", filters: SearchFilters(minDuration: .nan)), .invalidFilter),
-            (SearchRequest(query: "q", filters: SearchFilters(minDuration: 2, maxDuration: 1)), .invalidFilter),
-            (SearchRequest(query: "q", filters: SearchFilters(recordedAfter: 5, recordedBefore: 5)), .invalidFilter),
-            (SearchRequest(query: "q", filters: SearchFilters(pathPrefix: Array("videos".utf8))), .invalidFilter),
-            (SearchRequest(query: "q", filters: SearchFilters(pathGlob: "[")), .invalidFilter),
-            (SearchRequest(query: "q", rerank: RerankOptions(depth: 0)), .invalidRerank),
-            (SearchRequest(query: "q", rerank: RerankOptions(beta: .infinity)), .invalidRerank),
-            (SearchRequest(query: "q", rerank: RerankOptions(timeLimit: .seconds(-1))), .invalidRerank),
-        ]
-        for (request, code) in requests {
-            #expect { try searcher.search(request) } throws: { ($0 as? SearchError)?.code == code }
-        }
-    }
-
     @Test func aStateFolderIsSearchedWhileItsWriterGoesOn() throws {
         let library = try Library()
         try library.add(["/v/a.mp4"], clips: [leaning(0.9)])
         let reader = try Catalog(state: library.folder.path, access: .readOnly)
-        let before = try SearchGeneration(loading: reader, encoder: AxisEncoder())
+        let before = try SearchIndex(loading: reader, encoder: AxisEncoder())
         try library.add(["/v/b.mp4"], clips: [leaning(0.8)])
-        let after = try SearchGeneration(loading: reader, encoder: AxisEncoder())
-        let searcher = Searcher(catalog: reader, generation: before)
+        let after = try SearchIndex(loading: reader, encoder: AxisEncoder())
+        let searcher = Searcher(catalog: reader, index: before)
         #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4"])
         searcher.use(after)
         #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4", "/v/b.mp4"])
     }
 
+    @Test func aSourceOfCandidatesGetsTheFilterItself() throws {
+        let library = try Library()
+        let media = try library.add(["/v/a.mp4"], clips: [leaning(0.5), leaning(0.4)])
+        let clips = try library.catalog.clips(of: media, generation: library.generation.id).map(\.id)
+        let source = FixedCandidates(clips.reversed().map { .init(clip: $0, media: media, cosine: 0.25) })
+        let searcher = Searcher(
+            catalog: library.catalog, index: try SearchIndex(candidates: source, encoder: AxisEncoder()))
+        let filter = try MediaFilter(pathGlob: "*.mp4", maxDuration: 9)
+        let answer = try searcher.search(SearchRequest(query: "q", limit: 3, offset: 1, filter: filter, group: .media))
+        #expect(source.questions.count == 1)
+        let question = try #require(source.questions.first)
+        #expect(question.filter == filter && question.group == .media && question.limit >= 4)
+        // Its order, its count and its timings are the answer's.
+        #expect(answer.results.map(\.clip.id) == [clips[0]])
+        #expect(answer.clips == 2 && answer.timings.filter == 2 && answer.timings.scan == 3)
+    }
+
+    @Test func anIndexUnderAnEarlierDigestOfTheModelIsSearched() throws {
+        let library = try Library()
+        try library.add(["/v/a.mp4"], clips: [leaning(0.5)])
+        let index = try SearchIndex(
+            loading: library.catalog, encoder: AxisEncoder(modelDigest: "now"), earlierDigests: ["axes"])
+        #expect(index.candidates.count == 1)
+    }
+
     @Test func anIndexOfAnotherModelIsRefused() throws {
         let library = try Library()
-        #expect { try SearchGeneration(loading: library.catalog, encoder: AxisEncoder(modelDigest: "other")) } throws: {
+        #expect { try SearchIndex(loading: library.catalog, encoder: AxisEncoder(modelDigest: "other")) } throws: {
             ($0 as? SearchError)?.code == .otherModel
         }
-        #expect { try SearchGeneration(index: VectorIndex(dimensions: 9), encoder: AxisEncoder()) } throws: {
+        #expect { try SearchIndex(candidates: FixedCandidates(dimensions: 9), encoder: AxisEncoder()) } throws: {
             ($0 as? SearchError)?.code == .otherModel
         }
         let empty = try Catalog(state: library.folder.path.appending("new"), access: .readWrite)
-        #expect { try SearchGeneration(loading: empty, encoder: AxisEncoder()) } throws: {
+        #expect { try SearchIndex(loading: empty, encoder: AxisEncoder()) } throws: {
             ($0 as? SearchError)?.code == .noIndex
         }
     }

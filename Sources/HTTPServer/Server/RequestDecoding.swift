@@ -24,7 +24,9 @@ package enum RequestDecoding {
         }
     }
 
-    /// - Throws: `empty_query`, `query_too_long`, `invalid_request`.
+    /// Holds a search to the limits that the configuration sets; whether it makes sense is for the search to say.
+    ///
+    /// - Throws: `query_too_long`, `invalid_request`.
     package static func check(_ request: API.SearchRequest, limits: Configuration.HTTP) throws(APIError) {
         let length = request.query.utf8.count
         guard length <= limits.maxQueryBytes else {
@@ -33,64 +35,10 @@ package enum RequestDecoding {
                 "the query has \(length) bytes; write at most \(limits.maxQueryBytes), a sentence is best"
             )
         }
-        guard request.query.unicodeScalars.contains(where: { !$0.properties.isWhitespace && $0.value > 0x1F }) else {
-            throw APIError(
-                .emptyQuery, "the query is empty; describe what the moment shows, such as “a dog on a beach”")
-        }
-        guard (1...limits.maxResults).contains(request.limit) else {
+        guard request.limit <= limits.maxResults else {
             throw APIError(.invalidRequest, "“limit” must be from 1 to \(limits.maxResults)")
         }
-        guard (0...maximumOffset).contains(request.offset) else {
-            throw APIError(.invalidRequest, "“offset” must be from 0 to \(maximumOffset)")
-        }
-        try check(request.rerank)
-        guard request.minProbability.map({ (0...1).contains($0) }) ?? true else {
-            throw APIError(.invalidRequest, "“min_probability” must be from 0 to 1")
-        }
-        try check(request.filters)
     }
-
-    private static func check(_ rerank: API.Rerank) throws(APIError) {
-        guard case .on(let options) = rerank else { return }
-        if let k = options.k, !(1...API.RerankOptions.maximumK).contains(k) {
-            throw APIError(.invalidRequest, "“rerank.k” must be from 1 to \(API.RerankOptions.maximumK)")
-        }
-        let most = API.RerankOptions.maximumBeta
-        if let beta = options.beta, !(-most...most).contains(beta) {
-            throw APIError(.invalidRequest, "“rerank.beta” must be from -\(Int(most)) to \(Int(most))")
-        }
-        if let deadline = options.deadline, !(0...API.RerankOptions.maximumDeadline).contains(deadline) {
-            throw APIError(
-                .invalidRequest,
-                "“rerank.deadline_ms” must be from 0 to \(Int(API.RerankOptions.maximumDeadline)) milliseconds")
-        }
-    }
-
-    private static func check(_ filters: API.SearchFilters) throws(APIError) {
-        for (name, value) in [("min_duration", filters.minDuration), ("max_duration", filters.maxDuration)] {
-            guard let value else { continue }
-            guard value.isFinite, value >= 0 else {
-                throw APIError(.invalidRequest, "“filters.\(name)” must be a number of seconds, 0 or more")
-            }
-        }
-        if let least = filters.minDuration, let most = filters.maxDuration, least > most {
-            throw APIError(
-                .invalidRequest, "“filters.min_duration” is more than “filters.max_duration”: nothing can match")
-        }
-        if let after = filters.recordedAfter, let before = filters.recordedBefore, after >= before {
-            throw APIError(
-                .invalidRequest, "“filters.recorded_after” is not before “filters.recorded_before”: nothing can match"
-            )
-        }
-        for (name, value) in [("path_prefix", filters.pathPrefix), ("path_glob", filters.pathGlob)] {
-            guard let value else { continue }
-            guard !value.isEmpty, value.utf8.count <= 4096, !value.utf8.contains(0) else {
-                throw APIError(.invalidRequest, "“filters.\(name)” must have 1 to 4096 bytes and no NUL")
-            }
-        }
-    }
-
-    static let maximumOffset = 10_000
 
     /// Accepts every JSON.
     private struct Anything: Decodable {

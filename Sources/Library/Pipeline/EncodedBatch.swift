@@ -39,12 +39,12 @@ struct EncodedBatch: Sendable {
                     let one = try encoder.encode(clips: [pictures[place]]).first
                     if let one, Self.isUsable(one, encoder) { return one }
                     let problem = Problem(
-                        code: "model",
+                        code: .model,
                         message: "The model gave no usable vector for it: check it with `saccade doctor`.",
                         retryAt: nil)
                     refused.append((sent[place].0, problem))
                 } catch {
-                    let problem = Problem(code: "model", message: "The model refused it: \(error)", retryAt: nil)
+                    let problem = Problem(code: .model, message: "The model refused it: \(error)", retryAt: nil)
                     refused.append((sent[place].0, problem))
                 }
                 return nil

@@ -110,7 +110,11 @@ final class IngestPipeline: Sendable {
         }
         if job.isStale {
             let index = parts.index
-            guard await store.persist({ try index.apply(try catalog.clear(job)) }) != nil else { return }
+            let cleared: Void? = await store.persist {
+                try catalog.clear(job)
+                try index.catchUp()
+            }
+            guard cleared != nil else { return }
         }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
@@ -120,7 +124,7 @@ final class IngestPipeline: Sendable {
 
     private func vanished(_ job: Job) -> Problem {
         Problem(
-            code: "vanished",
+            code: .vanished,
             message: "It was not there, or had changed, when its turn came: it is looked for again.",
             retryAt: parts.clock.now + max(parts.settings.folders.settleTime, 30))
     }
@@ -214,7 +218,7 @@ final class IngestPipeline: Sendable {
         }
         let clips = reading.finish(duration: duration)
         guard reading.count > 0 else {
-            let problem = Problem(code: "no-frames", message: "It holds no picture that can be decoded.", retryAt: nil)
+            let problem = Problem(code: .noFrames, message: "It holds no picture that can be decoded.", retryAt: nil)
             await queue.send(.init(work: work, step: .failed(problem)))
             return
         }
@@ -299,11 +303,11 @@ final class IngestPipeline: Sendable {
             try catalog.commit(clips, of: generation, finished: finished, at: now)
         }
         guard let ids else { return }
-        let stored = zip(ids, clips).compactMap { id, clip in id.map { ($0, clip) } }
-        _ = await store.persist { try index.insert(stored, of: generation.id) }
+        let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
+        _ = await store.persist { try index.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
-            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.1.end - $1.1.start }, at: now)
+            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
         for (work, clip) in zip(batch.works, clips) {
             let progress = work.progress.withLock { progress in
                 progress.clips = max(progress.clips, clip.ordinal + 1)
@@ -339,7 +343,10 @@ final class IngestPipeline: Sendable {
         case .released:
             _ = await store.persist { try catalog.release(media, of: generation) }
         case .changed:
-            _ = await store.persist { try index.apply(catalog.restart(media, of: generation)) }
+            _ = await store.persist {
+                try catalog.restart(media, of: generation)
+                try index.catchUp()
+            }
         }
         _ = working.withLock { $0.removeValue(forKey: media) }
     }

@@ -6,11 +6,11 @@ extension Problem {
     /// What a decoder's error means for a media that was tried `attempts` times.
     init(_ error: any Error, after attempts: Int, _ retry: RetryPolicy, at now: Timestamp) {
         guard let error = error as? DecodeError else {
-            self.init(code: "decode", message: "\(error)", retryAt: retry.next(after: attempts, at: now))
+            self.init(code: .decode, message: "\(error)", retryAt: retry.next(after: attempts, at: now))
             return
         }
         self.init(
-            code: error.code.rawValue, message: error.message,
+            code: Code(rawValue: error.code.rawValue), message: error.message,
             retryAt: error.isRetryable
                 ? retry.next(after: attempts, at: now, costsWorker: error.code.costsWorker) : nil)
     }

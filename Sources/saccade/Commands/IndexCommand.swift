@@ -64,7 +64,8 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, encoder: model.clips, hasMemories: model.storesRerankFeatures,
+                state: configuration.state, encoder: model.clips, earlierDigests: model.earlierDigests,
+                hasMemories: model.storesRerankFeatures,
                 model: model.directory,
                 source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )

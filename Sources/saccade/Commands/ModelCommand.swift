@@ -44,7 +44,7 @@ extension ModelCommand {
             var parts: [Part]
             var reranks: Bool
             var describes: Bool
-            var rerank_k: Int?
+            var rerank_depth: Int?
             var rerank_beta: Double?
             var calibrated: Bool
             var bytes: Int
@@ -65,7 +65,7 @@ extension ModelCommand {
                 parts: model.parts.map {
                     Report.Part(name: $0.name, summary: $0.summary, parameters: $0.parameters)
                 },
-                reranks: model.scorer != nil, describes: model.captioner != nil, rerank_k: model.reranking?.depth,
+                reranks: model.scorer != nil, describes: model.captioner != nil, rerank_depth: model.reranking?.depth,
                 rerank_beta: model.reranking?.beta, calibrated: model.reranking?.calibration != nil, bytes: bytes)
             if json {
                 let encoder = JSONEncoder()
@@ -99,8 +99,8 @@ extension ModelCommand {
 
         private static func reranking(_ report: Report) -> String {
             guard report.reranks else { return "none" }
-            guard let k = report.rerank_k, let beta = report.rerank_beta else { return "not tuned" }
-            return "K \(k), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
+            guard let depth = report.rerank_depth, let beta = report.rerank_beta else { return "not tuned" }
+            return "K \(depth), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
         }
     }
 }

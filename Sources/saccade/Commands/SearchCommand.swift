@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Catalog
 import Client
 import Foundation
 import Search
@@ -47,16 +48,41 @@ struct SearchCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func validate() throws {
-        guard limit > 0 else { throw ValidationError("--limit must be at least 1.") }
-        guard offset >= 0 else { throw ValidationError("--offset must be at least 0.") }
+        do {
+            _ = try Search.SearchRequest(request)
+        } catch {
+            // What is wrong with the words is no wrong usage.
+            guard let field = error.field, let option = Self.option(for: field) else { return }
+            throw ValidationError("\(option) \(error.problem).")
+        }
         if let number, !(1...limit).contains(number - offset) {
             throw ValidationError("--number must be a line of the table: \(offset + 1) to \(offset + limit).")
         }
         guard !(json && play) else { throw ValidationError("Give --json or --play, not both.") }
     }
 
-    func run() async throws {
-        let request = API.SearchRequest(
+    /// The option that sets a field of the request.
+    private static func option(for field: SearchError.Field) -> String? {
+        switch field {
+        case .query: nil
+        case .limit: "--limit"
+        case .offset: "--offset"
+        case .rerankDepth: "--rerank"
+        case .rerankBeta: "--beta"
+        case .rerankDeadline: "--deadline"
+        case .minProbability: "--min-probability"
+        case .filter(.root): "--root"
+        case .filter(.pathPrefix): "--under"
+        case .filter(.pathGlob): "--glob"
+        case .filter(.recordedAfter): "--after"
+        case .filter(.recordedBefore): "--before"
+        case .filter(.minDuration): "--min-duration"
+        case .filter(.maxDuration): "--max-duration"
+        }
+    }
+
+    private var request: API.SearchRequest {
+        API.SearchRequest(
             query: words.joined(separator: " "),
             limit: limit,
             offset: offset,
@@ -65,30 +91,59 @@ struct SearchCommand: AsyncParsableCommand {
             minProbability: reranking.minProbability,
             group: byVideo ? .media : .clip
         )
+    }
+
+    func run() async throws {
+        let request = request
         let answer = try await ask(request)
         if json {
-            Terminal.output.document(answer)
+            Terminal.output.document(try answer.json)
             return
         }
-        let response: API.SearchResponse
-        do {
-            response = try API.decoder().decode(API.SearchResponse.self, from: Data(answer))
-        } catch {
-            throw CommandFailure(.software, "The answer is of another version than this program: restart the daemon.")
-        }
+        let response = try answer.response
         show(SearchReport(request: request, response: response))
         if play { try open(response) }
     }
 
-    /// The answer's JSON.
-    private func ask(_ request: API.SearchRequest) async throws -> [UInt8] {
+    /// An answer as it came.
+    private enum Answer {
+        /// From a daemon, which may be of another version: its own JSON.
+        case sent([UInt8])
+        case found(API.SearchResponse)
+
+        var json: [UInt8] {
+            get throws {
+                switch self {
+                case .sent(let bytes): bytes
+                case .found(let response): Array(try API.encoder().encode(response))
+                }
+            }
+        }
+
+        var response: API.SearchResponse {
+            get throws {
+                switch self {
+                case .found(let response): return response
+                case .sent(let bytes):
+                    do {
+                        return try API.decoder().decode(API.SearchResponse.self, from: Data(bytes))
+                    } catch {
+                        throw CommandFailure(
+                            .software, "The answer is of another version than this program: restart the daemon.")
+                    }
+                }
+            }
+        }
+    }
+
+    private func ask(_ request: API.SearchRequest) async throws -> Answer {
         let configuration = try places.load()
         let client = ServiceClient(socket: places.socketToAsk(configuration))
         do {
-            return try await client.send(.post, "/v1/search", body: request)
+            return .sent(try await client.send(.post, "/v1/search", body: request))
         } catch  where error.code == .unavailable {
             guard let answer = try await DirectSearch.answer(request, configuration: configuration) else { throw error }
-            return answer
+            return .found(answer)
         }
     }
 

@@ -37,11 +37,6 @@ struct FilterOptions: ParsableArguments {
     var maxDuration: Double?
 
     func validate() throws {
-        for (name, value) in [("min-duration", minDuration), ("max-duration", maxDuration)] {
-            if let value, !(value >= 0 && value.isFinite) {
-                throw ValidationError("--\(name) must be a number of seconds.")
-            }
-        }
         for (name, value) in [("after", after), ("before", before)] {
             if let value, RFC3339.parse(value) == nil {
                 throw ValidationError("--\(name) must be a day or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")

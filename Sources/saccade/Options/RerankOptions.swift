@@ -2,7 +2,7 @@ import API
 import ArgumentParser
 import Search
 
-/// How the Fast model's best clips are read again by the Slow one.
+/// How the Fast model's best clips are re-ranked by the Slow one.
 struct RerankOptions: ParsableArguments {
     @Flag(help: "Leave the order to the Fast model: don't re-rank.")
     var fast = false
@@ -31,26 +31,12 @@ struct RerankOptions: ParsableArguments {
         guard !(fast && isDetailed) else {
             throw ValidationError("--fast means no re-ranking: leave out --rerank, --beta and --deadline.")
         }
-        if let rerank, !(1...SearchLimits.rerank).contains(rerank) {
-            throw ValidationError("--rerank must be from 1 to \(SearchLimits.rerank).")
-        }
-        let heaviest = API.RerankOptions.maximumBeta
-        if let beta, !(-heaviest...heaviest).contains(beta) {
-            throw ValidationError("--beta must be from -\(Int(heaviest)) to \(Int(heaviest)).")
-        }
-        if let deadline, !(0...API.RerankOptions.maximumDeadline).contains(deadline) {
-            throw ValidationError(
-                "--deadline must be from 0 to \(Int(API.RerankOptions.maximumDeadline)) milliseconds.")
-        }
-        if let minProbability, !(0...1).contains(minProbability) {
-            throw ValidationError("--min-probability must be from 0 to 1.")
-        }
     }
 
     /// Whether anything is said of how to re-rank.
     var isDetailed: Bool { rerank != nil || beta != nil || deadline != nil }
 
     var choice: API.Rerank {
-        fast ? .off : .on(API.RerankOptions(k: rerank, beta: beta, deadline: deadline))
+        fast ? .off : .on(API.RerankOptions(depth: rerank, beta: beta, deadline: deadline))
     }
 }

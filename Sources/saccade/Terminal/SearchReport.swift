@@ -42,16 +42,16 @@ struct SearchReport {
     var summary: String {
         let searched =
             "\(Quantities.count(response.clips, "clip")) searched in \(Quantities.fixed(response.timings.total, 0)) ms"
-        let rescored = Quantities.count(response.rescored)
+        let reranked = Quantities.count(response.reranked)
         guard case .on(let options) = request.rerank else { return searched }
         switch response.stage {
-        case .slow where response.rescored > 0:
-            return "\(searched), \(rescored) of them re-ranked"
+        case .slow where response.reranked > 0:
+            return "\(searched), \(reranked) of them re-ranked"
         case .partial:
             let reason =
                 options.deadline == nil
                 ? "the others have no memory to read" : "then the deadline came"
-            return "\(searched), \(rescored) of them re-ranked: \(reason)"
+            return "\(searched), \(reranked) of them re-ranked: \(reason)"
         case .fast where options != API.RerankOptions():
             return "\(searched), none of them re-ranked"
         case .fast, .slow:

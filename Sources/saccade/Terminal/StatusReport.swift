@@ -56,7 +56,7 @@ struct StatusReport {
             (
                 "model",
                 "\(status.model.name), \(status.model.dimensions) dimensions, generation \(status.model.generation.prefix(12))"
-                    + (status.model.rerankK.map { ", re-ranks the best \(Quantities.count($0))" } ?? "")
+                    + (status.model.rerankDepth.map { ", re-ranks the best \(Quantities.count($0))" } ?? "")
             ),
             (
                 "engine",

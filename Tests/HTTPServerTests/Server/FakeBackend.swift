@@ -110,11 +110,11 @@ final class FakeBackend: Backend {
             query: request.query,
             results: [
                 .init(
-                    clip: 7, media: media, start: 0, end: 6.25,
-                    scores: .init(fast: 0.5, slow: slow, combined: slow.map { $0 + 0.5 } ?? 0.5))
+                    clip: 7, media: media, start: 0, end: 6.25, score: slow.map { $0 + 0.5 } ?? 0.5,
+                    scores: .init(fast: 0.5, slow: slow))
             ],
             stage: stage,
-            rescored: slow == nil ? 0 : 1,
+            reranked: slow == nil ? 0 : 1,
             isFinal: isFinal,
             generation: "ab12",
             clips: 1,

@@ -19,14 +19,14 @@ struct RouteTests {
     @Test func `a search says how to re-rank`() async throws {
         try await RunningServer.run { server async throws in
             let json = """
-                {"query":"a dog","rerank":{"k":8,"beta":0.5,"deadline_ms":60000},"min_probability":1,"group":"media"}
+                {"query":"a dog","rerank":{"depth":8,"beta":0.5,"deadline_ms":60000},"min_probability":1,"group":"media"}
                 """
             let response = try await server.request("POST", "/v1/search", json: json)
             #expect(response.status == 200)
             #expect(
                 server.backend.searches == [
                     API.SearchRequest(
-                        query: "a dog", rerank: .on(.init(k: 8, beta: 0.5, deadline: 60_000)), minProbability: 1,
+                        query: "a dog", rerank: .on(.init(depth: 8, beta: 0.5, deadline: 60_000)), minProbability: 1,
                         group: .media)
                 ])
         }

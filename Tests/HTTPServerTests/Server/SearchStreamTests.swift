@@ -134,9 +134,10 @@ struct SearchStreamTests {
             for _ in 0..<20 {
                 try await client.send(Self.request)
                 #expect(try await client.chunkedResponse().status == 200)
-                let bad = RawClient.request("POST", "/v1/search", body: Data(#"{"query":"","stream":true}"#.utf8))
+                let bad = RawClient.request(
+                    "POST", "/v1/search", body: Data(#"{"query":"a","limit":1001,"stream":true}"#.utf8))
                 try await client.send(bad)
-                #expect(try await client.response().errorCode == "empty_query")
+                #expect(try await client.response().errorCode == "invalid_request")
             }
         }
     }

@@ -11,7 +11,7 @@
 ///
 /// A pattern that doesn't begin with `/` may begin at any folder: `*.mp4` matches every MP4 file, `2024/**` everything in any folder named
 /// 2024. Case counts. A byte that isn't part of valid UTF-8 is one character, which `*` and `?` match. O(path × pattern) at worst.
-package struct PathGlob: Sendable {
+package struct PathGlob: Sendable, Equatable {
     /// Characters of a pattern at most.
     package static let maximumLength = 512
 
@@ -50,28 +50,27 @@ package struct PathGlob: Sendable {
     }
 
     static let slash = UInt32(UInt8(ascii: "/"))
+    /// What it was made of.
+    package let pattern: String
     private let tokens: [Token]
     /// The same for patterns that fit a word, as nearly all do.
     private let short: ShortGlob?
 
-    /// - Throws: ``SearchError`` `invalid_filter` when the pattern is empty, too long, or has an open bracket or a last backslash.
-    package init(_ pattern: String) throws(SearchError) {
+    /// - Throws: ``InvalidFilter`` when the pattern is empty, too long, or has an open bracket or a last backslash.
+    package init(_ pattern: String) throws(InvalidFilter) {
         var characters = pattern.unicodeScalars.map(\.value)
-        guard !characters.isEmpty else {
-            throw SearchError(.invalidFilter, "The path pattern is empty: leave it out to search everywhere.")
-        }
-        guard characters.count <= Self.maximumLength else {
-            throw SearchError(
-                .invalidFilter, "The path pattern has more than \(Self.maximumLength) characters: shorten it.")
+        guard !characters.isEmpty, characters.count <= Self.maximumLength, !characters.contains(0) else {
+            throw InvalidFilter(.pathGlob, "must have 1 to \(Self.maximumLength) characters, none of them NUL")
         }
         let isAnchored =
             characters[0] == Self.slash || characters.starts(with: [UInt32(UInt8(ascii: "\\")), Self.slash])
         if !isAnchored { characters = Array("/**/".unicodeScalars.map(\.value)) + characters }
+        self.pattern = pattern
         tokens = try Self.parse(characters)
         short = ShortGlob(tokens)
     }
 
-    private static func parse(_ characters: [UInt32]) throws(SearchError) -> [Token] {
+    private static func parse(_ characters: [UInt32]) throws(InvalidFilter) -> [Token] {
         var tokens: [Token] = []
         var rest = characters[...]
         while let character = rest.popFirst() {
@@ -93,8 +92,7 @@ package struct PathGlob: Sendable {
                 tokens.append(try parseSet(&rest))
             case UInt32(UInt8(ascii: "\\")):
                 guard let escaped = rest.popFirst() else {
-                    throw SearchError(
-                        .invalidFilter, "The path pattern ends in a backslash: write two for the character itself.")
+                    throw InvalidFilter(.pathGlob, "ends in a backslash: write two for the character itself")
                 }
                 tokens.append(.literal(escaped))
             default:
@@ -104,7 +102,7 @@ package struct PathGlob: Sendable {
         return tokens
     }
 
-    private static func parseSet(_ rest: inout ArraySlice<UInt32>) throws(SearchError) -> Token {
+    private static func parseSet(_ rest: inout ArraySlice<UInt32>) throws(InvalidFilter) -> Token {
         var ranges: [ClosedRange<UInt32>] = []
         let negated = rest.first == UInt32(UInt8(ascii: "!")) || rest.first == UInt32(UInt8(ascii: "^"))
         if negated { rest = rest.dropFirst() }
@@ -118,17 +116,17 @@ package struct PathGlob: Sendable {
             if rest.first == dash, let last = rest.dropFirst().first, last != end {
                 rest = rest.dropFirst(2)
                 guard last >= character else {
-                    throw SearchError(
-                        .invalidFilter, "A range in the path pattern's brackets runs backwards: write [a-z].")
+                    throw InvalidFilter(.pathGlob, "has a range that runs backwards in its brackets: write [a-z]")
                 }
                 ranges.append(character...last)
             } else {
                 ranges.append(character...character)
             }
         }
-        throw SearchError(
-            .invalidFilter, "A bracket in the path pattern isn't closed: write \\[ for the character itself.")
+        throw InvalidFilter(.pathGlob, "has a bracket that isn't closed: write \\[ for the character itself")
     }
+
+    package static func == (first: PathGlob, second: PathGlob) -> Bool { first.pattern == second.pattern }
 
     /// The bytes that every path begins with that the pattern matches.
     package var literalPrefix: [UInt8] {

@@ -1,4 +1,4 @@
-import Search
+import Catalog
 import Testing
 
 @Suite struct PathGlobTests {
@@ -71,7 +71,7 @@ import Testing
 
     @Test(arguments: ["", "/[abc", "/abc\\", "/[z-a]", String(repeating: "a", count: 513)])
     func anUnusablePatternIsRefused(pattern: String) {
-        #expect { try PathGlob(pattern) } throws: { ($0 as? SearchError)?.code == .invalidFilter }
+        #expect { try PathGlob(pattern) } throws: { ($0 as? InvalidFilter)?.key == .pathGlob }
     }
 
     @Test func aPatternOfManyStarsDoesNotExplode() throws {

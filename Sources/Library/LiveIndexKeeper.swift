@@ -1,0 +1,42 @@
+internal import Catalog
+internal import Search
+internal import Synchronization
+
+/// Holds the index that queries go to, and exchanges it.
+final class LiveIndexKeeper: Sendable {
+    private let catalog: Catalog
+    private let current: Mutex<LiveIndex?>
+    /// Held while the index follows a write, so that none falls between two indexes.
+    private let following = Mutex(())
+
+    /// Loads the live index, if there is one.
+    ///
+    /// - Throws: ``CatalogError``, `VectorIndexError`.
+    init(catalog: Catalog) throws {
+        self.catalog = catalog
+        current = Mutex(try catalog.liveGeneration().map { try LiveIndex($0, of: catalog) })
+    }
+
+    /// O(1).
+    var live: LiveIndex? { current.withLock { $0 } }
+
+    /// Takes over what the catalog has committed, after each write to it.
+    ///
+    /// - Throws: ``CatalogError``.
+    func catchUp() throws {
+        try following.withLock { _ in try live?.catchUp() }
+    }
+
+    /// Lets another index take over. The one before answers, and is kept up to date, while this one is loaded.
+    ///
+    /// - Throws: ``CatalogError``, `VectorIndexError`.
+    func switchLive(to generation: Generation) throws {
+        let next = try LiveIndex(generation, of: catalog)
+        try following.withLock { _ in
+            try catalog.switchLive(to: generation.id)
+            // What was committed while it was loaded.
+            try next.catchUp()
+            current.withLock { $0 = next }
+        }
+    }
+}

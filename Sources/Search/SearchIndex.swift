@@ -1,0 +1,55 @@
+package import Catalog
+package import Models
+
+/// What the searches of one index are done with.
+package struct SearchIndex: Sendable {
+    package let candidates: any CandidateSource
+    package let encoder: any QueryEncoder
+    package let reranker: (any Reranker)?
+
+    /// - Throws: ``SearchError`` `other_model` when the parts don't belong together.
+    package init(
+        candidates: any CandidateSource, encoder: any QueryEncoder, reranker: (any Reranker)? = nil
+    ) throws(SearchError) {
+        guard candidates.dimensions == encoder.dimensions else {
+            throw SearchError(
+                .otherModel,
+                """
+                The index has \(candidates.dimensions) dimensions and the model \(encoder.dimensions): use the model that \
+                the index was made with, or index again.
+                """)
+        }
+        guard reranker == nil || reranker?.generation == encoder.modelDigest else {
+            throw SearchError(
+                .otherModel, "The Fast and the Slow model don't belong together: reinstall the model.")
+        }
+        self.candidates = candidates
+        self.encoder = encoder
+        self.reranker = reranker
+    }
+
+    /// Loads the live index of a catalog into memory. Works beside a daemon that writes to it. Blocks the calling thread.
+    ///
+    /// - Parameter earlierDigests: other digests of the encoder's model, by which earlier versions of the program knew it.
+    /// - Throws: ``SearchError`` `no_index` when there is no index, `other_model` when it was made with another model;
+    ///   `CatalogError`.
+    package init(
+        loading catalog: Catalog, encoder: any QueryEncoder, earlierDigests: [String] = [],
+        reranker: (any Reranker)? = nil
+    ) throws {
+        guard let live = try catalog.liveGeneration() else {
+            throw SearchError(
+                .noIndex,
+                "Nothing is indexed in \(catalog.state) yet: run `saccade index FILE…` or `saccade watch add`.")
+        }
+        guard live.digest == encoder.modelDigest || earlierDigests.contains(live.digest) else {
+            throw SearchError(
+                .otherModel,
+                """
+                The index in \(catalog.state) was made with the model \(live.digest.prefix(12)) and this is \
+                \(encoder.modelDigest.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
+                """)
+        }
+        try self.init(candidates: try LiveIndex(live, of: catalog), encoder: encoder, reranker: reranker)
+    }
+}
