@@ -213,7 +213,7 @@ let package = Package(
         .testTarget(
             name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
-            name: "ModelsTests", dependencies: ["CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
+            name: "ModelsTests", dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),

@@ -19,7 +19,7 @@ package struct SearchIndex: Sendable {
                 the index was made with, or index again.
                 """)
         }
-        guard reranker == nil || reranker?.generation == encoder.modelDigest else {
+        guard reranker == nil || reranker?.modelDigest == encoder.modelDigest else {
             throw SearchError(
                 .otherModel, "The Fast and the Slow model don't belong together: reinstall the model.")
         }

@@ -1,3 +1,4 @@
+import Catalog
 import Daemon
 import DecodeProtocol
 import DecodeWorkers
@@ -154,7 +155,7 @@ struct OtherArchitectureTests {
 
         try await BlockingExecutor.shared.run {
             let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { _ in model }
-            let searcher = Searcher(catalog: library.catalog, generation: try searchSwitch.generation())
+            let searcher = Searcher(catalog: library.catalog, index: try searchSwitch.index())
             func found(_ query: String, rerank: RerankOptions?) throws -> [String] {
                 try searcher.search(SearchRequest(query: query, rerank: rerank)).results
                     .compactMap { $0.path.lastComponent?.string }

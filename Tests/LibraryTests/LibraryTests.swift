@@ -104,7 +104,7 @@ import Testing
         _ = try await fixture.library.index([file])
         #expect(deaths.left == 96)
         let last = try #require(try fixture.catalog.media(media)?.problem)
-        #expect(last.code == "worker-crashed" && last.retryAt == nil)
+        #expect(last.code.rawValue == "worker-crashed" && last.retryAt == nil)
         let generation = fixture.library.generation.id
         #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
     }
@@ -117,7 +117,7 @@ import Testing
             Issue.record("it was indexed")
             return
         }
-        #expect(problem.code == "too-long" && problem.retryAt == nil)
+        #expect(problem.code.rawValue == "too-long" && problem.retryAt == nil)
         #expect(fixture.library.live?.count == ClipAssembler.Policy().clips)
     }
 

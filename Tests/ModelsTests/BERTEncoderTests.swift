@@ -1,3 +1,5 @@
+import Basics
+import Basics
 import Foundation
 import Models
 import SystemPackage

@@ -83,7 +83,7 @@ private final class ByteScorer: PairScorer {
     @Test func `Many clips are scored in batches, and the blank once`() throws {
         try add((0..<40).map { UInt8($0) })
         let answer = try search("axis 0", reranker())
-        #expect(answer.rescored == 40)
+        #expect(answer.reranked == 40)
         #expect(scorer.batches.withLock { $0 } == [16, 16, 8])
         #expect(scorer.blanks.withLock { $0 } == 1)
     }

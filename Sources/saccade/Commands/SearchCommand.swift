@@ -1,3 +1,4 @@
+import Daemon
 import API
 import ArgumentParser
 import Catalog
