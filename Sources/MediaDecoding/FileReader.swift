@@ -65,7 +65,9 @@ final class FileReader {
         unsafe context = unsafe avio_alloc_context(
             buffer, Int32(Self.bufferSize), 0, Unmanaged.passUnretained(self).toOpaque(),
             { opaque, bytes, count in
-                unsafe Unmanaged<FileReader>.fromOpaque(opaque!).takeUnretainedValue().read(bytes!, count)
+                // FFmpeg reads into a buffer that it could not allocate.
+                guard let bytes = unsafe bytes else { return -ENOMEM }
+                return unsafe Unmanaged<FileReader>.fromOpaque(opaque!).takeUnretainedValue().read(bytes, count)
             }, nil,
             { opaque, offset, whence in
                 unsafe Unmanaged<FileReader>.fromOpaque(opaque!).takeUnretainedValue().seek(offset, whence)
