@@ -251,6 +251,7 @@ let package = Package(
             dependencies: [
                 "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderFakes", "FolderWatch", "Library",
                 "Models", "Search", "TestSupport", "Threads", "saccade-decode",
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

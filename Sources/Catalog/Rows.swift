@@ -83,6 +83,8 @@ package struct Problem: Sendable, Equatable {
         package static let noFrames = Code(rawValue: "no-frames")
         /// The model made nothing usable of it.
         package static let model = Code(rawValue: "model")
+        /// The catalog refused its clips.
+        package static let catalog = Code(rawValue: "catalog")
         /// The program ended too often while it had it in work.
         package static let crash = Code(rawValue: "crash")
         /// It can't be decoded, for a reason that has no word.

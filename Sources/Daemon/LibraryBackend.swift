@@ -165,7 +165,7 @@ package struct LibraryBackend: Backend {
     }
 
     package func status() async throws -> API.Status {
-        let status = try await library.status(failures: API.Status.maximumFailures)
+        let status = try await translating { try await library.status(failures: API.Status.maximumFailures) }
         return API.Status(
             status,
             version: identity.version,
@@ -179,7 +179,7 @@ package struct LibraryBackend: Backend {
 
     package func rescan(root: Int64?) async throws -> API.RescanAccepted {
         do {
-            return API.RescanAccepted(roots: try await library.rescan(root))
+            return API.RescanAccepted(roots: try await translating { try await library.rescan(root) })
         } catch let error as CatalogError where error.code == .notFound {
             throw APIError(.rootNotFound, error.message)
         }

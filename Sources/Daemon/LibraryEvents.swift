@@ -2,18 +2,13 @@ import Foundation
 import API
 import HTTPServer
 import Library
-import Logging
-import Search
 import ServiceLifecycle
 import Threads
 
-/// Carries the library's events to the readers of `/v1/events`, and lets searches follow the live generation.
+/// Carries the library's events to the readers of `/v1/events`.
 struct LibraryEvents: Service {
     let library: Library
-    let searcher: Searcher
-    let searchSwitch: SearchSwitch
     let events: Broadcast<EventStreamItem>
-    let logger: Logger
     let heartbeat: Duration
 
     func run() async throws {
@@ -27,18 +22,9 @@ struct LibraryEvents: Service {
 
     private func carry(_ happenings: Broadcast<LibraryEvent>.Subscription) async {
         for await event in happenings.cancelOnGracefulShutdown() {
-            if case .generationSwitched = event.kind { await follow() }
             let lost = happenings.takeLost()
             if lost > 0 { events.send(.event(API.Event(kind: .dropped, time: Date(event.time), count: lost))) }
-            events.send(.event(API.Event(event)))
-        }
-    }
-
-    private func follow() async {
-        do {
-            searcher.use(try await BlockingExecutor.shared.run { [searchSwitch] in try searchSwitch.index() })
-        } catch {
-            logger.error("searches can't follow to the new index: \(error)")
+            if let told = API.Event(event) { events.send(.event(told)) }
         }
     }
 

@@ -1,7 +1,6 @@
 import API
 import CKernels
 import CLinux
-import COpenBLAS
 import Catalog
 import DecodeProtocol
 import DecodeWorkers
@@ -111,11 +110,15 @@ package struct SaccadeDaemon: Sendable {
         let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { [program] folder in
             try program.loadModel(folder)
         }
-        let searcher = Searcher(
-            catalog: library.catalog,
-            index: try await BlockingExecutor.shared.run { try searchSwitch.index() }
-        )
+        // Not left to the first search: a model that can't be used is an error of the start.
+        _ = try await BlockingExecutor.shared.run { try searchSwitch.index() }
+        let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
         let engine = await BlockingExecutor.shared.run { Self.engine() }
+        do throws(BLASError) {
+            try BLAS.load()
+        } catch {
+            logger.error("everything takes several times as long without OpenBLAS: \(error)")
+        }
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
@@ -153,10 +156,7 @@ package struct SaccadeDaemon: Sendable {
         )
         // Services stop in the reverse of this order: no more feeding first, then no more answers.
         var services: [any Service] = [
-            LibraryEvents(
-                library: library, searcher: searcher, searchSwitch: searchSwitch, events: events, logger: logger,
-                heartbeat: .seconds(15)
-            ),
+            LibraryEvents(library: library, events: events, heartbeat: .seconds(15)),
             server,
             library,
             ReloadService(
@@ -208,11 +208,10 @@ package struct SaccadeDaemon: Sendable {
         )
     }
 
+    /// Loads OpenBLAS, which has no name before.
     private static func engine() -> API.Status.Engine {
-        // The library is loaded at its first use, and has no name before.
-        _ = saccade_blas_load()
-        return API.Status.Engine(
-            blasCore: unsafe String(cString: saccade_blas_core_name()),
+        API.Status.Engine(
+            blasCore: BLAS.coreName ?? "",
             simd: unsafe String(cString: saccade_simd_name(saccade_simd_detected())),
             threads: ThreadCount.configured
         )

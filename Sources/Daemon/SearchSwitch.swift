@@ -4,6 +4,7 @@ package import Library
 package import Logging
 package import Models
 package import Search
+import Synchronization
 
 package import SystemPackage
 
@@ -11,11 +12,17 @@ package import SystemPackage
 ///
 /// While a new model's index is built, the old one answers, and its queries need the old model. When that is gone the new index
 /// takes over at once, as far as it is.
-package struct SearchSwitch: Sendable {
+package final class SearchSwitch: Sendable {
+    private struct Current {
+        var live: LiveIndex
+        var search: SearchIndex
+    }
+
     private let library: Library
-    private let current: LoadedModel
+    private let model: LoadedModel
     private let loadOld: @Sendable (FilePath) throws -> LoadedModel
     private let logger: Logger
+    private let current = Mutex<Current?>(nil)
 
     /// - Parameters:
     ///   - current: The configured model.
@@ -27,33 +34,47 @@ package struct SearchSwitch: Sendable {
         loadOld: @escaping @Sendable (FilePath) throws -> LoadedModel
     ) {
         self.library = library
-        self.current = current
+        model = current
         self.logger = logger
         self.loadOld = loadOld
     }
 
-    /// What queries are to be asked of now. Blocking.
+    /// What queries are to be asked of now: asked at each search, O(1) while the live index stays the same. Blocking.
     ///
     /// - Throws: `SearchError`, `CatalogError`.
     package func index() throws -> SearchIndex {
-        if let live = library.live, !current.hasDigest(live.generation.digest) {
-            if let old = oldModel(of: live) {
+        try current.withLock { current in
+            if let current, library.live === current.live { return current.search }
+            let made = try make()
+            current = made
+            return made.search
+        }
+    }
+
+    private func make() throws -> Current {
+        if let live = library.live, !model.hasDigest(live.generation.digest) {
+            do {
+                let old = try oldModel(of: live)
                 logger.info(
                     """
                     the index of model \(live.generation.digest.prefix(12)) answers until that of \
-                    \(current.digest.prefix(12)) is built
+                    \(model.digest.prefix(12)) is built
                     """
                 )
-                return try index(of: old, live)
+                return try Current(live: live, search: index(of: old, live))
+            } catch {
+                logger.warning(
+                    """
+                    the model of the old index can't be used (\(error)): answers come from the new index, which is not \
+                    complete yet
+                    """)
             }
-            logger.warning(
-                "the model of the old index is gone: answers come from the new one, which is not complete yet")
             try library.switchNow()
         }
         guard let live = library.live else {
             throw SearchError(.noIndex, "there is no index yet: add a folder with `saccade watch add`")
         }
-        return try index(of: current, live)
+        return try Current(live: live, search: index(of: model, live))
     }
 
     private func index(of model: LoadedModel, _ live: LiveIndex) throws -> SearchIndex {
@@ -63,10 +84,15 @@ package struct SearchSwitch: Sendable {
         return try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker)
     }
 
-    private func oldModel(of live: LiveIndex) -> LoadedModel? {
-        guard let folder = live.generation.model, let model = try? loadOld(folder),
-            model.hasDigest(live.generation.digest)
-        else { return nil }
-        return model
+    /// - Throws: why there is none.
+    private func oldModel(of live: LiveIndex) throws -> LoadedModel {
+        guard let folder = live.generation.model else {
+            throw ModelError(.unreadable, "its folder isn't known")
+        }
+        let old = try loadOld(folder)
+        guard old.hasDigest(live.generation.digest) else {
+            throw ModelError(.malformed, "\(folder) holds another model now")
+        }
+        return old
     }
 }

@@ -276,7 +276,8 @@ extension API.Status {
 }
 
 extension API.Event {
-    package init(_ event: LibraryEvent) {
+    /// Nil for what is the log's alone.
+    package init?(_ event: LibraryEvent) {
         self.init(kind: .scanStarted, time: Date(event.time))
         switch event.kind {
         case .folder(let event): set(event)
@@ -294,6 +295,7 @@ extension API.Event {
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
         case .generationSwitched: set(.generationSwitched)
+        case .writeRefused: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }

@@ -8,6 +8,9 @@ package import Threads
 package struct ScanScope: Sendable, Equatable {
     /// Roots to be scanned whole.
     package var roots: Set<RootID> = []
+    /// Whether every root is scanned whole, and the files that lie in no root are looked for. Which roots there are is read when the pass
+    /// is made, so a catalog that can't be read before loses none.
+    package var everything = false
     /// Directories to be scanned with all that is below them.
     package var trees: Set<FilePath> = []
     /// Directories of which only the entries are looked at.
@@ -16,12 +19,25 @@ package struct ScanScope: Sendable, Equatable {
     package var namedFiles = false
 
     package init(
-        roots: Set<RootID> = [], trees: Set<FilePath> = [], directories: Set<FilePath> = [], namedFiles: Bool = false
+        roots: Set<RootID> = [], everything: Bool = false, trees: Set<FilePath> = [],
+        directories: Set<FilePath> = [], namedFiles: Bool = false
     ) {
+        self.everything = everything
         self.namedFiles = namedFiles
         self.roots = roots
         self.trees = trees
         self.directories = directories
+    }
+
+    /// Whether a root is scanned whole, or the files that lie in none are looked for.
+    package var isFull: Bool { everything || !roots.isEmpty || namedFiles }
+
+    package mutating func formUnion(_ other: ScanScope) {
+        roots.formUnion(other.roots)
+        everything = everything || other.everything
+        trees.formUnion(other.trees)
+        directories.formUnion(other.directories)
+        namedFiles = namedFiles || other.namedFiles
     }
 }
 
@@ -78,7 +94,7 @@ package final class FolderScanner: Sendable {
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
         for root in try catalog.roots() {
-            let whole = scope.roots.contains(root.id)
+            let whole = scope.everything || scope.roots.contains(root.id)
             let trees = scope.trees.filter { $0.starts(with: root.path) && $0 != root.path }
             let directories = pass.directories.filter { $0.starts(with: root.path) }
             guard whole || !trees.isEmpty || !directories.isEmpty else { continue }
@@ -106,7 +122,7 @@ package final class FolderScanner: Sendable {
             if everything { try catalog.recordScan(of: root.id, at: clock.now) }
             if whole { tell(.scanFinished(root.id)) }
         }
-        if scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
+        if scope.everything || scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
         // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
         for path in pass.due {
             let isHidden = pass.unreadable.contains { path.starts(with: $0) }

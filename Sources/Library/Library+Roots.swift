@@ -28,7 +28,7 @@ extension Library {
             try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
         }
         tell(.rootAdded(added.id))
-        scan([added.id])
+        scan(ScanScope(roots: [added.id]))
         return added
     }
 
@@ -57,21 +57,18 @@ extension Library {
     package func rescan(_ root: RootID? = nil) async throws -> [RootID] {
         let roots = try await BlockingExecutor.shared.run { [catalog] in try catalog.roots().map(\.id) }
         guard let root else {
-            scan(Set(roots), namedFiles: true)
+            scan(ScanScope(everything: true))
             return roots
         }
         guard roots.contains(root) else {
             throw CatalogError(.notFound, "There is no root \(root): see `saccade watch list`.")
         }
-        scan([root])
+        scan(ScanScope(roots: [root]))
         return [root]
     }
 
-    private func scan(_ roots: Set<RootID>, namedFiles: Bool = false) {
-        state.withLock { state in
-            state.scope.roots.formUnion(roots)
-            if namedFiles { state.scope.namedFiles = true }
-        }
+    private func scan(_ scope: ScanScope) {
+        requestScan(scope)
         wakeup.fire()
     }
 }

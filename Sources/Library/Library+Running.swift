@@ -53,13 +53,13 @@ extension Library {
 
     /// Scans at the start and on a timer, and looks where the watcher says.
     private func watchFolders() async {
-        requestScan(ScanScope(), everything: true)
+        requestScan(ScanScope(everything: true))
         var nextRescan = clock.now + settings.rescanInterval
         while !isStopped {
             let ticket = wakeup.ticket
             let began = clock.now
             if began >= nextRescan {
-                requestScan(ScanScope(), everything: true)
+                requestScan(ScanScope(everything: true))
                 nextRescan = began + settings.rescanInterval
             }
             await scanning.run { self.pass() }
@@ -80,40 +80,36 @@ extension Library {
 
     private var trouble: String? { state.withLock { $0.trouble } }
 
-    private func requestScan(_ scope: ScanScope, everything: Bool) {
-        let roots = everything ? (try? catalog.roots().map(\.id)) ?? [] : []
-        state.withLock { state in
-            state.scope.roots.formUnion(scope.roots.union(roots))
-            state.scope.trees.formUnion(scope.trees)
-            state.scope.directories.formUnion(scope.directories)
-            if everything || scope.namedFiles { state.scope.namedFiles = true }
-        }
+    func requestScan(_ scope: ScanScope) {
+        state.withLock { $0.scope.formUnion(scope) }
     }
 
     /// One pass over the folders. Blocking.
     func pass() {
         let hints = watcher.takeHints()
-        let offline = ((try? catalog.roots()) ?? []).filter { $0.state == .offline }.map(\.path)
+        let roots = (try? catalog.roots()) ?? []
+        let offline = roots.filter { $0.state == .offline }.map(\.path)
         requestScan(
-            ScanScope(trees: hints.trees, directories: hints.directories.union(suspects.take()).union(offline)),
-            everything: hints.overflowed)
+            ScanScope(
+                everything: hints.overflowed, trees: hints.trees,
+                directories: hints.directories.union(suspects.take()).union(offline)))
         let scope = state.withLock { state in
             defer { state.scope = ScanScope() }
-            state.scanningRoots = state.scope.roots
+            state.scanningRoots = state.scope.everything ? Set(roots.map(\.id)) : state.scope.roots
             return state.scope
         }
-        if !scope.roots.isEmpty { scanner.clearWatchTrouble() }
+        if scope.everything || !scope.roots.isEmpty { scanner.clearWatchTrouble() }
         do {
             try scanner.scan(scope, isStopped: { isStopped })
-            if !scope.roots.isEmpty || scope.namedFiles { try purge() }
+            if scope.isFull { try purge() }
             state.withLock { state in
                 state.scanningRoots = []
                 state.trouble = nil
-                if !scope.roots.isEmpty || scope.namedFiles { state.scannedAt = clock.now }
+                if scope.isFull { state.scannedAt = clock.now }
             }
         } catch {
             // Nothing is lost: the same pass is made again.
-            requestScan(scope, everything: false)
+            requestScan(scope)
             let isNew = state.withLock { state in
                 state.scanningRoots = []
                 defer { state.trouble = "\(error)" }

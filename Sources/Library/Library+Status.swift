@@ -27,7 +27,7 @@ extension Library {
             status.queueDepth = try catalog.queueDepth(of: generation.id, at: clock.now)
             status.rates = pipeline.meter.rates(at: clock.now)
             status.failures = try catalog.failures(limit: failures)
-            status.paused = pipeline.store.paused ?? state.trouble
+            status.paused = pipeline.writer.paused ?? state.trouble
             let isLimited = scanner.watchTrouble != nil
             status.watcher = state.watcher(isLimited: isLimited)
             if isLimited {

@@ -137,6 +137,7 @@ package final class Library: Service {
         case .folder(.fileFailed(let path, let problem)): logger.warning("\(path): \(problem.message)")
         case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
         case .generationSwitched(let generation): logger.info("generation \(generation.digest) is live")
+        case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")
         case .paused(let reason?): logger.error("ingest waits: \(reason)")
         case .paused(nil): logger.info("ingest goes on")
         default: logger.trace("\(kind)")

@@ -15,6 +15,8 @@ package struct LibraryEvent: Sendable, Equatable {
         case mediaFailed(MediaID, path: FilePath?, Problem)
         /// The generation that queries go to is another one now.
         case generationSwitched(Generation)
+        /// The catalog refused a write, and would again.
+        case writeRefused(reason: String)
         /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.
         case paused(reason: String?)
     }

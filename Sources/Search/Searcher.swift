@@ -1,6 +1,5 @@
 package import Catalog
 import Models
-import Synchronization
 
 /// Answers queries: text to vector, scan, re-ranking, lookup.
 ///
@@ -11,19 +10,17 @@ package final class Searcher: Sendable {
     private static let spare = 32
 
     private let catalog: Catalog
-    private let current: Mutex<SearchIndex>
+    private let index: @Sendable () throws -> SearchIndex
 
-    package init(catalog: Catalog, index: SearchIndex) {
+    /// - Parameter index: is asked at the beginning of each search, so that none goes to an index that nobody keeps up to date.
+    package init(catalog: Catalog, index: @escaping @Sendable () throws -> SearchIndex) {
         self.catalog = catalog
-        current = Mutex(index)
+        self.index = index
     }
 
-    /// What new searches are done with.
-    package var index: SearchIndex { current.withLock { $0 } }
-
-    /// Sends new searches to another index; those under way finish with the one they began with.
-    package func use(_ index: SearchIndex) {
-        current.withLock { $0 = index }
+    /// For one index and no other.
+    package convenience init(catalog: Catalog, index: SearchIndex) {
+        self.init(catalog: catalog) { index }
     }
 
     /// The best clips for a request. The same request gets the same answer while the catalog doesn't change, so pages neither overlap nor leave
@@ -31,11 +28,11 @@ package final class Searcher: Sendable {
     ///
     /// - Parameter progress: called with the first `limit` results after the Fast model and each batch of the re-ranker, but not
     ///   with the final ones. It ends the search by throwing.
-    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; what `progress` throws.
+    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; what `progress` and the index's closure throw.
     package func search(
         _ request: SearchRequest, progress: ((SearchAnswer) throws -> Void)? = nil
     ) throws -> SearchAnswer {
-        let index = index
+        let index = try index()
         guard request.minProbability == nil || index.reranker?.calibration != nil else {
             throw SearchError(
                 .invalidRerank, field: .minProbability,

@@ -134,7 +134,7 @@ struct LibraryBackendTests {
             (.paused(reason: nil), .resumed),
         ]
         for (kind, expected) in events {
-            #expect(API.Event(LibraryEvent(time: 5, kind: kind)).kind == expected)
+            #expect(API.Event(LibraryEvent(time: 5, kind: kind))?.kind == expected)
         }
         let progress = API.Event(
             LibraryEvent(time: 5, kind: .mediaProgress(2, position: 3, duration: 9, clips: 1)))

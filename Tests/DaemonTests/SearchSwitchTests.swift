@@ -4,6 +4,7 @@ import Library
 import Logging
 import Models
 import Search
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -68,6 +69,37 @@ struct SearchSwitchTests {
         let index = try searchSwitch.index()
         #expect(index.encoder.modelDigest == "decade")
         #expect(index.candidates.count == 0)
+        library.close()
+    }
+
+    @Test func `searches go to the new index although nobody heard that it took over`() async throws {
+        let directory = try TemporaryDirectory()
+        let new = ConstantModel(modelDigest: "decade")
+        let library = try await reopened(in: directory, with: new)
+        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
+            served(ConstantModel())
+        }
+        let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
+        let request = try SearchRequest(query: "grey")
+        #expect(try searcher.search(request).generation == "c0ffee")
+        // No reader of events is there, as between a daemon's opening of its library and the start of its services.
+        try library.switchNow()
+        #expect(try searcher.search(request).generation == "decade")
+        library.close()
+    }
+
+    @Test func `a model is loaded once for all searches of its index`() async throws {
+        let directory = try TemporaryDirectory()
+        let library = try await reopened(in: directory, with: ConstantModel(modelDigest: "decade"))
+        let loadings = Mutex(0)
+        let searchSwitch = SearchSwitch(
+            library: library, current: served(ConstantModel(modelDigest: "decade")), logger: logger
+        ) { _ in
+            loadings.withLock { $0 += 1 }
+            return served(ConstantModel())
+        }
+        for _ in 0..<3 { _ = try searchSwitch.index() }
+        #expect(loadings.withLock { $0 } == 1)
         library.close()
     }
 }

@@ -78,6 +78,23 @@ private final class ScannerFixture: Sendable {
 }
 
 @Suite struct FolderScannerTests {
+    @Test func `A scan of everything takes the roots that there are when it is made, whatever was known when it was asked for`() throws {
+        let fixture = try ScannerFixture()
+        var scope = ScanScope(directories: [fixture.folder.appending("elsewhere")])
+        scope.formUnion(ScanScope(everything: true))
+        scope.formUnion(ScanScope())
+        #expect(scope.everything && scope.isFull && scope.directories.count == 1)
+        let later = fixture.directory.path.appending("later")
+        try FileManager.default.createDirectory(atPath: later.string, withIntermediateDirectories: true)
+        let resolved = try FilePath.realPath(of: later)
+        let device = try fixture.files.attributes(of: resolved, followsLinks: true).stamp.device
+        let second = try fixture.catalog.addRoot(resolved, device: device, at: 0)
+        try fixture.write([1], to: "a.mp4")
+        try fixture.scan(scope)
+        #expect(try fixture.present == ["a.mp4"])
+        #expect(fixture.told.withLock { $0.contains(.scanFinished(second.id)) && $0.contains(.scanFinished(fixture.root.id)) })
+    }
+
     @Test func `Candidates of a whole tree are found, hidden and unfinished files are not`() throws {
         let fixture = try ScannerFixture()
         for (number, name) in [

@@ -6,6 +6,7 @@ import DecodeWorkers
 import FolderFakes
 import FolderWatch
 import Foundation
+import GRDB
 import Search
 import Synchronization
 import SystemPackage
@@ -107,6 +108,21 @@ import Testing
         #expect(last.code.rawValue == "worker-crashed" && last.retryAt == nil)
         let generation = fixture.library.generation.id
         #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
+    }
+
+    @Test func `What the catalog refuses for good fails its media item, and the others go on`() async throws {
+        let fixture = try LibraryFixture()
+        let refused = try fixture.write("3", to: "a.mp4")
+        let database = try DatabaseQueue(path: Catalog.catalogFile(in: fixture.catalog.state).string)
+        try await database.write { try $0.execute(sql: "CREATE TRIGGER no BEFORE INSERT ON clips WHEN NEW.media = 1 BEGIN SELECT RAISE(ABORT, 'no'); END") }
+        let outcomes = try await fixture.library.index([refused, try fixture.write("5", to: "b.mp4")])
+        let problem = try #require(outcomes[0].problem)
+        #expect(problem.code == .catalog && problem.retryAt != nil)
+        #expect(outcomes[1].result == .indexed(clips: 1) || outcomes[1].problem?.code == .catalog)
+        // One by one, the second doesn't share the first one's transaction.
+        try await database.write { try $0.execute(sql: "DROP TRIGGER no") }
+        fixture.clock.advance(60)
+        #expect(try await fixture.library.index([refused])[0].result == .indexed(clips: 1))
     }
 
     @Test func `A decoder that makes up an end gets a bounded number of clips, which can be found`() async throws {

@@ -2,6 +2,7 @@ import Catalog
 import Search
 import SystemPackage
 import TestSupport
+import Synchronization
 import Testing
 
 @Suite struct SearcherTests {
@@ -127,7 +128,7 @@ import Testing
         // The index still has the clip.
         let answer = try searcher.search(SearchRequest(query: "q", limit: 3))
         #expect(answer.paths == ["/v/0.mp4", "/v/2.mp4", "/v/3.mp4"])
-        #expect(try library.searcher().index.candidates.count == 4)
+        #expect(try SearchIndex(loading: library.catalog, encoder: AxisEncoder()).candidates.count == 4)
     }
 
     @Test(arguments: [
@@ -147,9 +148,10 @@ import Testing
         let before = try SearchIndex(loading: reader, encoder: AxisEncoder())
         try library.add(["/v/b.mp4"], clips: [leaning(0.8)])
         let after = try SearchIndex(loading: reader, encoder: AxisEncoder())
-        let searcher = Searcher(catalog: reader, index: before)
+        let current = CurrentIndex(before)
+        let searcher = Searcher(catalog: reader) { current.index }
         #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4"])
-        searcher.use(after)
+        current.index = after
         #expect(try searcher.search(SearchRequest(query: "q")).paths == ["/v/a.mp4", "/v/b.mp4"])
     }
 
@@ -190,5 +192,19 @@ import Testing
         #expect { try SearchIndex(loading: empty, encoder: AxisEncoder()) } throws: {
             ($0 as? SearchError)?.code == .noIndex
         }
+    }
+}
+
+/// What a searcher asks for at each search.
+private final class CurrentIndex: Sendable {
+    private let value: Mutex<SearchIndex>
+
+    init(_ index: SearchIndex) {
+        value = Mutex(index)
+    }
+
+    var index: SearchIndex {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
     }
 }

@@ -32,13 +32,13 @@ final class IngestPipeline: Sendable {
 
     let parts: Parts
     let meter = StageMeter()
-    let store: Storage
+    let writer: CatalogWriter
     private let computing = BlockingExecutor(label: "encode")
     private let working = Mutex<[MediaID: MediaWork]>([:])
 
     init(_ parts: Parts) {
         self.parts = parts
-        store = Storage(clock: parts.clock, tell: parts.tell)
+        writer = CatalogWriter(clock: parts.clock, tell: parts.tell)
     }
 
     /// The media in work, in the order of their ids.
@@ -82,18 +82,18 @@ final class IngestPipeline: Sendable {
         while !feed.isStopped {
             do {
                 guard let job = try await feed.next() else { return }
+                writer.resume(.reading)
                 await process(job, feed, queue)
             } catch {
-                store.pause(.reading, "\(error)")
-                await store.wait(seconds: 30)
-                store.resume(.reading)
+                writer.pause(.reading, "\(error)")
+                await writer.wait(seconds: 30)
             }
         }
     }
 
     private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
         let catalog = parts.catalog
-        guard await store.persist({ try catalog.begin(job) }) != nil else { return }
+        guard await writer.persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
         let file = await BlockingExecutor.shared.run { [files = parts.files, suspect = parts.suspect] in
             job.files.first { file in
@@ -110,11 +110,11 @@ final class IngestPipeline: Sendable {
         }
         if job.isStale {
             let index = parts.index
-            let cleared: Void? = await store.persist {
+            let cleared = await writer.persist {
                 try catalog.clear(job)
                 try index.catchUp()
             }
-            guard cleared != nil else { return }
+            guard cleared.value != nil else { return }
         }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
@@ -174,7 +174,7 @@ final class IngestPipeline: Sendable {
             if work.progress.withLock({ $0.isOver }) { return }
             switch event {
             case .mediaInfo(let info):
-                store.resume(.decoding)
+                writer.resume(.decoding)
                 properties = MediaProperties(info)
                 await keep(properties, work)
             case .progress(let time):
@@ -199,7 +199,7 @@ final class IngestPipeline: Sendable {
     private func keep(_ properties: MediaProperties, _ work: MediaWork) async {
         let (catalog, media) = (parts.catalog, work.job.media)
         work.progress.withLock { $0.duration = properties.duration }
-        _ = await store.persist { try catalog.setProperties(properties, of: media) }
+        _ = await writer.persist { try catalog.setProperties(properties, of: media) }
     }
 
     /// Sends the last clips of a media whose file is still the one that was asked for.
@@ -247,8 +247,8 @@ final class IngestPipeline: Sendable {
             await queue.send(.init(work: work, step: .released))
         case .workerUnavailable:
             await queue.send(.init(work: work, step: .released))
-            store.pause(.decoding, "\(error)")
-            await store.wait(seconds: 30)
+            writer.pause(.decoding, "\(error)")
+            await writer.wait(seconds: 30)
         case .notFound:
             parts.suspect(work.path)
             await queue.send(.init(work: work, step: .vanished(vanished(work.job))))
@@ -299,12 +299,21 @@ final class IngestPipeline: Sendable {
         let (catalog, generation, index) = (parts.catalog, parts.generation, parts.index)
         let (clips, finished) = (batch.clips, batch.finished.map(\.job.media))
         let now = parts.clock.now
-        let ids = await store.persist {
+        let outcome = await writer.persist {
             try catalog.commit(clips, of: generation, finished: finished, at: now)
         }
-        guard let ids else { return }
+        if case .refused(let error) = outcome {
+            // Later clips of these media items would leave a gap before them.
+            for work in batch.works + batch.finished {
+                let problem = Problem(
+                    code: .catalog, message: "Its clips can't be stored: \(error.message)",
+                    retryAt: parts.settings.folders.retry.next(after: work.job.attempts + 1, at: now))
+                await close(work, .failed(problem))
+            }
+        }
+        guard let ids = outcome.value else { return }
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
-        _ = await store.persist { try index.catchUp() }
+        _ = await writer.persist { try index.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
             stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
@@ -336,14 +345,14 @@ final class IngestPipeline: Sendable {
         case .clip, .finished: return
         case .failed(let problem), .vanished(let problem):
             let isAttempt = if case .failed = step { true } else { false }
-            _ = await store.persist {
+            _ = await writer.persist {
                 try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
             }
             parts.tell(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
         case .released:
-            _ = await store.persist { try catalog.release(media, of: generation) }
+            _ = await writer.persist { try catalog.release(media, of: generation) }
         case .changed:
-            _ = await store.persist {
+            _ = await writer.persist {
                 try catalog.restart(media, of: generation)
                 try index.catchUp()
             }
@@ -352,5 +361,5 @@ final class IngestPipeline: Sendable {
     }
 
     /// Lets what waits for better times go on or give up.
-    func stop() { store.stop() }
+    func stop() { writer.stop() }
 }

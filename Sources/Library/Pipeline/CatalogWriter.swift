@@ -1,8 +1,9 @@
+internal import Catalog
 internal import Synchronization
 internal import Threads
 
 /// The thread that writes, with patience: while the disk is full or the catalog can't be written, work waits.
-final class Storage: Sendable {
+final class CatalogWriter: Sendable {
     /// What work can wait for, in the order in which it is told of.
     enum Stage: CaseIterable {
         case reading, decoding, writing
@@ -33,18 +34,31 @@ final class Storage: Sendable {
     /// Why work waits; nil when it goes on.
     var paused: String? { state.withLock { $0.paused } }
 
-    /// Runs `body` until it succeeds.
-    ///
-    /// - Returns: nil when it had not succeeded at the time of ``stop()``.
-    func persist<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async -> Value? {
+    /// What became of a write.
+    enum Outcome<Value: Sendable>: Sendable {
+        case written(Value)
+        /// The catalog refuses it, and would again.
+        case refused(CatalogError)
+        /// It had not succeeded at the time of ``stop()``.
+        case stopped
+
+        var value: Value? { if case .written(let value) = self { value } else { nil } }
+    }
+
+    /// Runs `body` until it succeeds, for as long as another try may help: while the disk is full, or somebody else is in the way, or the
+    /// file can't be written or reached.
+    func persist<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async -> Outcome<Value> {
         while true {
             do {
                 let value = try await executor.run(body)
                 resume(.writing)
-                return value
+                return .written(value)
+            } catch let error as CatalogError where !error.mayPass {
+                tell(.writeRefused(reason: error.message))
+                return .refused(error)
             } catch {
                 pause(.writing, "\(error)")
-                guard !state.withLock({ $0.isStopped }) else { return nil }
+                guard !state.withLock({ $0.isStopped }) else { return .stopped }
                 await wait(seconds: Self.patience)
             }
         }
@@ -73,5 +87,16 @@ final class Storage: Sendable {
     func stop() {
         state.withLock { $0.isStopped = true }
         wakeup.fire()
+    }
+}
+
+extension CatalogError {
+    /// Whether the same write may succeed without a change to the catalog: a full disk is emptied, a file system mounted again. What SQLite
+    /// refuses by a constraint or because the file is damaged stays refused.
+    fileprivate var mayPass: Bool {
+        switch code {
+        case .diskFull, .busy, .locked, .readOnly, .unreadable: true
+        case .foreign, .newerSchema, .damaged, .overlappingRoot, .notFound, .sqlite: false
+        }
     }
 }
