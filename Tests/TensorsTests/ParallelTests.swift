@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ParallelTests {
     @Test(arguments: [0, 1, 2, 3, 7, 100, 1001], [1, 10, 5000])
-    func everyItemIsVisitedOnce(count: Int, grain: Int) {
+    func `Every item is visited once`(count: Int, grain: Int) {
         let visits = Mutex([Int](repeating: 0, count: count))
         parallelFor(count, grain: grain) { range in
             visits.withLock { visits in
@@ -14,7 +14,7 @@ import Testing
         #expect(visits.withLock { $0 } == [Int](repeating: 1, count: count))
     }
 
-    @Test func rangesAreTheSameFromRunToRun() {
+    @Test func `Ranges are the same from run to run`() {
         func ranges() -> Set<Range<Int>> {
             let found = Mutex<Set<Range<Int>>>([])
             parallelFor(1000, grain: 3) { range in found.withLock { _ = $0.insert(range) } }
@@ -24,7 +24,7 @@ import Testing
         for _ in 0..<20 { #expect(ranges() == first) }
     }
 
-    @Test func callsInsideCallsRun() {
+    @Test func `Calls inside calls run`() {
         let total = Atomic<Int>(0)
         parallelFor(10) { outer in
             for _ in outer {
@@ -34,7 +34,7 @@ import Testing
         #expect(total.load(ordering: .relaxed) == 100)
     }
 
-    @Test func callersOnManyThreadsAllFinish() async {
+    @Test func `Callers on many threads all finish`() async {
         let totals = await withTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {
                 group.addTask {
@@ -50,7 +50,7 @@ import Testing
         #expect(totals == [Int](repeating: 200 * 64, count: 8))
     }
 
-    @Test func randomNumbersAreThePublishedSequenceAndGoOnFromASavedState() {
+    @Test func `Random numbers are the published sequence and go on from a saved state`() {
         // The sequence of the author's C code for the seed 1234567.
         var random = SplitMix64(seed: 1_234_567)
         #expect(random.next() == 6_457_827_717_110_365_317)
@@ -60,7 +60,7 @@ import Testing
         #expect(random.nextNormal() == resumed.nextNormal())
     }
 
-    @Test func normalNumbersHaveMeanZeroAndVarianceOne() {
+    @Test func `Normal numbers have mean zero and variance one`() {
         var random = SplitMix64(seed: 3)
         let numbers = (0..<20_000).map { _ in random.nextNormal() }
         let mean = numbers.reduce(0, +) / 20_000
