@@ -60,10 +60,11 @@ fuzz: packages
 	@for target in $(TARGET); do Fuzz/run.sh "$(FUZZER)" "$$target" "$(TIME)" || exit 1; done
 
 # Unoptimised arithmetic under a sanitizer takes hours: of the numeric modules only what tests the kernels is run, which is where their
-# unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out. The first report ends the
-# run with a failure; Tests/Sanitizers says which reports are left out, and why.
+# unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out. One test at a time: under a
+# sanitizer all at once are too slow for the deadlines that some of them test. The first report ends the run with a failure; Tests/Sanitizers
+# says which reports are left out, and why.
 SUITES ?= CatalogTests|DecodeProtocolTests|IngestTests|KernelTests|MediaDecodingTests|SearchTests|ServiceTests|VectorIndexTests
-SANITIZED = --filter '$(SUITES)' --skip 'DecodeWorkerPoolTests|RealIngestTests'
+SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'DecodeWorkerPoolTests|RealIngestTests'
 REPORTS = halt_on_error=1:suppressions=$(CURDIR)/Tests/Sanitizers
 
 sanitize: sanitize-thread sanitize-address
