@@ -49,6 +49,9 @@ bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
 	"$(BIN)/saccade-benchmarks" $(BENCH)
 
+# The programs beside the compiler: others of their names on the PATH may be of another version.
+TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin|p')
+
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
 TARGET ?= protocol safetensors pickle wordpiece configuration requests globs events
@@ -56,7 +59,7 @@ FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages
 	SACCADE_FUZZ=1 $(SWIFT) build -c release --product saccade-fuzz --scratch-path .build-fuzz --sanitize=address \
-		-Xlinker -L"$$(clang -print-resource-dir)/lib/linux"
+		-Xlinker -L"$$($(TOOLCHAIN)/clang -print-resource-dir)/lib/linux"
 	@for target in $(TARGET); do Fuzz/run.sh "$(FUZZER)" "$$target" "$(TIME)" || exit 1; done
 
 # Unoptimised arithmetic under a sanitizer takes hours: of the numeric modules only what tests the kernels is run, which is where their
@@ -80,7 +83,7 @@ sanitize-address: packages
 # Optimised, as the numeric tests need it.
 coverage: packages
 	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports --enable-code-coverage --scratch-path .build-coverage
-	@Tests/coverage.sh .build-coverage/$(CONFIGURATION)
+	@PATH="$(TOOLCHAIN):$$PATH" Tests/coverage.sh .build-coverage/$(CONFIGURATION)
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks Fuzz
