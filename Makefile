@@ -15,7 +15,7 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode
 MODEL = models/saccade-small
 
-.PHONY: help run test build bench fuzz format lint install deb clean packages
+.PHONY: help run test build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo when empty) and ask two questions'
@@ -24,6 +24,8 @@ help:
 	@echo 'make test             every test'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
+	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
+	@echo 'make coverage         how much of each module the tests run'
 	@echo 'make install          what was built, into DESTDIR and PREFIX ($(PREFIX)); runs where no Swift is'
 	@echo 'make deb              the same as a Debian package, in .build'
 	@echo 'make lint | format    check the source format and the module graph, or apply the format'
@@ -47,6 +49,9 @@ bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
 	"$(BIN)/saccade-benchmarks" $(BENCH)
 
+# The programs beside the compiler: others of their names on the PATH may be of another version.
+TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin|p')
+
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
 TARGET ?= protocol safetensors pickle wordpiece configuration requests globs events
@@ -54,8 +59,31 @@ FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages
 	SACCADE_FUZZ=1 $(SWIFT) build -c release --product saccade-fuzz --scratch-path .build-fuzz --sanitize=address \
-		-Xlinker -L"$$(clang -print-resource-dir)/lib/linux"
+		-Xlinker -L"$$($(TOOLCHAIN)/clang -print-resource-dir)/lib/linux"
 	@for target in $(TARGET); do Fuzz/run.sh "$(FUZZER)" "$$target" "$(TIME)" || exit 1; done
+
+# Unoptimised arithmetic under a sanitizer takes hours: of the numeric modules only what tests the kernels is run, which is where their
+# unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out. One test at a time: under a
+# sanitizer all at once are too slow for the deadlines that some of them test. The first report ends the run with a failure; Tests/Sanitizers
+# says which reports are left out, and why.
+SUITES ?= APITests|BasicsTests|CatalogTests|DaemonTests|DecodeProtocolTests|FolderWatchTests|HTTPServerTests|KernelTests|LibraryTests|MediaDecodingTests|SearchTests|SettingsTests|ThreadsTests|VectorIndexTests
+SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'DecodeWorkerPoolTests|RealIngestTests'
+REPORTS = halt_on_error=1:suppressions=$(CURDIR)/Tests/Sanitizers
+
+sanitize: sanitize-thread sanitize-address
+
+sanitize-thread: packages
+	SACCADE_THREAD_SANITIZER=1 TSAN_OPTIONS=$(REPORTS)/thread.txt SWIFT_BACKTRACE=enable=no \
+		$(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZED)
+
+sanitize-address: packages
+	ASAN_OPTIONS=$(REPORTS)/address.txt:detect_leaks=0 SWIFT_BACKTRACE=enable=no \
+		$(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZED)
+
+# Optimised, as the numeric tests need it.
+coverage: packages
+	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports --enable-code-coverage --scratch-path .build-coverage
+	@PATH="$(TOOLCHAIN):$$PATH" Tests/coverage.sh .build-coverage/$(CONFIGURATION)
 
 format:
 	$(SWIFT) format --in-place --recursive --parallel --configuration .swift-format Package.swift Sources Tests Benchmarks Fuzz

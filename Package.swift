@@ -318,6 +318,12 @@ if isFuzzing {
     ]
 }
 
+// `make sanitize-thread`: locks as ThreadSanitizer has to see them.
+if Context.environment["SACCADE_THREAD_SANITIZER"] != nil {
+    package.targets.append(.target(name: "CSanitizedMutex", path: "Tests/Sanitizers/CSanitizedMutex"))
+    package.targets.first { $0.name == "TestSupport" }?.dependencies.append("CSanitizedMutex")
+}
+
 let strictness: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -326,7 +332,7 @@ let strictness: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux"]
+let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux", "CSanitizedMutex"]
 
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
     var settings = (target.swiftSettings ?? []) + strictness

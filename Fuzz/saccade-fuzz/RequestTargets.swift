@@ -12,9 +12,12 @@ extension FuzzTarget {
              "recorded_before":"2026-03-01","min_duration":1.5,"max_duration":1e3},
              "rerank":{"k":32,"beta":1.5,"deadline_ms":200}}
             """#
-        return [search, #"{"query":"caf\u00e9","rerank":"off"}"#, #"{"query":"x","rerank":true,"filters":{}}"#].map {
-            [0] + Array($0.utf8)
-        } + [[1] + Array(#"{"path":"/srv/camera"}"#.utf8), [2] + Array(#"{"root":3}"#.utf8)]
+        let times =
+            #"{"query":"x","filters":{"recorded_after":"0001-01-01","recorded_before":"9999-12-31 23:59+00:00"}}"#
+        return [search, times, #"{"query":"caf\u00e9","rerank":"off"}"#, #"{"query":"x","rerank":true,"filters":{}}"#]
+            .map {
+                [0] + Array($0.utf8)
+            } + [[1] + Array(#"{"path":"/srv/camera"}"#.utf8), [2] + Array(#"{"root":3}"#.utf8)]
     } check: { input in
         guard let route = input.first else { return }
         let body = Data(input.dropFirst())

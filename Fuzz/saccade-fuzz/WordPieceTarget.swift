@@ -45,7 +45,8 @@ extension FuzzTarget {
             }
             var bytes = Array(first.utf8)
             while bytes.count < word.utf8.count, let next = rest.popFirst() {
-                require(next.hasPrefix("##"), "a word goes on with a piece that goes on")
+                // By bytes: a mark after a hash would make one character with it.
+                require(next.utf8.starts(with: "##".utf8), "a word goes on with a piece that goes on")
                 bytes += next.utf8.dropFirst(2)
             }
             require(bytes == Array(word.utf8), "a word is its pieces")

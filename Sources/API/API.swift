@@ -45,6 +45,10 @@ package enum RFC3339 {
         date.formatted(Date.ISO8601FormatStyle())
     }
 
+    /// The years 1 to 9999 in UTC, in seconds: an offset may lead out of what four digits can say. Before 1582 Foundation's calendar is the
+    /// Julian one.
+    private static let writable = -62_135_769_600.0..<253_402_300_800
+
     /// Reads RFC 3339 with or without seconds and their fraction, which is cut; or a day alone, which means its first moment. What names
     /// no offset is in UTC.
     package static func parse(_ text: String) -> Date? {
@@ -65,6 +69,7 @@ package enum RFC3339 {
         guard parts.isValidDate(in: calendar), offset < 86_400, let date = calendar.date(from: parts) else {
             return nil
         }
-        return date.addingTimeInterval(Double(match.7 == "-" ? offset : -offset))
+        let moment = date.addingTimeInterval(Double(match.7 == "-" ? offset : -offset))
+        return writable.contains(moment.timeIntervalSince1970) ? moment : nil
     }
 }

@@ -92,9 +92,15 @@ struct WireTypesTests {
     @Test(arguments: [
         "", "yesterday", "2026-13-01", "1767225600", "2026-02-30", "2026-03-01junk", "2026-03-01T25:00:00Z",
         "2026-03-01T12:61:00Z", "2026-03-01T12:00:00Zjunk", "2026-03-01T12", "2026-03-01T12:00:00+1:00",
+        "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+10:00",
     ])
     func `a time that is none is refused`(text: String) {
         #expect(RFC3339.parse(text) == nil)
+    }
+
+    @Test(arguments: ["0001-01-01T00:00:00Z", "2026-03-01T12:00:00Z", "9999-12-31T23:59:59Z"])
+    func `a time that is read is written as it was`(text: String) throws {
+        #expect(RFC3339.format(try #require(RFC3339.parse(text))) == text)
     }
 
     @Test func `a misspelt key names the one that was meant`() {

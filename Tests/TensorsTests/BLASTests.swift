@@ -9,13 +9,13 @@ import Testing
         .enabled(
             if: saccade_simd_supported().rawValue >= SACCADE_SIMD_AVX2.rawValue,
             "OpenBLAS itself knows the processors without AVX2"))
-    func theCoreThatSuitsTheProcessorIsTheOneThatRuns() throws {
+    func `The core that suits the processor is the one that runs`() throws {
         try BLAS.load()
         let wanted = try #require(BLAS.wantedCore)
         #expect(BLAS.coreName?.lowercased() == wanted.name.lowercased())
     }
 
-    @Test func aCoreIsOnlyChosenWithTheFeaturesItNeeds() {
+    @Test func `A core is only chosen with the features that it needs`() {
         #expect(BLAS.core(avx2: false, avx512: false, amd: true) == nil)
         #expect(BLAS.core(avx2: true, avx512: false, amd: true) == "ZEN")
         #expect(BLAS.core(avx2: true, avx512: false, amd: false) == "HASWELL")
@@ -24,7 +24,7 @@ import Testing
 
     // The library is opened once a process: what comes before that is tested in processes of its own.
 
-    @Test func theUsersChoiceOfCoreWins() async {
+    @Test func `The user's choice of core wins`() async {
         #if arch(x86_64)
             await #expect(processExitsWith: .success) {
                 saccade_blas_choose_core("PRESCOTT")
@@ -35,7 +35,7 @@ import Testing
         #endif
     }
 
-    @Test func withoutAChoiceTheProcessorsFeaturesDecide() async {
+    @Test func `Without a choice the processor's features decide`() async {
         #if arch(x86_64)
             await #expect(processExitsWith: .success) {
                 saccade_blas_choose_core(nil)
@@ -46,7 +46,7 @@ import Testing
         #endif
     }
 
-    @Test func aMissingLibraryIsAnErrorThatNamesThePackageAndProductsStillWork() async {
+    @Test func `A missing library is an error that names the package, and products still work`() async {
         await #expect(processExitsWith: .success) {
             precondition(!saccade_blas_load_library("libnothing-of-this-name.so.0"))
             do throws(BLASError) {
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [(1, 1, 1), (3, 5, 7), (48, 16, 32), (200, 33, 65), (33, 500, 20), (97, 1, 300)])
-    func productsOnAllThreadsAreThoseOfPlainLoops(m: Int, n: Int, k: Int) {
+    func `Products on all threads are those of plain loops`(m: Int, n: Int, k: Int) {
         for (transposeA, transposeB) in [(false, false), (true, false), (false, true), (true, true)] {
             let a = normal(transposeA ? [k, m] : [m, k])
             let b = normal(transposeB ? [n, k] : [k, n], seed: 2)

@@ -7,22 +7,24 @@ import Testing
         ([2, 3], [2, 3]), ([2, 3, 4], [4]), ([2, 3, 4], [3, 4]), ([2, 3], []), ([4], [2, 3, 4]), ([2, 1, 4], [3, 1]),
         ([2, 3], [2, 1]), ([2, 3], [1, 3]),
     ])
-    func ofSumsDifferencesAndProductsWithBroadcasting(left: [Int], right: [Int]) {
+    func `Sums, differences and products with broadcasting have the gradients of finite differences`(
+        left: [Int], right: [Int]
+    ) {
         let inputs = [normal(left), normal(right, seed: 2)]
         expectGradients(of: inputs) { $0[0] + $0[1] }
         expectGradients(of: inputs) { $0[0] - $0[1] }
         expectGradients(of: inputs) { $0[0] * $0[1] }
     }
 
-    @Test func ofAVariableUsedTwice() {
+    @Test func `A variable used twice has the gradient of both uses`() {
         expectGradients(of: [normal([3, 3])]) { ($0[0] * $0[0] + $0[0]).matmul($0[0]) }
     }
 
-    @Test func ofScaling() {
+    @Test func `Scaling has the gradients of finite differences`() {
         expectGradients(of: [normal([5])]) { $0[0].scaled(by: -2.5) }
     }
 
-    @Test func ofActivations() {
+    @Test func `Activations have the gradients of finite differences`() {
         let x = [normalWithoutZero([3, 5])]
         expectGradients(of: x) { $0[0].relu() }
         expectGradients(of: x) { $0[0].gelu() }
@@ -33,14 +35,14 @@ import Testing
         expectGradients(of: [Tensor([0.3, 1, 2.5], shape: [3])]) { $0[0].log() }
     }
 
-    @Test func ofDropout() {
+    @Test func `Dropout has the gradients of finite differences`() {
         expectGradients(of: [normal([40])]) { inputs in
             var random = SplitMix64(seed: 5)
             return inputs[0].dropout(rate: 0.4, using: &random)
         }
     }
 
-    @Test func ofLinear() {
+    @Test func `A linear layer has the gradients of finite differences`() {
         expectGradients(of: [normal([2, 3, 4]), normal([5, 4], seed: 2), normal([5], seed: 3)]) {
             $0[0].linear(weight: $0[1], bias: $0[2])
         }
@@ -48,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func ofHeadwiseLinear(transposed: Bool) {
+    func `A linear layer of each head has the gradients of finite differences`(transposed: Bool) {
         // Two heads of three rows each.
         expectGradients(of: [normal([2, 4, transposed ? 6 : 10]), normal([6, 5], seed: 2)]) {
             $0[0].headwiseLinear(weight: $0[1], heads: 2, transposed: transposed)
@@ -56,7 +58,7 @@ import Testing
     }
 
     @Test(arguments: [false, true], [false, true])
-    func ofMatrixProducts(transposeA: Bool, transposeB: Bool) {
+    func `Matrix products have the gradients of finite differences`(transposeA: Bool, transposeB: Bool) {
         for leading in [[], [3], [2, 2]] {
             let a = normal(leading + (transposeA ? [4, 3] : [3, 4]))
             let b = normal(leading + (transposeB ? [5, 4] : [4, 5]), seed: 2)
@@ -65,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: AttentionMask.allCases)
-    func ofAttention(mask: AttentionMask) {
+    func `Attention has the gradients of finite differences`(mask: AttentionMask) {
         let inputs = [normal([2, 3, 4]), normal([2, 3, 4], seed: 2), normal([2, 3, 4], seed: 3)]
         expectGradients(of: inputs) {
             attention(query: $0[0], key: $0[1], value: $0[2], heads: 2, mask: mask)
@@ -75,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func ofAttentionOverSharedMemories() {
+    @Test func `Attention over shared memories has the gradients of finite differences`() {
         let memory = [normal([2, 5, 4], seed: 2), normal([2, 5, 4], seed: 3)]
         expectGradients(of: [normal([3, 2, 4])] + memory) {
             attention(
@@ -86,31 +88,31 @@ import Testing
         }
     }
 
-    @Test func ofNormalisation() {
+    @Test func `Normalisation has the gradients of finite differences`() {
         expectGradients(of: [normal([2, 3, 5]), normal([5], seed: 2), normal([5], seed: 3)]) {
             $0[0].layerNorm(gamma: $0[1], beta: $0[2], epsilon: 1e-5)
         }
         expectGradients(of: [normal([3, 4])]) { $0[0].l2Normalized() }
     }
 
-    @Test func ofSoftmax() {
+    @Test func `Softmax has the gradients of finite differences`() {
         expectGradients(of: [normal([3, 5])]) { $0[0].softmax() }
         expectGradients(of: [normal([3, 5])]) { $0[0].logSoftmax() }
     }
 
-    @Test func ofCrossEntropy() {
+    @Test func `Cross-entropy has the gradients of finite differences`() {
         expectGradients(of: [normal([3, 5])]) { $0[0].crossEntropy(targets: [4, 0, 2]) }
         expectGradients(of: [normal([3, 5])]) { $0[0].crossEntropy(targets: [4, 0, 2], weights: [1, 0, 0.5]) }
     }
 
-    @Test func ofReductions() {
+    @Test func `Reductions have the gradients of finite differences`() {
         for axis in -1..<3 { expectGradients(of: [normal([2, 3, 4])]) { $0[0].sum(axis: axis) } }
         expectGradients(of: [normal([2, 3, 4])]) { $0[0].mean(axis: 1) }
         expectGradients(of: [normal([2, 3])]) { $0[0].mean() }
         expectGradients(of: [normal([3, 4, 2])]) { $0[0].maskedMean(lengths: [4, 2, 0]) }
     }
 
-    @Test func ofShapes() {
+    @Test func `Changes of shape have the gradients of finite differences`() {
         expectGradients(of: [normal([2, 6])]) { $0[0].reshaped([3, -1]) }
         for axes in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
             expectGradients(of: [normal([2, 3, 4])]) { $0[0].transposed(axes) }
@@ -123,12 +125,12 @@ import Testing
         }
     }
 
-    @Test func ofEmbeddings() {
+    @Test func `Embeddings have the gradients of finite differences`() {
         expectGradients(of: [normal([4, 3])]) { $0[0].gatherRows([3, 0, 3, 1], shape: [2, 2]) }
         expectGradients(of: [normal([4, 3, 2])]) { $0[0].gatherRows([2, 2, 0]) }
     }
 
-    @Test func ofFeatureMaps() {
+    @Test func `Feature maps have the gradients of finite differences`() {
         for size in [[2, 3, 4, 2], [1, 1, 1, 3], [1, 2, 1, 2]] {
             expectGradients(of: [normal(size), normal([3, 3, size[3]], seed: 2), normal([size[3]], seed: 3)]) {
                 $0[0].depthwiseConvolution3x3(weight: $0[1], bias: $0[2])

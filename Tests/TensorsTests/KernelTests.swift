@@ -49,7 +49,7 @@ import Testing
         return (0..<count).map { _ in Float(random.nextNormal() * deviation) }
     }
 
-    @Test(arguments: sizes) func functionsOfOneNumberAgree(count: Int) {
+    @Test(arguments: sizes) func `Functions of one number agree with the scalar reference`(count: Int) {
         for operation in UnaryOperation.allCases {
             let kernel = saccade_unary_operation(UInt32(operation.rawValue))
             var x = numbers(count, deviation: 3)
@@ -61,7 +61,7 @@ import Testing
         }
     }
 
-    @Test func extremeNumbersGiveWhatLibmGives() {
+    @Test func `Extreme numbers give what libm gives`() {
         let x: [Float] = [
             0, -0.0, 1e-30, -1e-30, 20, -20, 87.5, -87.5, 88.7, 89.5, -103, -110, 1e30, -1e30, .infinity, -.infinity,
             .nan,
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func arithmeticAgrees(count: Int) {
+    @Test(arguments: sizes) func `Arithmetic agrees with the scalar reference`(count: Int) {
         for operation in [SACCADE_ADD, SACCADE_SUBTRACT, SACCADE_MULTIPLY] {
             compare([numbers(3 * count), numbers(count), numbers(3 * count)]) {
                 $0.combine(operation, $1[0], $1[1], $1[2], 3, Int64(count))
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func sumsAgree(count: Int) {
+    @Test(arguments: sizes) func `Sums agree with the scalar reference`(count: Int) {
         compare([numbers(count), numbers(count, seed: 5), [0, 0, 0]]) {
             $1[2][0] = $0.dot($1[0], $1[1], Int64(count))
             $1[2][1] = $0.sum($1[0], Int64(count))
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes.dropFirst()) func layerNormAgrees(count: Int) {
+    @Test(arguments: sizes.dropFirst()) func `Layer normalisation agrees with the scalar reference`(count: Int) {
         let rows = 5
         compare([
             numbers(rows * count), numbers(count), numbers(count, seed: 2), numbers(rows), numbers(rows),
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func softmaxAgrees(count: Int) {
+    @Test(arguments: sizes) func `Softmax agrees with the scalar reference`(count: Int) {
         var x = numbers(4 * count, deviation: 5)
         if count > 2 { x[1] = -.infinity }
         compare([x, numbers(4 * count), numbers(4 * count), numbers(4)]) {
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func smallProductsAgree(count: Int) {
+    @Test(arguments: sizes) func `Small products agree with the scalar reference`(count: Int) {
         for (m, n, k) in [(count, 5, 7), (3, count, 4), (17, 33, count), (count, count, 9)] {
             for adding in [false, true] {
                 compare([numbers(m * k), numbers(k * n), numbers(m * n)]) {
@@ -146,7 +146,7 @@ import Testing
     }
 
     @Test(arguments: [SACCADE_MASK_NONE, SACCADE_MASK_CAUSAL, SACCADE_MASK_ANTICAUSAL], [1, 3, 8, 15, 16, 17, 40])
-    func attentionAgrees(mask: saccade_attention_mask, queries: Int) {
+    func `Attention agrees with the scalar reference`(mask: saccade_attention_mask, queries: Int) {
         for (keys, length, depth) in [(1, 1, 8), (5, 0, 4), (17, 13, 32), (40, 40, 20), (64, 64, 32)] {
             let stride = depth + 3
             let lanes = Int(saccade_query_stride(Int64(queries)))
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test(arguments: sizes) func adamWAgrees(count: Int) {
+    @Test(arguments: sizes) func `AdamW agrees with the scalar reference`(count: Int) {
         let step = saccade_adamw_step(
             rate: 1e-2, correction: 1.2, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, decay: 0.999, gradient_scale: 0.5)
         compare([numbers(count), numbers(count, seed: 4), numbers(count, seed: 5), numbers(count).map(abs)]) {

@@ -2,7 +2,7 @@ import Tensors
 import Testing
 
 @Suite struct OptimisationTests {
-    @Test func adamWTakesTheStepsThatPyTorchTakes() {
+    @Test func `AdamW takes the steps that PyTorch takes`() {
         // torch.optim.AdamW([p], lr=0.1, betas=(0.9, 0.99), eps=1e-6, weight_decay=0.1), gradients p² of each step's p.
         var p = Tensor<Double>([1, -2, 0.5], shape: [3])
         var m = Tensor<Double>(zeros: [3])
@@ -17,13 +17,13 @@ import Testing
         }
     }
 
-    @Test func theGlobalNormIsThatOfAllElements() {
+    @Test func `The global norm is that of all elements`() {
         #expect(globalNorm([Tensor<Float>([3], shape: [1]), Tensor<Float>([0, 4], shape: [2])]) == 5)
         #expect(globalNorm([Tensor<Float>]()) == 0)
         #expect(globalNorm([Tensor<Float>(repeating: 1, shape: [300_000])]) == 300_000.0.squareRoot())
     }
 
-    @Test func theSameStepsGiveTheSameBits() {
+    @Test func `The same steps give the same bits`() {
         func train() -> [Float] {
             var random = SplitMix64(seed: 7)
             let w = Variable<Float>(parameter: Tensor(normal: [200, 96], deviation: 0.1, using: &random))

@@ -57,14 +57,14 @@ import Testing
         return fine.depthwiseConvolution3x3(weight: p[3], bias: p[4]).transposed([0, 3, 1, 2]).sliced(axis: 2, 1..<5)
     }
 
-    @Test func ofActivations() {
+    @Test func `Activations agree in float and in double`() {
         let inputs = [normalWithoutZero([37, 501]), normal([501], seed: 2)]
         compare(inputs, double: { activations([$0[0], $0[1].broadcast(to: [37, 501])]) }) {
             activations([$0[0], $0[1].broadcast(to: [37, 501])])
         }
     }
 
-    @Test func ofAnEncoderLayer() {
+    @Test func `An encoder layer agrees in float and in double`() {
         let inputs = [
             normal([3, 17, 45]), normal([45, 45], seed: 2), normal([45], seed: 3), normal([45], seed: 4),
             normal([45], seed: 5),
@@ -72,9 +72,11 @@ import Testing
         compare(inputs, double: encoderLayer, single: encoderLayer)
     }
 
-    @Test func ofScores() { compare([normal([37, 19])], double: scores, single: scores) }
+    @Test func `Scores agree in float and in double`() {
+        compare([normal([37, 19])], double: scores, single: scores)
+    }
 
-    @Test func ofAPyramid() {
+    @Test func `A pyramid of feature maps agrees in float and in double`() {
         let inputs = [
             normal([2, 6, 10, 33]), normal([2, 3, 5, 33], seed: 2), Tensor([0.4, 1.1], shape: [2]),
             normal([3, 3, 33], seed: 3), normal([33], seed: 4),
@@ -82,14 +84,14 @@ import Testing
         compare(inputs, double: pyramid, single: pyramid)
     }
 
-    @Test func ofDropout() {
+    @Test func `Dropout is the same in float and in double`() {
         var (one, other) = (SplitMix64(seed: 4), SplitMix64(seed: 4))
         compare([normal([70_001])], double: { $0[0].dropout(rate: 0.25, using: &one) }) {
             $0[0].dropout(rate: 0.25, using: &other)
         }
     }
 
-    @Test func dropoutDropsItsShareAndKeepsTheMean() {
+    @Test func `Dropout drops its share and keeps the mean`() {
         var random = SplitMix64(seed: 4)
         let dropped = Variable<Float>(constant: Tensor(repeating: 1, shape: [100_000])).dropout(
             rate: 0.3, using: &random)
@@ -99,7 +101,7 @@ import Testing
         #expect(abs(dropped.mean().value.scalar - 1) < 0.01)
     }
 
-    @Test func logitsOfAnySizeAreSafe() {
+    @Test func `Logits of any size are safe`() {
         let logits = Variable<Float>(constant: Tensor([1e30, -1e30, 0, -.infinity, 300, 299], shape: [2, 3]))
         #expect(logits.softmax().value.scalars[0] == 1)
         let costs = logits.crossEntropy(targets: [0, 2]).value.scalars

@@ -2,7 +2,7 @@ import Tensors
 import Testing
 
 struct SplitMix64Tests {
-    @Test func randomNumbersAreThePublishedSequenceAndGoOnFromASavedState() {
+    @Test func `Random numbers are the published sequence and resume from a saved state`() {
         // The sequence of the author's C code for the seed 1234567.
         var random = SplitMix64(seed: 1_234_567)
         #expect(random.next() == 6_457_827_717_110_365_317)
@@ -12,7 +12,7 @@ struct SplitMix64Tests {
         #expect(random.nextNormal() == resumed.nextNormal())
     }
 
-    @Test func normalNumbersHaveMeanZeroAndVarianceOne() {
+    @Test func `Normal numbers have mean zero and variance one`() {
         var random = SplitMix64(seed: 3)
         let numbers = (0..<20_000).map { _ in random.nextNormal() }
         let mean = numbers.reduce(0, +) / 20_000

@@ -2,7 +2,7 @@ import Tensors
 import Testing
 
 @Suite struct TensorTests {
-    @Test func writingACopyLeavesTheOriginalAlone() {
+    @Test func `Writing a copy leaves the original alone`() {
         let original = Tensor<Float>([1, 2, 3], shape: [3])
         var copy = original
         copy.withUnsafeMutableBufferPointer { $0[0] = 9 }

@@ -4,7 +4,7 @@ import Threads
 
 @Suite struct ParallelTests {
     @Test(arguments: [0, 1, 2, 3, 7, 100, 1001], [1, 10, 5000])
-    func everyItemIsVisitedOnce(count: Int, grain: Int) {
+    func `Every item is visited once`(count: Int, grain: Int) {
         let visits = Mutex([Int](repeating: 0, count: count))
         parallelFor(count, grain: grain) { range in
             visits.withLock { visits in
@@ -14,7 +14,7 @@ import Threads
         #expect(visits.withLock { $0 } == [Int](repeating: 1, count: count))
     }
 
-    @Test func rangesAreTheSameFromRunToRun() {
+    @Test func `Ranges are the same from run to run`() {
         func ranges() -> Set<Range<Int>> {
             let found = Mutex<Set<Range<Int>>>([])
             parallelFor(1000, grain: 3) { range in found.withLock { _ = $0.insert(range) } }
@@ -24,7 +24,7 @@ import Threads
         for _ in 0..<20 { #expect(ranges() == first) }
     }
 
-    @Test func callsInsideCallsRun() {
+    @Test func `Calls inside calls run`() {
         let total = Atomic<Int>(0)
         parallelFor(10) { outer in
             for _ in outer {
@@ -34,7 +34,7 @@ import Threads
         #expect(total.load(ordering: .relaxed) == 100)
     }
 
-    @Test func callersOnManyThreadsAllFinish() async {
+    @Test func `Callers on many threads all finish`() async {
         let totals = await withTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {
                 group.addTask {

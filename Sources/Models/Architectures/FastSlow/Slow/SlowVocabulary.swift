@@ -70,8 +70,9 @@ package struct SlowVocabulary: Sendable, Equatable {
     package func words(of sentence: [Int32]) -> String {
         var text = ""
         for piece in sentence.lazy.map({ pieces[Int($0)] }) {
-            if piece.hasPrefix("##") {
-                text += piece.dropFirst(2)
+            // Scalars, not characters: a mark after the hashes would make one character with the second of them.
+            if piece.unicodeScalars.starts(with: "##".unicodeScalars) {
+                text.unicodeScalars += piece.unicodeScalars.dropFirst(2)
             } else {
                 text += text.isEmpty ? piece : " " + piece
             }

@@ -1,0 +1,1 @@
+// The target only replaces two functions; there is nothing to import.
