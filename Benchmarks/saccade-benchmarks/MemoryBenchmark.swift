@@ -24,7 +24,7 @@ func memory(_ arguments: [String]) throws -> [Comparison] {
     let model = FilePath(arguments[0])
     let loaded = try LoadedModel.load(model)
     try fillCatalog(
-        in: state, clips: clips, encoder: loaded.queries, hasMemories: loaded.storesRerankFeatures)
+        in: state, clips: clips, encoder: loaded.queries, storesRerankFeatures: loaded.storesRerankFeatures)
 
     let daemon = try MeasuredDaemon(state: state, model: model, root: watched.path)
     _ = try daemon.status { $0.index.clips == clips && $0.roots.count == 1 }

@@ -23,7 +23,7 @@ func query(_ arguments: [String]) throws -> [Comparison] {
         print(String(format: "catalog of %d clips written in %.1f s", count, time))
     }
     let catalog = try Catalog(state: folder, access: .readOnly)
-    guard let live = try catalog.liveGeneration() else { return [] }
+    guard let live = try catalog.liveIndex() else { return [] }
     var loaded: LiveIndex?
     let loading = try seconds { loaded = try LiveIndex(live, of: catalog) }
     guard let loaded else { return [] }
@@ -71,12 +71,12 @@ private func processorSeconds() -> Double {
 
 /// Writes a catalog of random vectors: twenty clips a media, of which a hundred lie in a folder.
 func fillCatalog(
-    in folder: FilePath, clips count: Int, encoder: any QueryEncoder, hasMemories: Bool = false
+    in folder: FilePath, clips count: Int, encoder: any QueryEncoder, storesRerankFeatures: Bool = false
 ) throws {
     let catalog = try Catalog(state: folder, access: .readWrite)
     defer { catalog.close() }
-    let generation = try catalog.prepareGeneration(
-        digest: encoder.modelDigest, dimensions: encoder.dimensions, hasMemories: hasMemories, model: nil, at: 0)
+    let generation = try catalog.prepareIndex(
+        digest: encoder.modelDigest, dimensions: encoder.dimensions, storesRerankFeatures: storesRerankFeatures, model: nil, at: 0)
     var source = UnitVectors(dimensions: encoder.dimensions, seed: 3)
     var pending: [NewClip] = []
     var finished: [MediaID] = []

@@ -43,7 +43,7 @@ extension Catalog {
     /// - Returns: nil when what happened since `cursor` is not known any more: begin anew.
     /// - Throws: ``CatalogError`` `notFound`.
     package func indexChanges(
-        of index: GenerationID, after cursor: IndexCursor?, limit: Int = 8192
+        of index: IndexID, after cursor: IndexCursor?, limit: Int = 8192
     ) throws(CatalogError) -> IndexChanges? {
         try read { db in
             // A catalog that an earlier version wrote, and this one only reads, tells of no changes.
@@ -88,7 +88,7 @@ extension Catalog {
     }
 
     private static func changedMedia(
-        of index: GenerationID, after change: Int64, _ db: Database
+        of index: IndexID, after change: Int64, _ db: Database
     ) throws -> [(sequence: Int64, media: MediaID)] {
         let statement = try db.cachedStatement(
             sql: "SELECT sequence, media_id FROM index_changes WHERE sequence > ? AND index_id = ? ORDER BY sequence")

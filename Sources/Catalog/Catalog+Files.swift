@@ -70,7 +70,7 @@ extension Catalog {
 
     /// Keeps that a media lies at a path: a new path, a changed content, or a tombstone that is back.
     ///
-    /// A media that is new gets a pending job in each generation that is not retired.
+    /// A media that is new gets a pending job in each index that is not retired.
     ///
     /// - Returns: the media item, and what ``removeFiles(_:at:)`` returns of the one that lay there before.
     package func recordFile(

@@ -17,12 +17,12 @@ extension Catalog {
         (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ? OR jobs.state = 'failed' AND jobs.retry_at <= ?)
         """
 
-    /// The next jobs of a generation that can be done now: pending, or failed with a time to try again that has come,
+    /// The next jobs of a index that can be done now: pending, or failed with a time to try again that has come,
     /// of media that lie in a root that is online or were named.
     ///
     /// - Parameter excluding: media in work.
     package func nextJobs(
-        of generation: GenerationID, at now: Timestamp, limit: Int, excluding: Set<MediaID> = []
+        of index: IndexID, at now: Timestamp, limit: Int, excluding: Set<MediaID> = []
     ) throws(CatalogError) -> [Job] {
         try read { db in
             let rows = try Row.fetchAll(
@@ -32,36 +32,36 @@ extension Catalog {
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                     WHERE jobs.generation_id = ? AND \(Self.isDue) AND \(Self.isReachable)
                     ORDER BY jobs.state = 'failed', media.id LIMIT ?
-                    """, arguments: [generation, now, now, limit + excluding.count])
+                    """, arguments: [index, now, now, limit + excluding.count])
             return try rows.filter { !excluding.contains($0["id"]) }.prefix(limit).map { row in
-                try Self.job(row, generation: generation, db)
+                try Self.job(row, index: index, db)
             }
         }
     }
 
     /// The job of one media, whatever its state; nil when it has none.
-    package func job(of media: MediaID, generation: GenerationID) throws(CatalogError) -> Job? {
+    package func job(of media: MediaID, index: IndexID) throws(CatalogError) -> Job? {
         try read { db in
             try Row.fetchOne(
                 db,
                 sql: """
                     SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
                     JOIN media ON media.id = jobs.media_id WHERE media.id = ? AND generation_id = ?
-                    """, arguments: [media, generation]
-            ).map { try Self.job($0, generation: generation, db) }
+                    """, arguments: [media, index]
+            ).map { try Self.job($0, index: index, db) }
         }
     }
 
-    /// Why a media is not in a generation; nil when nothing is wrong with it.
-    package func problem(of media: MediaID, generation: GenerationID) throws(CatalogError) -> Problem? {
+    /// Why a media is not in a index; nil when nothing is wrong with it.
+    package func problem(of media: MediaID, index: IndexID) throws(CatalogError) -> Problem? {
         try read { db in
             try Row.fetchOne(
-                db, sql: "SELECT * FROM jobs WHERE media_id = ? AND generation_id = ?", arguments: [media, generation]
+                db, sql: "SELECT * FROM jobs WHERE media_id = ? AND generation_id = ?", arguments: [media, index]
             )?.problem()
         }
     }
 
-    private static func job(_ row: Row, generation: GenerationID, _ db: Database) throws -> Job {
+    private static func job(_ row: Row, index: IndexID, _ db: Database) throws -> Job {
         let media: MediaID = row["id"]
         let files = try Row.fetchAll(
             db,
@@ -78,9 +78,9 @@ extension Catalog {
                 sql: """
                     SELECT ordinal, end, shot FROM clips WHERE media_id = ? AND generation_id = ?
                     ORDER BY ordinal DESC LIMIT 1
-                    """, arguments: [media, generation])
+                    """, arguments: [media, index])
         return Job(
-            media: media, generation: generation,
+            media: media, index: index,
             identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
             state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"],
             files: files.map(MediaFile.init), isStale: isStale,
@@ -88,8 +88,8 @@ extension Catalog {
             committedShot: last?["shot"])
     }
 
-    /// How many jobs of a generation are begun, or are among those that ``nextJobs(of:at:limit:excluding:)`` gives now.
-    package func queueDepth(of generation: GenerationID, at now: Timestamp) throws(CatalogError) -> Int {
+    /// How many jobs of a index are begun, or are among those that ``nextJobs(of:at:limit:excluding:)`` gives now.
+    package func queueDepth(of index: IndexID, at now: Timestamp) throws(CatalogError) -> Int {
         try read { db in
             try Int.fetchOne(
                 db,
@@ -97,13 +97,13 @@ extension Catalog {
                     SELECT count(*) FROM jobs JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                     WHERE jobs.generation_id = ?
                     AND (jobs.state = 'running' OR \(Self.isDue) AND \(Self.isReachable))
-                    """, arguments: [generation, now, now]) ?? 0
+                    """, arguments: [index, now, now]) ?? 0
         }
     }
 
-    /// The first time after `now` at which a job of a generation or a file is to be tried again, of those that can be: what
+    /// The first time after `now` at which a job of a index or a file is to be tried again, of those that can be: what
     /// ``nextJobs(of:at:limit:excluding:)`` and ``filesToRetry(at:limit:)`` have then. Nil when there is none.
-    package func nextRetry(of generation: GenerationID, after now: Timestamp) throws(CatalogError) -> Timestamp? {
+    package func nextRetry(of index: IndexID, after now: Timestamp) throws(CatalogError) -> Timestamp? {
         try read { db in
             try Timestamp.fetchOne(
                 db,
@@ -115,7 +115,7 @@ extension Catalog {
                         UNION ALL SELECT retry_at FROM files JOIN roots ON roots.id = root_id
                             WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND roots.state <> 'offline'
                             AND retry_at > ?)
-                    """, arguments: [generation, now, now])
+                    """, arguments: [index, now, now])
         }
     }
 
@@ -126,7 +126,7 @@ extension Catalog {
                 sql: """
                     UPDATE jobs SET state = 'running', attempts = attempts + 1, retry_at = NULL
                     WHERE media_id = ? AND generation_id = ?
-                    """, arguments: [job.media, job.generation])
+                    """, arguments: [job.media, job.index])
         }
     }
 
@@ -135,10 +135,10 @@ extension Catalog {
         try write { db in
             try db.execute(
                 sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?",
-                arguments: [job.media, job.generation])
+                arguments: [job.media, job.index])
             try db.execute(
                 sql: "UPDATE jobs SET is_stale = 0 WHERE media_id = ? AND generation_id = ?",
-                arguments: [job.media, job.generation])
+                arguments: [job.media, job.index])
         }
     }
 
@@ -159,14 +159,14 @@ extension Catalog {
 
     /// Commits a group of clips in one transaction, and with them that the media in `finished` are indexed.
     ///
-    /// A clip that is there already (same media, generation and ordinal) is left as it is. Clips of a media that has
+    /// A clip that is there already (same media, index and ordinal) is left as it is. Clips of a media that has
     /// left the catalog meanwhile are dropped. The rerank features are on the disk before the catalog's transaction commits; those
     /// of a transaction that fails are gone with the next one that doesn't.
     ///
     /// - Parameter finished: media whose last clip is in this group or was committed before it.
     /// - Returns: the ids of the clips, in their order; nil for one that was dropped or was there already.
     package func commit(
-        _ clips: [NewClip], of generation: Generation, finished: [MediaID] = [], at now: Timestamp
+        _ clips: [NewClip], of index: IndexRecord, finished: [MediaID] = [], at now: Timestamp
     ) throws(CatalogError) -> [ClipID?] {
         try write { db in
             let last = try Self.last(of: "clips", db)
@@ -180,21 +180,21 @@ extension Catalog {
             var ids: [ClipID?] = []
             for clip in clips {
                 try insert.execute(arguments: [
-                    generation.id, clip.ordinal, clip.start, clip.end, clip.shot, clip.media,
+                    index.id, clip.ordinal, clip.start, clip.end, clip.shot, clip.media,
                 ])
                 guard db.changesCount == 1 else {
                     ids.append(nil)
                     continue
                 }
                 let id = db.lastInsertedRowID
-                try embed.execute(arguments: [id, generation.id, VectorBlob.encode(clip.embedding)])
+                try embed.execute(arguments: [id, index.id, VectorBlob.encode(clip.embedding)])
                 ids.append(id)
             }
             // A media that gets on is not what ends the program.
             for media in Set(clips.map(\.media)) {
                 try db.execute(
                     sql: "UPDATE jobs SET crashes = 0 WHERE media_id = ? AND generation_id = ? AND crashes > 0",
-                    arguments: [media, generation.id])
+                    arguments: [media, index.id])
             }
             for media in finished {
                 try db.execute(
@@ -202,11 +202,11 @@ extension Catalog {
                         UPDATE jobs SET state = 'indexed', problem_code = NULL, problem = NULL, retry_at = NULL,
                             attempts = 0, crashes = 0, finished_at = ?
                         WHERE media_id = ? AND generation_id = ?
-                        """, arguments: [now, media, generation.id])
+                        """, arguments: [now, media, index.id])
             }
             var stored: [(ClipID, [UInt8])] = []
-            for case (let id?, let memory?) in zip(ids, clips.map(\.memory)) { stored.append((id, memory)) }
-            try store(stored, after: last, generation: generation.digest)
+            for case (let id?, let memory?) in zip(ids, clips.map(\.rerankFeatures)) { stored.append((id, memory)) }
+            try store(stored, after: last, index: index.digest)
             return ids
         }
     }
@@ -214,14 +214,14 @@ extension Catalog {
     /// Writes what belongs to the clips behind `last`, and nothing else stays there.
     ///
     /// Called inside of the catalog's transaction, which alone knows the clips' ids.
-    private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, generation: String) throws(CatalogError) {
-        guard let memories else { return }
-        try translatingErrors(on: memoriesFile) {
-            try memories.write { db in
+    private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, index: String) throws(CatalogError) {
+        guard let features else { return }
+        try translatingErrors(on: featuresFile) {
+            try features.write { db in
                 try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
                 let insert = try db.cachedStatement(
                     sql: "INSERT INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
-                for (clip, memory) in stored { try insert.execute(arguments: [clip, generation, Data(memory)]) }
+                for (clip, memory) in stored { try insert.execute(arguments: [clip, index, Data(memory)]) }
             }
         }
     }
@@ -230,7 +230,7 @@ extension Catalog {
     ///
     /// - Parameter isAttempt: whether it counts as an attempt: not where its file was never opened.
     package func fail(
-        _ media: MediaID, of generation: GenerationID, _ problem: Problem, isAttempt: Bool = true, at now: Timestamp
+        _ media: MediaID, of index: IndexID, _ problem: Problem, isAttempt: Bool = true, at now: Timestamp
     ) throws(CatalogError) {
         try write { db in
             try db.execute(
@@ -240,33 +240,33 @@ extension Catalog {
                     WHERE media_id = ? AND generation_id = ?
                     """,
                 arguments: [
-                    problem.code.rawValue, problem.message, problem.retryAt, now, isAttempt ? 0 : 1, media, generation,
+                    problem.code.rawValue, problem.message, problem.retryAt, now, isAttempt ? 0 : 1, media, index,
                 ])
         }
     }
 
     /// Puts a begun job back, as if it had not been begun: the program stops, or its file moved away meanwhile.
-    package func release(_ media: MediaID, of generation: GenerationID) throws(CatalogError) {
+    package func release(_ media: MediaID, of index: IndexID) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'pending', attempts = max(0, attempts - 1)
                     WHERE media_id = ? AND generation_id = ? AND state = 'running'
-                    """, arguments: [media, generation])
+                    """, arguments: [media, index])
         }
     }
 
     /// Removes a media's clips and puts its job back to pending, so that it is made anew.
-    package func restart(_ media: MediaID, of generation: GenerationID) throws(CatalogError) {
+    package func restart(_ media: MediaID, of index: IndexID) throws(CatalogError) {
         try write { db in
             try db.execute(
-                sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?", arguments: [media, generation])
+                sql: "DELETE FROM clips WHERE media_id = ? AND generation_id = ?", arguments: [media, index])
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL,
                         attempts = 0, crashes = 0, is_stale = 0
                     WHERE media_id = ? AND generation_id = ?
-                    """, arguments: [media, generation])
+                    """, arguments: [media, index])
         }
     }
 

@@ -44,29 +44,29 @@ extension Catalog {
     }
 
     /// A media's clips in the order of time.
-    package func clips(of media: MediaID, generation: GenerationID) throws(CatalogError) -> [Clip] {
+    package func clips(of media: MediaID, index: IndexID) throws(CatalogError) -> [Clip] {
         try read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM clips WHERE media_id = ? AND generation_id = ? ORDER BY ordinal",
-                arguments: [media, generation]
+                arguments: [media, index]
             ).map(Clip.init)
         }
     }
 
-    package func generations() throws(CatalogError) -> [Generation] {
-        try read { try Row.fetchAll($0, sql: "SELECT * FROM generations ORDER BY id").map(Generation.init) }
+    package func indexes() throws(CatalogError) -> [IndexRecord] {
+        try read { try Row.fetchAll($0, sql: "SELECT * FROM generations ORDER BY id").map(IndexRecord.init) }
     }
 
-    /// The generation that queries go to; nil before the first model.
-    package func liveGeneration() throws(CatalogError) -> Generation? {
-        try generations().first { $0.state == .live }
+    /// The index that queries go to; nil before the first model.
+    package func liveIndex() throws(CatalogError) -> IndexRecord? {
+        try indexes().first { $0.state == .live }
     }
 
     /// The clips' memories that are there, by clip.
-    package func memories(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
-        guard let memories else { return [:] }
-        return try translatingErrors(on: memoriesFile) {
-            try memories.read { db in
+    package func rerankFeatures(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
+        guard let features else { return [:] }
+        return try translatingErrors(on: featuresFile) {
+            try features.read { db in
                 var found: [ClipID: [UInt8]] = [:]
                 let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
                 for clip in clips {
@@ -139,7 +139,7 @@ extension Catalog {
             return numbers
         }
         statistics.catalogBytes = size(catalogFile)
-        statistics.memoriesBytes = size(memoriesFile)
+        statistics.featuresBytes = size(featuresFile)
         return statistics
     }
 

@@ -29,13 +29,13 @@ package final class Catalog: Sendable {
 
     let pool: DatabasePool
     /// nil when it is opened to be read only and there is none.
-    let memories: DatabasePool?
+    let features: DatabasePool?
     private let lock: StateLock?
 
     package static func catalogFile(in state: FilePath) -> FilePath { state.appending("catalog.sqlite") }
-    package static func memoriesFile(in state: FilePath) -> FilePath { state.appending("memories.sqlite") }
+    package static func featuresFile(in state: FilePath) -> FilePath { state.appending("memories.sqlite") }
     var catalogFile: FilePath { Self.catalogFile(in: state) }
-    var memoriesFile: FilePath { Self.memoriesFile(in: state) }
+    var featuresFile: FilePath { Self.featuresFile(in: state) }
 
     /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that a crash
     /// left unfinished goes back to pending.
@@ -43,7 +43,7 @@ package final class Catalog: Sendable {
         self.state = state
         self.access = access
         let catalogFile = Self.catalogFile(in: state)
-        let memoriesFile = Self.memoriesFile(in: state)
+        let featuresFile = Self.featuresFile(in: state)
         var notices: [String] = []
         switch access {
         case .readWrite:
@@ -67,7 +67,7 @@ package final class Catalog: Sendable {
             let store = try translatingErrors(on: catalogFile) { [pool] in
                 try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
             }
-            memories = try Self.openMemories(memoriesFile, store: store, catalog: pool, notices: &notices)
+            features = try Self.openFeatures(featuresFile, store: store, catalog: pool, notices: &notices)
         case .readOnly:
             lock = nil
             guard FileManager.default.fileExists(atPath: catalogFile.string) else {
@@ -81,18 +81,18 @@ package final class Catalog: Sendable {
                 try pool.read { _ = try Schema.catalog.check($0, file: catalogFile) }
                 return pool
             }
-            if FileManager.default.fileExists(atPath: memoriesFile.string) {
+            if FileManager.default.fileExists(atPath: featuresFile.string) {
                 do {
-                    memories = try DatabasePool(
-                        path: memoriesFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
+                    features = try DatabasePool(
+                        path: featuresFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
                 } catch {
-                    memories = nil
+                    features = nil
                     notices.append(
-                        "\(memoriesFile) can't be read (\(error)): nothing is re-ranked. Who next writes the index, the "
+                        "\(featuresFile) can't be read (\(error)): nothing is re-ranked. Who next writes the index, the "
                             + "daemon or `saccade index`, makes it again.")
                 }
             } else {
-                memories = nil
+                features = nil
             }
         }
         self.notices = notices
@@ -115,15 +115,15 @@ package final class Catalog: Sendable {
 
     /// Opens the second file. A commit to it is on the disk before the catalog's commit that counts on it, so it
     /// syncs each one.
-    private static func openMemories(
+    private static func openFeatures(
         _ file: FilePath, store: Data, catalog: DatabasePool, notices: inout [String]
     ) throws(CatalogError) -> DatabasePool {
         let open = { () throws(CatalogError) in
             try translatingErrors(on: file) {
-                try Schema.memories.checkHeader(of: file)
+                try Schema.features.checkHeader(of: file)
                 let pool = try DatabasePool(
                     path: file.string, configuration: configuration(.readWrite, synchronous: "FULL"))
-                try Schema.memories.migrate(pool, file: file)
+                try Schema.features.migrate(pool, file: file)
                 return pool
             }
         }
@@ -195,7 +195,7 @@ package final class Catalog: Sendable {
     /// What SQLite finds wrong with the two files; empty when they are sound. Reads both whole.
     package func quickCheck() throws(CatalogError) -> [String] {
         var findings: [String] = []
-        for (pool, file) in [(pool, catalogFile), (memories, memoriesFile)] {
+        for (pool, file) in [(pool, catalogFile), (features, featuresFile)] {
             guard let pool else { continue }
             do {
                 findings += try translatingErrors(on: file) {
@@ -225,7 +225,7 @@ package final class Catalog: Sendable {
 
     /// Writes what the write-ahead logs hold into the database files.
     package func checkpoint() throws(CatalogError) {
-        for (pool, file) in [(pool, catalogFile), (memories, memoriesFile)] {
+        for (pool, file) in [(pool, catalogFile), (features, featuresFile)] {
             guard let pool else { continue }
             try translatingErrors(on: file) {
                 _ = try pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
@@ -235,7 +235,7 @@ package final class Catalog: Sendable {
 
     /// Closes both files and lets another writer in; the catalog can't be used afterwards.
     package func close() {
-        try? memories?.close()
+        try? features?.close()
         try? pool.close()
         lock?.release()
     }

@@ -1,7 +1,7 @@
-/// One media to be put into one generation.
+/// One media to be put into one index.
 package struct Job: Sendable, Equatable {
     package var media: MediaID
-    package var generation: GenerationID
+    package var index: IndexID
     package var identity: ContentIdentity
     package var state: Media.State
     /// How often it was begun before.
@@ -29,10 +29,10 @@ package struct NewClip: Sendable {
     package var end: Double
     package var shot: Int
     package var embedding: [Float]
-    package var memory: [UInt8]?
+    package var rerankFeatures: [UInt8]?
 
     package init(
-        media: MediaID, ordinal: Int, start: Double, end: Double, shot: Int, embedding: [Float], memory: [UInt8]?
+        media: MediaID, ordinal: Int, start: Double, end: Double, shot: Int, embedding: [Float], rerankFeatures: [UInt8]?
     ) {
         self.media = media
         self.ordinal = ordinal
@@ -40,6 +40,6 @@ package struct NewClip: Sendable {
         self.end = end
         self.shot = shot
         self.embedding = embedding
-        self.memory = memory
+        self.rerankFeatures = rerankFeatures
     }
 }

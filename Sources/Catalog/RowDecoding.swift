@@ -51,7 +51,7 @@ extension Media {
         attempts = row["attempts"] ?? 0
     }
 
-    /// The columns that ``init(_:)`` wants, joined with the live generation's job.
+    /// The columns that ``init(_:)`` wants, joined with the live index's job.
     static let selection = """
         SELECT media.*, jobs.state, jobs.attempts, jobs.problem_code, jobs.problem, jobs.retry_at
         FROM media LEFT JOIN jobs ON jobs.media_id = media.id
@@ -78,7 +78,7 @@ extension Clip {
     init(_ row: Row) {
         id = row["id"]
         media = row["media_id"]
-        generation = row["generation_id"]
+        index = row["generation_id"]
         ordinal = row["ordinal"]
         start = row["start"]
         end = row["end"]
@@ -86,13 +86,13 @@ extension Clip {
     }
 }
 
-extension Generation {
+extension IndexRecord {
     init(_ row: Row) {
         id = row["id"]
         digest = row["digest"]
         dimensions = row["dimensions"]
         state = State(rawValue: row["state"]) ?? .retired
-        hasMemories = row["has_memories"]
+        storesRerankFeatures = row["has_memories"]
         model = (row["model"] as Data?).map { FilePath(bytes: $0) }
         createdAt = row["created_at"]
     }

@@ -6,7 +6,7 @@ package typealias RootID = Int64
 package typealias MediaID = Int64
 package typealias FileID = Int64
 package typealias ClipID = Int64
-package typealias GenerationID = Int64
+package typealias IndexID = Int64
 
 /// Seconds since 1970-01-01 00:00 UTC.
 package typealias Timestamp = Double
@@ -111,7 +111,7 @@ package struct Media: Sendable, Equatable, Identifiable {
         case pending
         /// Its clips are being made.
         case running
-        /// All of its clips are in the generation.
+        /// All of its clips are in the index.
         case indexed
         /// See ``Media/problem``; the clips that were made before it stay.
         case failed
@@ -123,7 +123,7 @@ package struct Media: Sendable, Equatable, Identifiable {
     package var addedAt: Timestamp
     /// When its last file went away; it is out of every answer then, and purged later.
     package var deletedAt: Timestamp?
-    /// State in the live generation; nil when there is none yet.
+    /// State in the live index; nil when there is none yet.
     package var state: State?
     package var problem: Problem?
     package var attempts: Int
@@ -149,8 +149,8 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
 package struct Clip: Sendable, Equatable, Identifiable {
     package var id: ClipID
     package var media: MediaID
-    package var generation: GenerationID
-    /// Position among the clips of its media and generation, from 0.
+    package var index: IndexID
+    /// Position among the clips of its media and index, from 0.
     package var ordinal: Int
     /// In seconds from the media's start.
     package var start: Double
@@ -161,7 +161,7 @@ package struct Clip: Sendable, Equatable, Identifiable {
 }
 
 /// One model's index.
-package struct Generation: Sendable, Equatable, Identifiable {
+package struct IndexRecord: Sendable, Equatable, Identifiable {
     package enum State: String, Sendable {
         /// Made beside the live one; not asked yet.
         case building
@@ -171,14 +171,14 @@ package struct Generation: Sendable, Equatable, Identifiable {
         case retired
     }
 
-    package var id: GenerationID
+    package var id: IndexID
     /// Digest of the model, see `ClipEncoder.modelDigest`.
     package var digest: String
     /// Length of its embeddings.
     package var dimensions: Int
     package var state: State
     /// Whether its clips have memories.
-    package var hasMemories: Bool
+    package var storesRerankFeatures: Bool
     /// Directory of the model that made it, so that its queries can be embedded while the next one is built.
     package var model: FilePath?
     package var createdAt: Timestamp
@@ -194,14 +194,14 @@ package struct Failure: Sendable, Equatable {
 
 /// Numbers for `status`.
 package struct CatalogStatistics: Sendable, Equatable {
-    /// Media that are not tombstones, by their state in the live generation.
+    /// Media that are not tombstones, by their state in the live index.
     package var media: [Media.State: Int] = [:]
-    /// Clips of the live generation, without those of tombstones.
+    /// Clips of the live index, without those of tombstones.
     package var clips = 0
     /// Seconds of video of the indexed media.
     package var indexedSeconds: Double = 0
     /// Bytes of the two database files.
     package var catalogBytes: Int64 = 0
-    package var memoriesBytes: Int64 = 0
+    package var featuresBytes: Int64 = 0
     package init() {}
 }

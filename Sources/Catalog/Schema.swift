@@ -215,7 +215,7 @@ struct Schema: Sendable {
         ])
 
     /// The tables of `memories.sqlite`.
-    static let memories = Schema(
+    static let features = Schema(
         applicationID: 0x5343_4D45,  // "SCME"
         steps: [
             """

@@ -113,10 +113,10 @@ package struct LibraryBackend: Backend {
                     throw APIError(
                         .mediaNotFound, "there is no media \(id); it may have been removed since you saw its id")
                 }
-                let live = try catalog.liveGeneration()
+                let live = try catalog.liveIndex()
                 return media.described(
                     places: try catalog.places(of: id),
-                    clips: try live.map { try catalog.clips(of: id, generation: $0.id) } ?? []
+                    clips: try live.map { try catalog.clips(of: id, index: $0.id) } ?? []
                 )
             }
         }
@@ -143,9 +143,9 @@ package struct LibraryBackend: Backend {
         }
         return try await translating {
             try await executor.run { [catalog, identity] in
-                let maker = try catalog.generations().first { $0.id == clip.generation }
+                let maker = try catalog.indexes().first { $0.id == clip.index }
                 let isOfThisModel = maker?.digest == identity.model.generation
-                guard isOfThisModel, let memory = try catalog.memories(of: [id])[id] else {
+                guard isOfThisModel, let memory = try catalog.rerankFeatures(of: [id])[id] else {
                     throw APIError(
                         .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
                 }

@@ -99,7 +99,7 @@ package struct SaccadeDaemon: Sendable {
                 state: configuration.state,
                 encoder: model.clips,
                 earlierDigests: model.earlierDigests,
-                hasMemories: model.storesRerankFeatures,
+                storesRerankFeatures: model.storesRerankFeatures,
                 model: model.directory,
                 source: ingestDecoders,
                 settings: settings,

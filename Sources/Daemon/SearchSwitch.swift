@@ -52,12 +52,12 @@ package final class SearchSwitch: Sendable {
     }
 
     private func make() throws -> Current {
-        if let live = library.live, !model.hasDigest(live.generation.digest) {
+        if let live = library.live, !model.hasDigest(live.record.digest) {
             do {
                 let old = try oldModel(of: live)
                 logger.info(
                     """
-                    the index of model \(live.generation.digest.prefix(12)) answers until that of \
+                    the index of model \(live.record.digest.prefix(12)) answers until that of \
                     \(model.digest.prefix(12)) is built
                     """
                 )
@@ -86,11 +86,11 @@ package final class SearchSwitch: Sendable {
 
     /// - Throws: why there is none.
     private func oldModel(of live: LiveIndex) throws -> LoadedModel {
-        guard let folder = live.generation.model else {
+        guard let folder = live.record.model else {
             throw ModelError(.unreadable, "its folder isn't known")
         }
         let old = try loadOld(folder)
-        guard old.hasDigest(live.generation.digest) else {
+        guard old.hasDigest(live.record.digest) else {
             throw ModelError(.malformed, "\(folder) holds another model now")
         }
         return old

@@ -110,7 +110,7 @@ extension API.SearchResponse {
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
             isFinal: isFinal,
-            generation: answer.generation,
+            generation: answer.modelDigest,
             clips: answer.clips,
             timings: API.SearchTimings(
                 embed: answer.timings.embed,
@@ -256,7 +256,7 @@ extension API.Status {
             index: Index(
                 clips: status.indexedClips,
                 memoryBytes: status.indexBytes,
-                diskBytes: status.statistics.catalogBytes + status.statistics.memoriesBytes
+                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
             ),
             failures: failures
         )
@@ -294,7 +294,7 @@ extension API.Event {
             self.clips = clips
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
-        case .generationSwitched: set(.generationSwitched)
+        case .indexSwitched: set(.generationSwitched)
         case .writeRefused: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }

@@ -25,7 +25,7 @@ final class DecodeRun {
     func next() async throws(DecodeError) -> DecodeMessage? {
         do throws(DecodeError) {
             if case .waiting = state {
-                let worker = try await pool.lend()
+                let worker = try await pool.acquire()
                 state = .running(worker)
                 try await worker.send(request)
             }
@@ -47,14 +47,14 @@ final class DecodeRun {
 
     private func finish(_ worker: DecodeWorker) {
         state = .over
-        pool.takeBack(worker)
+        pool.release(worker)
     }
 
     /// The worker, if one still runs for this, can't be used again: nobody knows what it is about to say.
     private func loseWorker() {
         if case .running(let worker) = state {
             worker.kill()
-            pool.lose()
+            pool.discard()
         }
         state = .over
     }

@@ -106,8 +106,8 @@ package final class DecodeWorkerPool: FrameSource {
         return jpeg
     }
 
-    /// A worker for one file; it must come back with `takeBack`, or its loss be told with `lose`.
-    func lend() async throws(DecodeError) -> DecodeWorker {
+    /// A worker for one file; it must come back with `release`, or its loss be told with `discard`.
+    func acquire() async throws(DecodeError) -> DecodeWorker {
         try await admit()
         while let worker = state.withLock({ $0.idle.popLast() }) {
             if worker.isRunning, worker.requestCount < configuration.requestsPerWorker { return worker }
@@ -116,19 +116,19 @@ package final class DecodeWorkerPool: FrameSource {
             return try await DecodeWorker.start(
                 configuration.executable, limits: configuration.limits, deadline: configuration.deadline)
         } catch {
-            release()
+            leave()
             throw error
         }
     }
 
-    func takeBack(_ worker: DecodeWorker) {
+    func release(_ worker: DecodeWorker) {
         state.withLock { $0.idle.append(worker) }
-        release()
+        leave()
     }
 
     /// A lent worker is gone.
-    func lose() {
-        release()
+    func discard() {
+        leave()
     }
 
     /// Waits until fewer than the allowed number of workers are lent, and counts one more.
@@ -158,12 +158,12 @@ package final class DecodeWorkerPool: FrameSource {
             waiting?.resume()
         }
         if Task.isCancelled {
-            release()
+            leave()
             throw .cancelled
         }
     }
 
-    private func release() {
+    private func leave() {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             state.lent -= 1
             guard state.lent < configuration.workers, !state.waiters.isEmpty else { return nil }

@@ -35,14 +35,14 @@ extension FolderScanner {
         if root.state == .offline || root.device != attributes.stamp.device {
             try catalog.setRoot(root.id, state: .online, reason: nil, device: attributes.stamp.device)
         }
-        if root.state == .offline { tell(.rootOnline(root.id)) }
+        if root.state == .offline { report(.rootOnline(root.id)) }
         return true
     }
 
     private func setOffline(_ root: Root, _ reason: String) throws -> Bool {
         if root.state == .online || root.reason != reason {
             try catalog.setRoot(root.id, state: .offline, reason: reason, device: nil)
-            tell(.rootOffline(root.id, reason: reason))
+            report(.rootOffline(root.id, reason: reason))
         }
         return false
     }
@@ -93,15 +93,15 @@ extension FolderScanner {
     /// Makes tombstones of the files that lie in no root and are gone. Blocking.
     ///
     /// - Throws: ``CatalogError``.
-    package func giveUpNamed(isStopped: () -> Bool = { false }) throws {
-        let named = NamedFiles(catalog: catalog, files: files)
+    package func giveUpStandaloneFiles(isStopped: () -> Bool = { false }) throws {
+        let named = StandaloneFiles(catalog: catalog, files: files)
         try leave(try named.giveUpGone(at: clock.now, isStopped: isStopped))
     }
 
     /// Lets the index follow a write to the catalog, and tells of the media items that have no file any more.
     func leave(_ hidden: [MediaID]) throws {
         try catchUp()
-        for media in hidden { tell(.mediaRemoved(media)) }
+        for media in hidden { report(.mediaRemoved(media)) }
     }
 
     /// Whether it can't be said that a file is there or not: the right to look is missing, or the disk fails.

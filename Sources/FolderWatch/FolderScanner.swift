@@ -16,28 +16,28 @@ package struct ScanScope: Sendable, Equatable {
     /// Directories of which only the entries are looked at.
     package var directories: Set<FilePath> = []
     /// Whether to look for the files that lie in no root.
-    package var namedFiles = false
+    package var standaloneFiles = false
 
     package init(
         roots: Set<RootID> = [], everything: Bool = false, trees: Set<FilePath> = [],
-        directories: Set<FilePath> = [], namedFiles: Bool = false
+        directories: Set<FilePath> = [], standaloneFiles: Bool = false
     ) {
         self.everything = everything
-        self.namedFiles = namedFiles
+        self.standaloneFiles = standaloneFiles
         self.roots = roots
         self.trees = trees
         self.directories = directories
     }
 
     /// Whether a root is scanned whole, or the files that lie in none are looked for.
-    package var isFull: Bool { everything || !roots.isEmpty || namedFiles }
+    package var isFull: Bool { everything || !roots.isEmpty || standaloneFiles }
 
     package mutating func formUnion(_ other: ScanScope) {
         roots.formUnion(other.roots)
         everything = everything || other.everything
         trees.formUnion(other.trees)
         directories.formUnion(other.directories)
-        namedFiles = namedFiles || other.namedFiles
+        standaloneFiles = standaloneFiles || other.standaloneFiles
     }
 }
 
@@ -52,17 +52,17 @@ package final class FolderScanner: Sendable {
     let clock: any WallClock
     let settings: FolderSettings
     let catchUp: @Sendable () throws -> Void
-    let tell: @Sendable (FolderEvent) -> Void
+    let report: @Sendable (FolderEvent) -> Void
     private let settling: Mutex<SettlingFiles>
     private let limit = Mutex<WatchOutcome?>(nil)
 
     /// - Parameters:
     ///   - catchUp: is called after each write to the catalog that may concern the index.
-    ///   - tell: is given what happens, for people.
+    ///   - report: is given what happens, for people.
     package init(
         catalog: Catalog, files: any FileSystem, watcher: any DirectoryWatcher, clock: any WallClock,
         settings: FolderSettings, catchUp: @escaping @Sendable () throws -> Void,
-        tell: @escaping @Sendable (FolderEvent) -> Void
+        report: @escaping @Sendable (FolderEvent) -> Void
     ) {
         self.catalog = catalog
         self.files = files
@@ -70,7 +70,7 @@ package final class FolderScanner: Sendable {
         self.clock = clock
         self.settings = settings
         self.catchUp = catchUp
-        self.tell = tell
+        self.report = report
         settling = Mutex(
             SettlingFiles(settleTime: settings.settleTime, openFileSettleTime: settings.openFileSettleTime))
     }
@@ -98,10 +98,10 @@ package final class FolderScanner: Sendable {
             let trees = scope.trees.filter { $0.starts(with: root.path) && $0 != root.path }
             let directories = pass.directories.filter { $0.starts(with: root.path) }
             guard whole || !trees.isEmpty || !directories.isEmpty else { continue }
-            if whole { tell(.scanStarted(root.id)) }
+            if whole { report(.scanStarted(root.id)) }
             guard try check(root) else {
                 settling.withLock { $0.forget(below: root.path) }
-                if whole { tell(.scanFinished(root.id)) }
+                if whole { report(.scanFinished(root.id)) }
                 continue
             }
             // A root that was away is not as it was left.
@@ -120,9 +120,9 @@ package final class FolderScanner: Sendable {
             }
             try giveUp(&pass, root: root)
             if everything { try catalog.recordScan(of: root.id, at: clock.now) }
-            if whole { tell(.scanFinished(root.id)) }
+            if whole { report(.scanFinished(root.id)) }
         }
-        if scope.everything || scope.namedFiles { try giveUpNamed(isStopped: isStopped) }
+        if scope.everything || scope.standaloneFiles { try giveUpStandaloneFiles(isStopped: isStopped) }
         // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
         for path in pass.due {
             let isHidden = pass.unreadable.contains { path.starts(with: $0) }
@@ -235,7 +235,7 @@ package final class FolderScanner: Sendable {
                 }
             }
             try leave(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
-            if let media = file.media { tell(.mediaMoved(media, path: path)) }
+            if let media = file.media { report(.mediaMoved(media, path: path)) }
             return true
         }
         return false
@@ -265,9 +265,9 @@ package final class FolderScanner: Sendable {
                 path, root: root, stamp: stamp, identity: identity, at: now)
             try leave(hidden)
             if isNew {
-                tell(.mediaFound(media, path: path))
+                report(.mediaFound(media, path: path))
             } else if known?.media != media {
-                tell(.mediaMoved(media, path: path))
+                report(.mediaMoved(media, path: path))
             }
             return media
         } catch let error as Errno {
@@ -286,7 +286,7 @@ package final class FolderScanner: Sendable {
         _ problem: Problem, _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
     ) throws {
         try leave(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
-        tell(.fileFailed(path: path, problem))
+        report(.fileFailed(path: path, problem))
     }
 
     private func note(_ outcome: WatchOutcome) {

@@ -35,13 +35,13 @@ extension Library {
         let taken = try await scanning.run { [self] in
             let taken = try paths.flatMap { try takeAll($0) }
             // Last, so that a file that was moved is one that has another path.
-            try scanner.giveUpNamed()
+            try scanner.giveUpStandaloneFiles()
             return taken
         }
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
         let feed = JobFeed(
-            catalog: catalog, generation: generation.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
+            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
         let isStopped = state.withLock { state in
             state.feed = feed
             return state.isStopped
@@ -55,10 +55,10 @@ extension Library {
                 var file = file
                 switch after[media]?.state {
                 case .indexed:
-                    let clips = try catalog.clips(of: media, generation: generation.id).count
+                    let clips = try catalog.clips(of: media, index: indexRecord.id).count
                     file.result = before[media]?.state == .indexed ? .known(clips: clips) : .indexed(clips: clips)
                 case .failed:
-                    let problem = try catalog.problem(of: media, generation: generation.id)
+                    let problem = try catalog.problem(of: media, index: indexRecord.id)
                     file.result = problem.map { .failed($0) } ?? .stopped
                 case .pending, .running, nil:
                     file.result = .stopped
@@ -71,7 +71,7 @@ extension Library {
     private func states(of media: [MediaID]) async throws -> [MediaID: Job] {
         try await BlockingExecutor.shared.run { [self] in
             var jobs: [MediaID: Job] = [:]
-            for id in media { jobs[id] = try catalog.job(of: id, generation: generation.id) }
+            for id in media { jobs[id] = try catalog.job(of: id, index: indexRecord.id) }
             return jobs
         }
     }

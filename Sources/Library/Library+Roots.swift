@@ -27,7 +27,7 @@ extension Library {
         let added = try await BlockingExecutor.shared.run { [self] in
             try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
         }
-        tell(.rootAdded(added.id))
+        report(.rootAdded(added.id))
         scan(ScanScope(roots: [added.id]))
         return added
     }
@@ -47,7 +47,7 @@ extension Library {
             try keeper.catchUp()
             if let path { watcher.unwatch(tree: path) }
         }
-        tell(.rootRemoved(id))
+        report(.rootRemoved(id))
     }
 
     /// Asks for a full scan of one root, or of all and of the files that lie in none.

@@ -13,7 +13,7 @@ extension Library {
     /// A clip that is being encoded is stored first; what is decoded but not encoded is done again another time.
     package func run() async throws {
         let feed = JobFeed(
-            catalog: catalog, generation: generation.id, clock: clock, only: nil,
+            catalog: catalog, index: indexRecord.id, clock: clock, only: nil,
             onIdle: { [weak self] in try self?.switchIfComplete() })
         let mayRun = state.withLock { state in
             guard !state.isRunning, !state.isStopped else { return false }
@@ -64,9 +64,9 @@ extension Library {
             }
             await scanning.run { self.pass() }
             state.withLock { $0.feed }?.poke()
-            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, generation] in
+            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, indexRecord] in
                 (
-                    try? catalog.nextRetry(of: generation.id, after: began),
+                    try? catalog.nextRetry(of: indexRecord.id, after: began),
                     (try? catalog.roots())?.contains { $0.state == .offline } ?? false
                 )
             }
@@ -92,7 +92,7 @@ extension Library {
         requestScan(
             ScanScope(
                 everything: hints.overflowed, trees: hints.trees,
-                directories: hints.directories.union(suspects.take()).union(offline)))
+                directories: hints.directories.union(dirty.take()).union(offline)))
         let scope = state.withLock { state in
             defer { state.scope = ScanScope() }
             state.scanningRoots = state.scope.everything ? Set(roots.map(\.id)) : state.scope.roots
@@ -115,7 +115,7 @@ extension Library {
                 defer { state.trouble = "\(error)" }
                 return state.trouble != "\(error)"
             }
-            if isNew { tell(.paused(reason: "\(error)")) }
+            if isNew { report(.paused(reason: "\(error)")) }
         }
     }
 
@@ -124,22 +124,22 @@ extension Library {
         while !isStopped, try catalog.purge(tombstonesBefore: before) {}
     }
 
-    /// Lets the generation of the encoder take over when it has all that the live one has. Blocking.
+    /// Lets the index of the encoder take over when it has all that the live one has. Blocking.
     ///
     /// Media in roots that are offline hold it back, because they would be found no more; ``switchNow()`` doesn't wait.
     func switchIfComplete() throws {
-        guard keeper.live?.generation.id != generation.id, try catalog.mediaMissing(from: generation.id) == 0 else {
+        guard keeper.live?.record.id != indexRecord.id, try catalog.mediaMissing(from: indexRecord.id) == 0 else {
             return
         }
         try switchNow()
     }
 
-    /// Lets the generation of the encoder take over at once, complete or not. Blocking.
+    /// Lets the index of the encoder take over at once, complete or not. Blocking.
     ///
-    /// For a live generation whose model is gone, so that no query can be asked of it.
+    /// For a live index whose model is gone, so that no query can be asked of it.
     package func switchNow() throws {
-        guard keeper.live?.generation.id != generation.id else { return }
-        try keeper.switchLive(to: generation)
-        tell(.generationSwitched(generation))
+        guard keeper.live?.record.id != indexRecord.id else { return }
+        try keeper.switchLive(to: indexRecord)
+        report(.indexSwitched(indexRecord))
     }
 }

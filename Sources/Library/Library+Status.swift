@@ -24,7 +24,7 @@ extension Library {
             status.indexedClips = live?.count ?? 0
             status.indexBytes = live?.byteCount ?? 0
             status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
-            status.queueDepth = try catalog.queueDepth(of: generation.id, at: clock.now)
+            status.queueDepth = try catalog.queueDepth(of: indexRecord.id, at: clock.now)
             status.rates = pipeline.meter.rates(at: clock.now)
             status.failures = try catalog.failures(limit: failures)
             status.paused = pipeline.writer.paused ?? state.trouble

@@ -19,8 +19,8 @@ package import Threads
 package final class Library: Service {
     package let catalog: Catalog
     package let settings: IngestSettings
-    /// The generation of the encoder: the live one, or the one that is built beside it.
-    package let generation: Generation
+    /// The index of the encoder: the live one, or the one that is built beside it.
+    package let indexRecord: IndexRecord
 
     let keeper: LiveIndexKeeper
     let scanner: FolderScanner
@@ -32,7 +32,7 @@ package final class Library: Service {
     let state = Mutex(State())
     let wakeup: Wakeup
     /// Directories with files that the pipeline found changed.
-    let suspects: Suspects
+    let dirty: DirtyDirectories
     /// One pass over the folders at a time.
     let scanning = BlockingExecutor(label: "scan")
 
@@ -66,12 +66,12 @@ package final class Library: Service {
     /// Opens the state folder as its one writer and loads the live vectors. Blocking.
     ///
     /// - Parameters:
-    ///   - earlierDigests: see ``Catalog/prepareGeneration(digest:earlierDigests:dimensions:hasMemories:model:at:)``.
+    ///   - earlierDigests: see ``Catalog/prepareIndex(digest:earlierDigests:dimensions:storesRerankFeatures:model:at:)``.
     ///   - model: the model's directory, remembered so that its queries can still be embedded when another model takes
-    ///     over; see ``Catalog/Generation/model``.
+    ///     over; see ``Catalog/IndexRecord/model``.
     /// - Throws: ``CatalogError``, also when another process holds the folder; `VectorIndexError`.
     package init(
-        state: FilePath, encoder: any ClipEncoder, earlierDigests: [String] = [], hasMemories: Bool = false,
+        state: FilePath, encoder: any ClipEncoder, earlierDigests: [String] = [], storesRerankFeatures: Bool = false,
         model: FilePath? = nil, source: any FrameSource, settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
@@ -81,25 +81,25 @@ package final class Library: Service {
         self.settings = settings
         self.logger = logger
         wakeup = Wakeup()
-        generation = try catalog.prepareGeneration(
+        indexRecord = try catalog.prepareIndex(
             digest: encoder.modelDigest, earlierDigests: earlierDigests, dimensions: encoder.dimensions,
-            hasMemories: hasMemories, model: model, at: clock.now)
+            storesRerankFeatures: storesRerankFeatures, model: model, at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
-        let tell = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in
+        let report = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in
             Self.log(kind, logger)
             broadcast.send(LibraryEvent(time: clock.now, kind: kind))
         }
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
-            catchUp: { [keeper] in try keeper.catchUp() }, tell: { tell(.folder($0)) })
-        let suspects = Suspects(wakeup)
-        self.suspects = suspects
+            catchUp: { [keeper] in try keeper.catchUp() }, report: { report(.folder($0)) })
+        let dirty = DirtyDirectories(wakeup)
+        self.dirty = dirty
         pipeline = IngestPipeline(
             .init(
-                catalog: catalog, generation: generation, index: keeper, encoder: encoder, source: source,
-                files: surroundings.files, clock: clock, settings: settings, tell: tell,
-                suspect: { suspects.add($0) }))
+                catalog: catalog, index: indexRecord, keeper: keeper, encoder: encoder, source: source,
+                files: surroundings.files, clock: clock, settings: settings, report: report,
+                markDirty: { dirty.add($0) }))
     }
 
     private static func makeWatcher(_ logger: Logger) -> any DirectoryWatcher {
@@ -123,7 +123,7 @@ package final class Library: Service {
         broadcast.subscribe(capacity: buffer)
     }
 
-    func tell(_ kind: LibraryEvent.Kind) {
+    func report(_ kind: LibraryEvent.Kind) {
         Self.log(kind, logger)
         broadcast.send(LibraryEvent(time: clock.now, kind: kind))
     }
@@ -136,7 +136,7 @@ package final class Library: Service {
             logger.warning("media \(media) (\(path?.description ?? "no path")) failed: \(problem.message)")
         case .folder(.fileFailed(let path, let problem)): logger.warning("\(path): \(problem.message)")
         case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
-        case .generationSwitched(let generation): logger.info("generation \(generation.digest) is live")
+        case .indexSwitched(let index): logger.info("index \(index.digest) is live")
         case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")
         case .paused(let reason?): logger.error("ingest waits: \(reason)")
         case .paused(nil): logger.info("ingest goes on")
@@ -152,7 +152,7 @@ package final class Library: Service {
 }
 
 /// Directories that have to be looked at again.
-final class Suspects: Sendable {
+final class DirtyDirectories: Sendable {
     private let wakeup: Wakeup
     private let directories = Mutex<Set<FilePath>>([])
 

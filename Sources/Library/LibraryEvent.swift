@@ -13,8 +13,8 @@ package struct LibraryEvent: Sendable, Equatable {
         case mediaProgress(MediaID, position: Double, duration: Double?, clips: Int)
         case mediaIndexed(MediaID, clips: Int)
         case mediaFailed(MediaID, path: FilePath?, Problem)
-        /// The generation that queries go to is another one now.
-        case generationSwitched(Generation)
+        /// The index that queries go to is another one now.
+        case indexSwitched(IndexRecord)
         /// The catalog refused a write, and would again.
         case writeRefused(reason: String)
         /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.

@@ -14,7 +14,7 @@ final class LiveIndexKeeper: Sendable {
     /// - Throws: ``CatalogError``, `VectorIndexError`.
     init(catalog: Catalog) throws {
         self.catalog = catalog
-        current = Mutex(try catalog.liveGeneration().map { try LiveIndex($0, of: catalog) })
+        current = Mutex(try catalog.liveIndex().map { try LiveIndex($0, of: catalog) })
     }
 
     /// O(1).
@@ -30,10 +30,10 @@ final class LiveIndexKeeper: Sendable {
     /// Lets another index take over. The one before answers, and is kept up to date, while this one is loaded.
     ///
     /// - Throws: ``CatalogError``, `VectorIndexError`.
-    func switchLive(to generation: Generation) throws {
-        let next = try LiveIndex(generation, of: catalog)
+    func switchLive(to index: IndexRecord) throws {
+        let next = try LiveIndex(index, of: catalog)
         try following.withLock { _ in
-            try catalog.switchLive(to: generation.id)
+            try catalog.switchLive(to: index.id)
             // What was committed while it was loaded.
             try next.catchUp()
             current.withLock { $0 = next }

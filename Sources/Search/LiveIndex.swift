@@ -8,7 +8,7 @@ import VectorIndex
 /// thread. Searches wait for none of it.
 package final class LiveIndex: CandidateSource {
     /// Which of the catalog's indexes.
-    package let generation: Generation
+    package let record: IndexRecord
     private let catalog: Catalog
     private let current: Mutex<VectorIndex>
     /// Held while steps are applied, so that they are in their order.
@@ -17,15 +17,15 @@ package final class LiveIndex: CandidateSource {
     /// Loads an index. Blocks the calling thread.
     ///
     /// - Throws: `CatalogError`, `VectorIndexError`.
-    package init(_ generation: Generation, of catalog: Catalog) throws {
-        self.generation = generation
+    package init(_ record: IndexRecord, of catalog: Catalog) throws {
+        self.record = record
         self.catalog = catalog
-        let (vectors, cursor) = try Self.load(generation, of: catalog)
+        let (vectors, cursor) = try Self.load(record, of: catalog)
         current = Mutex(vectors)
         self.cursor = Mutex(cursor)
     }
 
-    package var dimensions: Int { generation.dimensions }
+    package var dimensions: Int { record.dimensions }
     package var count: Int { vectors.count }
     /// What the vectors take in memory, in bytes.
     package var byteCount: Int { vectors.byteCount }
@@ -37,29 +37,29 @@ package final class LiveIndex: CandidateSource {
     /// - Throws: `CatalogError`; what was applied until then stays, and the next call goes on after it.
     package func catchUp() throws {
         try cursor.withLock { cursor in
-            guard try !Self.follow(generation, of: catalog, &cursor, into: vectors) else { return }
-            let (vectors, end) = try Self.load(generation, of: catalog)
+            guard try !Self.follow(record, of: catalog, &cursor, into: vectors) else { return }
+            let (vectors, end) = try Self.load(record, of: catalog)
             current.withLock { $0 = vectors }
             cursor = end
         }
     }
 
     private static func load(
-        _ generation: Generation, of catalog: Catalog
+        _ record: IndexRecord, of catalog: Catalog
     ) throws -> (vectors: VectorIndex, cursor: IndexCursor?) {
         while true {
-            let vectors = try VectorIndex(dimensions: generation.dimensions)
+            let vectors = try VectorIndex(dimensions: record.dimensions)
             var cursor: IndexCursor?
-            if try follow(generation, of: catalog, &cursor, into: vectors) { return (vectors, cursor) }
+            if try follow(record, of: catalog, &cursor, into: vectors) { return (vectors, cursor) }
         }
     }
 
     /// - Returns: false when the catalog has forgotten what happened since `cursor`, so that the vectors have to be loaded anew.
     private static func follow(
-        _ generation: Generation, of catalog: Catalog, _ cursor: inout IndexCursor?, into vectors: VectorIndex
+        _ record: IndexRecord, of catalog: Catalog, _ cursor: inout IndexCursor?, into vectors: VectorIndex
     ) throws -> Bool {
         // In full segments, so that loading copies none of them.
-        while let step = try catalog.indexChanges(of: generation.id, after: cursor, limit: VectorIndex.fullBatch) {
+        while let step = try catalog.indexChanges(of: record.id, after: cursor, limit: VectorIndex.fullBatch) {
             // A damaged vector costs its own clip.
             let entered = step.entered.filter { vectors.admits($0.vector) }
             try vectors.insert(

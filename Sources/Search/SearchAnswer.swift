@@ -11,7 +11,7 @@ package struct SearchAnswer: Sendable {
     /// How many clips were re-ranked.
     package var reranked: Int
     /// Digest of the model that answered.
-    package var generation: String
+    package var modelDigest: String
     /// How many clips were in the index, whatever the filters say.
     package var clips: Int
     package var timings: SearchTimings

@@ -37,7 +37,7 @@ package struct SearchIndex: Sendable {
         loading catalog: Catalog, encoder: any QueryEncoder, earlierDigests: [String] = [],
         reranker: (any Reranker)? = nil
     ) throws {
-        guard let live = try catalog.liveGeneration() else {
+        guard let live = try catalog.liveIndex() else {
             throw SearchError(
                 .noIndex,
                 "Nothing is indexed in \(catalog.state) yet: run `saccade index FILE…` or `saccade watch add`.")

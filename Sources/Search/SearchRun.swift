@@ -30,7 +30,7 @@ struct SearchRun {
         timings.scan = found.scanTime
         var candidates = found.entries.map(candidate)
         var answer = SearchAnswer(
-            results: [], stage: .fast, reranked: 0, generation: index.encoder.modelDigest, clips: found.count,
+            results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest, clips: found.count,
             timings: timings)
         if let reranker {
             let head = Array(candidates.prefix(depth))

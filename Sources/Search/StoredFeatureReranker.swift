@@ -56,7 +56,7 @@ package struct StoredFeatureReranker: Reranker {
             let places = start..<min(start + Self.batch, candidates.count)
             let stored: [ClipID: [UInt8]]
             do throws(CatalogError) {
-                stored = try catalog.memories(of: places.map { candidates[$0].clip })
+                stored = try catalog.rerankFeatures(of: places.map { candidates[$0].clip })
             } catch {
                 // What can't be read takes nothing from the answer that there is.
                 report(error)

@@ -49,10 +49,10 @@ enum DirectSearch {
     /// A state folder that this user can't write, or that another program works on, is searched as it is.
     private static func forgetGoneFiles(in state: FilePath) throws {
         let known = try Catalog(state: state, access: .readOnly)
-        let isAnyGone = try !NamedFiles(catalog: known).gone().isEmpty
+        let isAnyGone = try !StandaloneFiles(catalog: known).gone().isEmpty
         known.close()
         guard isAnyGone, let catalog = try? Catalog(state: state, access: .readWrite) else { return }
         defer { catalog.close() }
-        _ = try NamedFiles(catalog: catalog).giveUpGone(at: Date().timeIntervalSince1970)
+        _ = try StandaloneFiles(catalog: catalog).giveUpGone(at: Date().timeIntervalSince1970)
     }
 }

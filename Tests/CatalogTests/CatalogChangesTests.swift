@@ -7,11 +7,11 @@ import Testing
 @Suite struct CatalogChangesTests {
     /// One that keeps nothing but ids.
     private struct Follower {
-        let index: GenerationID
+        let index: IndexID
         var clips: [ClipID: MediaID] = [:]
         var cursor: IndexCursor?
 
-        init(_ index: GenerationID) {
+        init(_ index: IndexID) {
             self.index = index
         }
 
@@ -33,10 +33,10 @@ import Testing
     }
 
     /// The clips that are found, asked one by one.
-    private func searchable(_ catalog: Catalog, _ index: GenerationID) throws -> [ClipID: MediaID] {
+    private func searchable(_ catalog: Catalog, _ index: IndexID) throws -> [ClipID: MediaID] {
         var clips: [ClipID: MediaID] = [:]
         for media in try catalog.media(where: .all) {
-            for clip in try catalog.clips(of: media, generation: index) { clips[clip.id] = media }
+            for clip in try catalog.clips(of: media, index: index) { clips[clip.id] = media }
         }
         return clips
     }
@@ -45,9 +45,9 @@ import Testing
     func `Followers of any pace hold what can be found, through crashes and lost history`(seed: UInt64) throws {
         var random = SplitMix(state: seed)
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation("a", hasMemories: true)
-        let beside = try fixture.generation("b")
-        var followers = [Follower(generation.id), Follower(generation.id), Follower(beside.id)]
+        let index = try fixture.index("a", storesRerankFeatures: true)
+        let beside = try fixture.index("b")
+        var followers = [Follower(index.id), Follower(index.id), Follower(beside.id)]
         var ordinals: [MediaID: Int] = [:]
         var compared = 0
         for now in 0..<120 {
@@ -70,13 +70,13 @@ import Testing
                 let target = media ?? MediaID(Int.random(in: 1...6, using: &random))
                 let first = ordinals[target, default: 0]
                 let clips = (first..<first + Int.random(in: 1...7, using: &random)).map {
-                    fixture.clip(target, $0, memory: [1])
+                    fixture.clip(target, $0, rerankFeatures: [1])
                 }
                 ordinals[target] = first + clips.count
-                _ = try fixture.catalog.commit(clips, of: generation, at: time)
+                _ = try fixture.catalog.commit(clips, of: index, at: time)
                 _ = try fixture.catalog.commit(clips.dropLast(), of: beside, at: time)
             case 9:
-                if let media { try fixture.catalog.restart(media, of: generation.id) }
+                if let media { try fixture.catalog.restart(media, of: index.id) }
             case 10:
                 let kept = [0, 3, 100].randomElement(using: &random) ?? 0
                 while try fixture.catalog.purge(tombstonesBefore: time - 10, limit: 3, keepingChanges: kept) {}
@@ -99,14 +99,14 @@ import Testing
 
     @Test func `A step brings about as much as is asked for, and the last one says so`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
-        _ = try fixture.catalog.commit((0..<10).map { fixture.clip(media, $0) }, of: generation, at: 2)
+        _ = try fixture.catalog.commit((0..<10).map { fixture.clip(media, $0) }, of: index, at: 2)
         var sizes: [Int] = []
-        var follower = Follower(generation.id)
+        var follower = Follower(index.id)
         while true {
             let step = try #require(
-                try fixture.catalog.indexChanges(of: generation.id, after: follower.cursor, limit: 4))
+                try fixture.catalog.indexChanges(of: index.id, after: follower.cursor, limit: 4))
             sizes.append(step.entered.count)
             follower.cursor = step.cursor
             if step.isLevel { break }
@@ -116,7 +116,7 @@ import Testing
 
     @Test func `Who is level has passed over what other indexes got`() throws {
         let fixture = try CatalogFixture()
-        let (live, beside) = (try fixture.generation("a"), try fixture.generation("b"))
+        let (live, beside) = (try fixture.index("a"), try fixture.index("b"))
         let media = try fixture.file("/a.mp4", content: 1)
         var follower = Follower(live.id)
         try follower.follow(fixture.catalog)
@@ -131,27 +131,27 @@ import Testing
 
     @Test func `History that is forgotten is not passed over in silence`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
-        var follower = Follower(generation.id)
+        let index = try fixture.index()
+        var follower = Follower(index.id)
         try fixture.file("/a.mp4", content: 1)
         try fixture.file("/b.mp4", content: 2)
         try follower.follow(fixture.catalog)
         let files = try ["/a.mp4", "/b.mp4"].map { try #require(try fixture.catalog.file(at: FilePath($0))).id }
         _ = try fixture.catalog.removeFiles(files, at: 3)
         _ = try fixture.catalog.purge(tombstonesBefore: 0, keepingChanges: 1)
-        #expect(try fixture.catalog.indexChanges(of: generation.id, after: follower.cursor) == nil)
+        #expect(try fixture.catalog.indexChanges(of: index.id, after: follower.cursor) == nil)
         try follower.follow(fixture.catalog)
-        #expect(try fixture.catalog.indexChanges(of: generation.id, after: follower.cursor)?.isLevel == true)
+        #expect(try fixture.catalog.indexChanges(of: index.id, after: follower.cursor)?.isLevel == true)
     }
 
     @Test func `An index that comes back after it was retired is another one to its followers`() throws {
         let fixture = try CatalogFixture()
-        let first = try fixture.generation("a")
+        let first = try fixture.index("a")
         let media = try fixture.file("/a.mp4", content: 1)
         _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: first, at: 2)
         let step = try #require(try fixture.catalog.indexChanges(of: first.id, after: nil))
-        try fixture.catalog.switchLive(to: try fixture.generation("b").id)
-        let again = try fixture.generation("a")
+        try fixture.catalog.switchLive(to: try fixture.index("b").id)
+        let again = try fixture.index("a")
         #expect(again.id != first.id)
         #expect(throws: CatalogError.self) { try fixture.catalog.indexChanges(of: first.id, after: step.cursor) }
     }

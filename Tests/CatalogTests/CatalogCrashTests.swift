@@ -11,22 +11,22 @@ import Testing
     /// program at every step of every write.
     @Test func `Stopped at any step of any write, the catalog is sound and no media is indexed by half`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         try fixture.catalog.checkpoint()
         for content in UInt8(1)...4 {
             let media = try fixture.file(FilePath("/\(content).mp4"), content: content)
-            let job = try #require(try fixture.catalog.job(of: media, generation: generation.id))
+            let job = try #require(try fixture.catalog.job(of: media, index: index.id))
             try fixture.catalog.begin(job)
             _ = try fixture.catalog.commit(
-                [fixture.clip(media, 0, memory: [1])], of: generation, at: 2)
+                [fixture.clip(media, 0, rerankFeatures: [1])], of: index, at: 2)
             _ = try fixture.catalog.commit(
-                [fixture.clip(media, 1, memory: [2]), fixture.clip(media, 2, memory: [3])], of: generation,
+                [fixture.clip(media, 1, rerankFeatures: [2]), fixture.clip(media, 2, rerankFeatures: [3])], of: index,
                 finished: [media], at: 3)
         }
         let log = try Data(contentsOf: URL(filePath: Catalog.catalogFile(in: fixture.directory.path).string + "-wal"))
         #expect(log.count > 32 + 4120 * 20)
         let memories = try Data(
-            contentsOf: URL(filePath: Catalog.memoriesFile(in: fixture.directory.path).string + "-wal"))
+            contentsOf: URL(filePath: Catalog.featuresFile(in: fixture.directory.path).string + "-wal"))
         var lengths = Set(stride(from: 0, through: log.count, by: 4120).map { min($0 + 32, log.count) })
         lengths.formUnion(stride(from: 0, through: log.count, by: 9001))
         var indexed: Set<Int> = []
@@ -38,23 +38,23 @@ import Testing
             }
             try copy.write(log.prefix(length), to: "catalog.sqlite-wal")
             try copy.write(memories, to: "memories.sqlite-wal")
-            indexed.insert(try check(copy.path, generation: generation.id))
+            indexed.insert(try check(copy.path, index: index.id))
         }
         #expect(indexed == [0, 1, 2, 3, 4])
     }
 
     /// - Returns: how many media are indexed.
-    private func check(_ state: FilePath, generation: GenerationID) throws -> Int {
+    private func check(_ state: FilePath, index: IndexID) throws -> Int {
         let catalog = try Catalog(state: state, access: .readWrite)
         defer { catalog.close() }
         #expect(try catalog.quickCheck() == [])
-        let vectors = try catalog.embeddings(of: generation)
-        #expect(try catalog.memories(of: vectors.map(\.clip)).count == vectors.count)
+        let vectors = try catalog.embeddings(of: index)
+        #expect(try catalog.rerankFeatures(of: vectors.map(\.clip)).count == vectors.count)
         var indexed = 0
         var clips = 0
         for id in try catalog.media(where: .all) {
             let media = try #require(try catalog.media(id))
-            let count = try catalog.clips(of: media.id, generation: generation).count
+            let count = try catalog.clips(of: media.id, index: index).count
             clips += count
             #expect([0, 1, 3].contains(count))
             #expect((media.state == .indexed) == (count == 3))

@@ -19,11 +19,11 @@ struct CatalogFixture {
         catalog = try Catalog(state: directory.path, access: .readWrite)
     }
 
-    func generation(
-        _ digest: String = "a", earlierDigests: [String] = [], hasMemories: Bool = false
-    ) throws -> Generation {
-        try catalog.prepareGeneration(
-            digest: digest, earlierDigests: earlierDigests, dimensions: 4, hasMemories: hasMemories,
+    func index(
+        _ digest: String = "a", earlierDigests: [String] = [], storesRerankFeatures: Bool = false
+    ) throws -> IndexRecord {
+        try catalog.prepareIndex(
+            digest: digest, earlierDigests: earlierDigests, dimensions: 4, storesRerankFeatures: storesRerankFeatures,
             model: FilePath("/models/\(digest)"), at: 1)
     }
 
@@ -43,10 +43,10 @@ struct CatalogFixture {
         ContentIdentity(size: 100, digest: [UInt8](repeating: content, count: ContentIdentity.digestSize))
     }
 
-    func clip(_ media: MediaID, _ ordinal: Int, memory: [UInt8]? = nil) -> NewClip {
+    func clip(_ media: MediaID, _ ordinal: Int, rerankFeatures: [UInt8]? = nil) -> NewClip {
         NewClip(
             media: media, ordinal: ordinal, start: Double(ordinal), end: Double(ordinal + 1), shot: 0,
-            embedding: [Float(ordinal), 0, 0, 1], memory: memory)
+            embedding: [Float(ordinal), 0, 0, 1], rerankFeatures: rerankFeatures)
     }
 }
 
@@ -55,7 +55,7 @@ extension Catalog {
     func paths(of media: MediaID) throws(CatalogError) -> [FilePath] { try places(of: media).map(\.path) }
 
     /// What an index holds of the catalog, read from its beginning.
-    func embeddings(of index: GenerationID) throws -> [EmbeddingRow] {
+    func embeddings(of index: IndexID) throws -> [EmbeddingRow] {
         var rows: [EmbeddingRow] = []
         var cursor: IndexCursor?
         while let step = try indexChanges(of: index, after: cursor, limit: 3) {

@@ -8,71 +8,71 @@ import Testing
 @Suite struct CatalogJobTests {
     @Test func `A media is indexed with its last clip, and begun work is pending again after a crash`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
-        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
         #expect(job.media == media && job.committedEnd == nil && job.files.map(\.path) == ["/a.mp4"])
         try fixture.catalog.begin(job)
-        _ = try fixture.catalog.commit([fixture.clip(media, 0), fixture.clip(media, 1)], of: generation, at: 3)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0), fixture.clip(media, 1)], of: index, at: 3)
         #expect(try fixture.catalog.media(media)?.state == .running)
         try fixture.reopen()
-        let resumed = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+        let resumed = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
         #expect(resumed.committedClips == 2 && resumed.committedEnd == 2 && resumed.attempts == 0)
-        _ = try fixture.catalog.commit([fixture.clip(media, 2)], of: generation, finished: [media], at: 4)
+        _ = try fixture.catalog.commit([fixture.clip(media, 2)], of: index, finished: [media], at: 4)
         #expect(try fixture.catalog.media(media)?.state == .indexed)
-        #expect(try fixture.catalog.clips(of: media, generation: generation.id).map(\.ordinal) == [0, 1, 2])
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).isEmpty)
+        #expect(try fixture.catalog.clips(of: media, index: index.id).map(\.ordinal) == [0, 1, 2])
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).isEmpty)
     }
 
     @Test func `A media that ended the program five times is left alone`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
         for _ in 0..<5 {
-            let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+            let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
             try fixture.catalog.begin(job)
             try fixture.reopen()
         }
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).isEmpty)
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 1e9, limit: 5).isEmpty)
         #expect(try fixture.catalog.media(media)?.problem?.code == .crash)
     }
 
     @Test func `A failure that can pass is due at its time, another never`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let (passing, lasting) = (try fixture.file("/a.mp4", content: 1), try fixture.file("/b.mp4", content: 2))
         try fixture.catalog.fail(
-            passing, of: generation.id, Problem(code: .decode, message: "later", retryAt: 50), at: 3)
+            passing, of: index.id, Problem(code: .decode, message: "later", retryAt: 50), at: 3)
         try fixture.catalog.fail(
-            lasting, of: generation.id, Problem(code: .decode, message: "never", retryAt: nil), at: 3)
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 49, limit: 5).isEmpty)
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 50, limit: 5).map(\.media) == [passing])
-        #expect(try fixture.catalog.nextRetry(of: generation.id, after: 49) == 50)
+            lasting, of: index.id, Problem(code: .decode, message: "never", retryAt: nil), at: 3)
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 49, limit: 5).isEmpty)
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 50, limit: 5).map(\.media) == [passing])
+        #expect(try fixture.catalog.nextRetry(of: index.id, after: 49) == 50)
         #expect(Set(try fixture.catalog.failures().map(\.problem.message)) == ["later", "never"])
         #expect(try fixture.catalog.statistics().media == [.failed: 2])
     }
 
     @Test func `What can't be tried again doesn't wake anybody`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let root = try fixture.catalog.addRoot("/r", device: 1, at: 0)
         let media = try fixture.file("/r/a.mp4", content: 1, root: root.id)
         let later = Problem(code: .decode, message: "later", retryAt: 50)
-        try fixture.catalog.fail(media, of: generation.id, later, at: 3)
+        try fixture.catalog.fail(media, of: index.id, later, at: 3)
         _ = try fixture.catalog.recordProblem(
             "/r/b.mp4", root: root.id, stamp: fixture.stamp(2), problem: later, at: 3)
         _ = try fixture.catalog.recordProblem("/n/c.mp4", root: nil, stamp: fixture.stamp(3), problem: later, at: 3)
         func next(after now: Timestamp) throws -> Timestamp? {
-            try fixture.catalog.nextRetry(of: generation.id, after: now)
+            try fixture.catalog.nextRetry(of: index.id, after: now)
         }
         #expect(try next(after: 3) == 50)
         #expect(try fixture.catalog.filesToRetry(at: 50).map(\.path) == ["/r/b.mp4"])
         // Its time has come: whoever is free takes it.
         #expect(try next(after: 50) == nil)
-        try fixture.catalog.begin(try #require(try fixture.catalog.nextJobs(of: generation.id, at: 50, limit: 1).first))
-        try fixture.catalog.release(media, of: generation.id)
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 1).count == 1)
-        try fixture.catalog.fail(media, of: generation.id, later, at: 3)
+        try fixture.catalog.begin(try #require(try fixture.catalog.nextJobs(of: index.id, at: 50, limit: 1).first))
+        try fixture.catalog.release(media, of: index.id)
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 3, limit: 1).count == 1)
+        try fixture.catalog.fail(media, of: index.id, later, at: 3)
         try fixture.catalog.setRoot(root.id, state: .offline, reason: "away", device: nil)
         #expect(try next(after: 3) == nil)
         #expect(try fixture.catalog.filesToRetry(at: 50).isEmpty)
@@ -80,31 +80,31 @@ import Testing
 
     @Test func `The queue holds what is begun and what could be begun now`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let root = try fixture.catalog.addRoot("/v", device: 1, at: 1)
         let media = try (1...4).map { content in
             try fixture.file(
                 FilePath("/\(content == 4 ? "v/" : "")\(content).mp4"), content: UInt8(content),
                 root: content == 4 ? root.id : nil)
         }
-        func depth(at now: Timestamp) throws -> Int { try fixture.catalog.queueDepth(of: generation.id, at: now) }
+        func depth(at now: Timestamp) throws -> Int { try fixture.catalog.queueDepth(of: index.id, at: now) }
         #expect(try depth(at: 3) == 4)
         let later = Problem(code: .decode, message: "later", retryAt: 50)
-        try fixture.catalog.fail(media[0], of: generation.id, later, at: 3)
+        try fixture.catalog.fail(media[0], of: index.id, later, at: 3)
         #expect(try depth(at: 49) == 3)
         #expect(try depth(at: 50) == 4)
         try fixture.catalog.setRoot(root.id, state: .offline, reason: "away", device: nil)
         #expect(try depth(at: 50) == 3)
-        let job = try #require(try fixture.catalog.job(of: media[1], generation: generation.id))
+        let job = try #require(try fixture.catalog.job(of: media[1], index: index.id))
         try fixture.catalog.begin(job)
         #expect(try depth(at: 49) == 2)
-        _ = try fixture.catalog.commit([fixture.clip(media[1], 0)], of: generation, finished: [media[1]], at: 5)
+        _ = try fixture.catalog.commit([fixture.clip(media[1], 0)], of: index, finished: [media[1]], at: 5)
         #expect(try depth(at: 49) == 1)
     }
 
     /// The clips that `memories.sqlite` has something of, read beside the catalog.
     private func remembered(_ fixture: CatalogFixture) throws -> [ClipID] {
-        let file = Catalog.memoriesFile(in: fixture.directory.path)
+        let file = Catalog.featuresFile(in: fixture.directory.path)
         return try DatabaseQueue(path: file.string).read {
             try ClipID.fetchAll($0, sql: "SELECT clip_id FROM memories ORDER BY clip_id")
         }
@@ -112,80 +112,80 @@ import Testing
 
     @Test func `A clip that is dropped leaves nothing for re-ranking behind`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         let media = try fixture.file("/a.mp4", content: 1)
         let ids = try fixture.catalog.commit(
             [
-                fixture.clip(media, 0, memory: [1]), fixture.clip(999, 0, memory: [2]),
-                fixture.clip(media, 0, memory: [3]), fixture.clip(media, 1, memory: [4]),
-            ], of: generation, at: 2)
+                fixture.clip(media, 0, rerankFeatures: [1]), fixture.clip(999, 0, rerankFeatures: [2]),
+                fixture.clip(media, 0, rerankFeatures: [3]), fixture.clip(media, 1, rerankFeatures: [4]),
+            ], of: index, at: 2)
         let (first, last) = (try #require(ids[0]), try #require(ids[3]))
         #expect(ids == [first, nil, nil, last])
-        #expect(try fixture.catalog.memories(of: [first, last]) == [first: [1], last: [4]])
+        #expect(try fixture.catalog.rerankFeatures(of: [first, last]) == [first: [1], last: [4]])
         #expect(try remembered(fixture) == [first, last])
     }
 
     @Test func `A commit that fails leaves nothing that a later clip could be taken for`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         let media = try fixture.file("/a.mp4", content: 1)
         try fixture.catalog.limitGrowth(pages: 0)
-        let clips = (0..<400).map { fixture.clip(media, $0, memory: [1]) }
-        #expect(throws: CatalogError.self) { try fixture.catalog.commit(clips, of: generation, at: 2) }
+        let clips = (0..<400).map { fixture.clip(media, $0, rerankFeatures: [1]) }
+        #expect(throws: CatalogError.self) { try fixture.catalog.commit(clips, of: index, at: 2) }
         try fixture.catalog.limitGrowth(pages: nil)
-        let ids = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, at: 3)
+        let ids = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, at: 3)
         #expect(ids.count == 1 && ids[0] != nil)
         #expect(try remembered(fixture) == [])
     }
 
     @Test func `A media that gets on between the program's ends is not given up`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
         for turn in 0..<12 {
-            let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 2, limit: 5).first)
+            let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
             #expect(job.committedClips == turn)
             try fixture.catalog.begin(job)
-            _ = try fixture.catalog.commit([fixture.clip(media, turn)], of: generation, at: 2)
+            _ = try fixture.catalog.commit([fixture.clip(media, turn)], of: index, at: 2)
             try fixture.reopen()
         }
     }
 
     @Test func `Only the program's own ends are counted as crashes`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
         for turn in 0..<20 {
             try fixture.catalog.begin(
-                try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first))
+                try #require(try fixture.catalog.nextJobs(of: index.id, at: 1e9, limit: 5).first))
             let away = Problem(code: .vanished, message: "", retryAt: 5)
-            try fixture.catalog.fail(media, of: generation.id, away, isAttempt: false, at: Double(turn))
+            try fixture.catalog.fail(media, of: index.id, away, isAttempt: false, at: Double(turn))
         }
         try fixture.catalog.begin(
-            try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first))
+            try #require(try fixture.catalog.nextJobs(of: index.id, at: 1e9, limit: 5).first))
         try fixture.reopen()
-        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 1e9, limit: 5).first)
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 1e9, limit: 5).first)
         #expect(job.attempts == 0)
     }
 
     @Test func `Committing a clip twice keeps the first`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
-        let first = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, at: 3)
+        let first = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, at: 3)
         let second = try fixture.catalog.commit(
-            [fixture.clip(media, 0), fixture.clip(media, 1)], of: generation, at: 3)
+            [fixture.clip(media, 0), fixture.clip(media, 1)], of: index, at: 3)
         #expect(second[0] == nil && second[1] != nil && first[0] != second[1])
-        let rows = try fixture.catalog.embeddings(of: generation.id)
+        let rows = try fixture.catalog.embeddings(of: index.id)
         #expect(rows.map(\.vector) == [[0, 0, 0, 1], [1, 0, 0, 1]])
     }
 
     @Test func `A media that can't be searched yet counts as running though it has committed`() throws {
         let fixture = try CatalogFixture()
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try (1...3).map { try fixture.file(FilePath("/\($0).mp4"), content: UInt8($0)) }
         _ = try fixture.catalog.commit(
-            [fixture.clip(media[0], 0)], of: generation, finished: [media[0], media[1]], at: 3)
+            [fixture.clip(media[0], 0)], of: index, finished: [media[0], media[1]], at: 3)
         #expect(try fixture.catalog.statistics().media == [.indexed: 2, .pending: 1])
         let unfinished = try fixture.catalog.statistics(unfinished: [media[1], media[2]])
         #expect(unfinished.media == [.indexed: 1, .running: 1, .pending: 1])
@@ -194,14 +194,14 @@ import Testing
     @Test func `A full disk is a typed error that changes nothing, and work goes on when there is room`() throws {
         let fixture = try CatalogFixture()
         try fixture.catalog.limitGrowth(pages: 10)
-        let generation = try fixture.generation()
+        let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
         var committed = 0
         var failure: CatalogError?
         while failure == nil, committed < 100_000 {
             let clips = (committed..<(committed + 50)).map { fixture.clip(media, $0) }
             do {
-                _ = try fixture.catalog.commit(clips, of: generation, at: 3)
+                _ = try fixture.catalog.commit(clips, of: index, at: 3)
                 committed += 50
             } catch {
                 failure = error
@@ -209,30 +209,30 @@ import Testing
         }
         #expect(failure?.code == .diskFull && failure?.isTransient == true)
         #expect(try fixture.catalog.quickCheck() == [])
-        #expect(try fixture.catalog.clips(of: media, generation: generation.id).count == committed)
-        try fixture.catalog.restart(media, of: generation.id)
-        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: generation, finished: [media], at: 3)
+        #expect(try fixture.catalog.clips(of: media, index: index.id).count == committed)
+        try fixture.catalog.restart(media, of: index.id)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, finished: [media], at: 3)
         #expect(try fixture.catalog.media(media)?.state == .indexed)
     }
 
     @Test func `A new model is built beside the live one, then takes over and the old one is purged`() throws {
         let fixture = try CatalogFixture()
-        let old = try fixture.generation("old")
+        let old = try fixture.index("old")
         #expect(old.state == .live)
         let media = try fixture.file("/a.mp4", content: 1)
         _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: old, finished: [media], at: 2)
-        let new = try fixture.generation("new")
+        let new = try fixture.index("new")
         #expect(new.state == .building)
-        #expect(try fixture.catalog.liveGeneration()?.digest == "old")
+        #expect(try fixture.catalog.liveIndex()?.digest == "old")
         #expect(try fixture.catalog.mediaMissing(from: new.id) == 1)
         _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: new, finished: [media], at: 3)
         #expect(try fixture.catalog.mediaMissing(from: new.id) == 0)
         try fixture.catalog.switchLive(to: new.id)
-        #expect(try fixture.catalog.liveGeneration()?.digest == "new")
+        #expect(try fixture.catalog.liveIndex()?.digest == "new")
         while try fixture.catalog.purge(tombstonesBefore: 0) {}
-        #expect(try fixture.catalog.clips(of: media, generation: old.id).isEmpty)
-        #expect(try fixture.catalog.clips(of: media, generation: new.id).count == 1)
-        let again = try fixture.generation("old")
+        #expect(try fixture.catalog.clips(of: media, index: old.id).isEmpty)
+        #expect(try fixture.catalog.clips(of: media, index: new.id).count == 1)
+        let again = try fixture.index("old")
         #expect(again.state == .building && again.id != old.id)
         #expect(try fixture.catalog.mediaMissing(from: again.id) == 1)
     }

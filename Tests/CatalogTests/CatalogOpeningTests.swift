@@ -71,7 +71,7 @@ import Testing
 
     private let oldVectors: [ClipID: [Float]] = [3: [1, 0, 0, 0], 4: [0, 1, 0, 0]]
 
-    private func vectors(_ catalog: Catalog, _ index: GenerationID) throws -> [ClipID: [Float]] {
+    private func vectors(_ catalog: Catalog, _ index: IndexID) throws -> [ClipID: [Float]] {
         Dictionary(uniqueKeysWithValues: try catalog.embeddings(of: index).map { ($0.clip, $0.vector) })
     }
 
@@ -81,12 +81,12 @@ import Testing
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         #expect(catalog.notices == [])
-        let live = try #require(try catalog.liveGeneration())
+        let live = try #require(try catalog.liveIndex())
         #expect(live.digest == "old")
         #expect(try vectors(catalog, live.id) == oldVectors)
         #expect(
             try catalog.findings(for: [3, 4, 5], limit: 9, where: .all).map(\.place.path) == ["/v/a.mp4", "/v/a.mp4"])
-        #expect(try catalog.memories(of: [3, 4]) == [3: [7, 8]])
+        #expect(try catalog.rerankFeatures(of: [3, 4]) == [3: [7, 8]])
         let loaded = try #require(try catalog.indexChanges(of: live.id, after: nil))
         let file = try #require(try catalog.file(at: "/v/a.mp4"))
         #expect(try catalog.removeFiles([file.id], at: 9) == [1])
@@ -98,7 +98,7 @@ import Testing
         try EarlierCatalog.write(to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readOnly)
         defer { catalog.close() }
-        let live = try #require(try catalog.liveGeneration())
+        let live = try #require(try catalog.liveIndex())
         #expect(try vectors(catalog, live.id) == oldVectors)
         #expect(try catalog.media(where: MediaFilter(root: 1)) == [1])
     }
@@ -108,37 +108,37 @@ import Testing
         try EarlierCatalog.write(to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
-        let adopted = try catalog.prepareGeneration(
-            digest: "new", earlierDigests: ["older", "old"], dimensions: 4, hasMemories: true, model: nil, at: 9)
+        let adopted = try catalog.prepareIndex(
+            digest: "new", earlierDigests: ["older", "old"], dimensions: 4, storesRerankFeatures: true, model: nil, at: 9)
         #expect(adopted.id == 1 && adopted.digest == "new" && adopted.state == .live)
         #expect(try vectors(catalog, adopted.id) == oldVectors)
         #expect(try catalog.media(1)?.state == .indexed)
         // Once more under its digest of now, and then another model altogether.
-        let again = try catalog.prepareGeneration(
-            digest: "new", earlierDigests: ["old"], dimensions: 4, hasMemories: true, model: nil, at: 10)
+        let again = try catalog.prepareIndex(
+            digest: "new", earlierDigests: ["old"], dimensions: 4, storesRerankFeatures: true, model: nil, at: 10)
         #expect(again.id == 1 && again.state == .live)
-        let other = try catalog.prepareGeneration(
-            digest: "x", earlierDigests: ["y"], dimensions: 4, hasMemories: true, model: nil, at: 11)
+        let other = try catalog.prepareIndex(
+            digest: "x", earlierDigests: ["y"], dimensions: 4, storesRerankFeatures: true, model: nil, at: 11)
         #expect(other.state == .building)
     }
 
     @Test func `An index that was retired under the model's digest gives way to a live one under an earlier`() throws {
         let fixture = try CatalogFixture()
-        _ = try fixture.generation("new")
-        let old = try fixture.generation("old")
+        _ = try fixture.index("new")
+        let old = try fixture.index("old")
         try fixture.catalog.switchLive(to: old.id)
-        let adopted = try fixture.generation("new", earlierDigests: ["old"])
+        let adopted = try fixture.index("new", earlierDigests: ["old"])
         #expect(adopted.id == old.id && adopted.state == .live)
-        #expect(try fixture.catalog.generations().map(\.digest) == ["new"])
+        #expect(try fixture.catalog.indexes().map(\.digest) == ["new"])
     }
 
     @Test func `A live index under an earlier digest is kept, not one that was begun beside it`() throws {
         let fixture = try CatalogFixture()
-        let old = try fixture.generation("old")
+        let old = try fixture.index("old")
         let media = try fixture.file("/a.mp4", content: 1)
         _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: old, finished: [media], at: 2)
-        #expect(try fixture.generation("new").state == .building)
-        let adopted = try fixture.generation("new", earlierDigests: ["old"])
+        #expect(try fixture.index("new").state == .building)
+        let adopted = try fixture.index("new", earlierDigests: ["old"])
         #expect(adopted.id == old.id && adopted.state == .live)
         #expect(try fixture.catalog.embeddings(of: adopted.id).count == 1)
     }
@@ -153,7 +153,7 @@ import Testing
         let directory = try closedState()
         for (file, version, application) in [
             (Catalog.catalogFile(in: directory.path), UInt32(3), UInt32(0x5343_4354)),
-            (Catalog.memoriesFile(in: directory.path), 1, 0x5343_4d45),
+            (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)
             #expect(try header(68, of: file) == application)
@@ -194,46 +194,46 @@ import Testing
 
     @Test func `Without the memories' file the media with memories are made again`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         let media = try fixture.file("/a.mp4", content: 1)
         let ids = try fixture.catalog.commit(
-            [fixture.clip(media, 0, memory: [7, 8])], of: generation, finished: [media], at: 2)
+            [fixture.clip(media, 0, rerankFeatures: [7, 8])], of: index, finished: [media], at: 2)
         let clip = try #require(ids[0])
-        #expect(try fixture.catalog.memories(of: [clip]) == [clip: [7, 8]])
+        #expect(try fixture.catalog.rerankFeatures(of: [clip]) == [clip: [7, 8]])
         fixture.catalog.close()
         for suffix in ["", "-wal", "-shm"] {
             try? FileManager.default.removeItem(
-                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+                atPath: Catalog.featuresFile(in: fixture.directory.path).string + suffix)
         }
         try fixture.reopen()
         #expect(fixture.catalog.notices.count == 1)
         #expect(try fixture.catalog.media(media)?.state == .pending)
         // They answer, without re-ranking, until their turn comes.
-        #expect(try fixture.catalog.embeddings(of: generation.id).count == 1)
-        let job = try #require(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).first)
+        #expect(try fixture.catalog.embeddings(of: index.id).count == 1)
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 3, limit: 9).first)
         #expect(job.isStale && job.committedClips == 0)
         try fixture.catalog.begin(job)
         try fixture.catalog.clear(job)
-        #expect(try fixture.catalog.clips(of: media, generation: generation.id).isEmpty)
+        #expect(try fixture.catalog.clips(of: media, index: index.id).isEmpty)
         let again = try fixture.catalog.commit(
-            [fixture.clip(media, 0, memory: [9])], of: generation, finished: [media], at: 4)
-        #expect(try fixture.catalog.memories(of: again.compactMap { $0 }).count == 1)
-        #expect(try fixture.catalog.job(of: media, generation: generation.id)?.isStale == false)
+            [fixture.clip(media, 0, rerankFeatures: [9])], of: index, finished: [media], at: 4)
+        #expect(try fixture.catalog.rerankFeatures(of: again.compactMap { $0 }).count == 1)
+        #expect(try fixture.catalog.job(of: media, index: index.id)?.isStale == false)
     }
 
     @Test func `Without the memories' file a media that failed half way is made again too`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         let media = try fixture.file("/a.mp4", content: 1)
-        _ = try fixture.catalog.commit([fixture.clip(media, 0, memory: [7])], of: generation, at: 2)
-        try fixture.catalog.fail(media, of: generation.id, Problem(code: .decode, message: "", retryAt: nil), at: 3)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0, rerankFeatures: [7])], of: index, at: 2)
+        try fixture.catalog.fail(media, of: index.id, Problem(code: .decode, message: "", retryAt: nil), at: 3)
         fixture.catalog.close()
         for suffix in ["", "-wal", "-shm"] {
             try? FileManager.default.removeItem(
-                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+                atPath: Catalog.featuresFile(in: fixture.directory.path).string + suffix)
         }
         try fixture.reopen()
-        #expect(try fixture.catalog.nextJobs(of: generation.id, at: 3, limit: 9).map(\.media) == [media])
+        #expect(try fixture.catalog.nextJobs(of: index.id, at: 3, limit: 9).map(\.media) == [media])
     }
 
     @Test func `Damaged memories are set aside and made again`() throws {
@@ -242,7 +242,7 @@ import Testing
         try fixture.directory.write(Data(repeating: 0x5a, count: 9000), to: "memories.sqlite")
         for suffix in ["-wal", "-shm"] {
             try? FileManager.default.removeItem(
-                atPath: Catalog.memoriesFile(in: fixture.directory.path).string + suffix)
+                atPath: Catalog.featuresFile(in: fixture.directory.path).string + suffix)
         }
         try fixture.reopen()
         #expect(fixture.catalog.notices.first?.contains("damaged") == true)
@@ -251,15 +251,15 @@ import Testing
 
     @Test func `Memories of another catalog are not taken for this one's`() throws {
         var fixture = try CatalogFixture()
-        let generation = try fixture.generation(hasMemories: true)
+        let index = try fixture.index(storesRerankFeatures: true)
         let media = try fixture.file("/a.mp4", content: 1)
-        _ = try fixture.catalog.commit([fixture.clip(media, 0, memory: [7])], of: generation, at: 2)
+        _ = try fixture.catalog.commit([fixture.clip(media, 0, rerankFeatures: [7])], of: index, at: 2)
         fixture.catalog.close()
         for suffix in ["", "-wal", "-shm"] {
             try? FileManager.default.removeItem(
                 atPath: Catalog.catalogFile(in: fixture.directory.path).string + suffix)
         }
         try fixture.reopen()
-        #expect(try fixture.catalog.memories(of: [1]).isEmpty)
+        #expect(try fixture.catalog.rerankFeatures(of: [1]).isEmpty)
     }
 }

@@ -141,7 +141,7 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, hasMemories: model.rerankFeatures != nil, model: "/models/constant",
+                state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil, model: "/models/constant",
                 source: GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)

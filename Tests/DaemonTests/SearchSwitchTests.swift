@@ -81,10 +81,10 @@ struct SearchSwitchTests {
         }
         let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
         let request = try SearchRequest(query: "grey")
-        #expect(try searcher.search(request).generation == "c0ffee")
+        #expect(try searcher.search(request).modelDigest == "c0ffee")
         // No reader of events is there, as between a daemon's opening of its library and the start of its services.
         try library.switchNow()
-        #expect(try searcher.search(request).generation == "decade")
+        #expect(try searcher.search(request).modelDigest == "decade")
         library.close()
     }
 

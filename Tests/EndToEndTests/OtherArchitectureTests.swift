@@ -144,7 +144,7 @@ struct OtherArchitectureTests {
         let library = try await BlockingExecutor.shared.run { [directory] in
             try Library(
                 state: directory.path.appending("state"), encoder: model.clips,
-                hasMemories: model.storesRerankFeatures, model: model.directory,
+                storesRerankFeatures: model.storesRerankFeatures, model: model.directory,
                 source: DecodeWorkerPool(configuration: .init(executable: executable)), logger: logger)
         }
         defer { library.close() }
@@ -168,7 +168,7 @@ struct OtherArchitectureTests {
                 #expect(answer.results.first?.path.lastComponent?.string == best)
                 #expect(answer.stage == .slow && answer.generation == model.digest)
                 let clip = try #require(answer.results.first?.clip.id)
-                let stored = try #require(try library.catalog.memories(of: [clip])[clip])
+                let stored = try #require(try library.catalog.rerankFeatures(of: [clip])[clip])
                 #expect(try model.captioner?.caption(stored).sentence == query)
             }
         }

@@ -25,7 +25,7 @@ private final class ScannerFixture: Sendable {
         folder = try FilePath.realPath(of: directory.path).appending("v")
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
         catalog = try Catalog(state: directory.path.appending("state"), access: .readWrite)
-        _ = try catalog.prepareGeneration(digest: "a", dimensions: 4, hasMemories: false, model: nil, at: 0)
+        _ = try catalog.prepareIndex(digest: "a", dimensions: 4, storesRerankFeatures: false, model: nil, at: 0)
         watcher = FakeWatcher(limit: watches)
         clock = ManualClock(ahead: ahead)
         let device = try files.attributes(of: folder, followsLinks: true).stamp.device
@@ -34,7 +34,7 @@ private final class ScannerFixture: Sendable {
         scanner = FolderScanner(
             catalog: catalog, files: files, watcher: watcher, clock: clock,
             settings: FolderSettings(candidates: candidates), catchUp: {},
-            tell: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
+            report: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
         box.fixture.withLock { $0 = self }
     }
 

@@ -22,7 +22,7 @@ import Testing
         #expect(outcomes.map(\.result) == [.indexed(clips: 4), .indexed(clips: 4)])
         #expect(fixture.source.decodings.count == 1)
         let media = try #require(outcomes[0].media)
-        let clips = try fixture.catalog.clips(of: media, generation: fixture.library.generation.id)
+        let clips = try fixture.catalog.clips(of: media, index: fixture.library.indexRecord.id)
         #expect(clips.map(\.start) == [0, 6, 12, 18.5] && clips.map(\.end) == [6, 12, 18.5, 25])
         #expect(clips.map(\.shot) == [0, 0, 1, 1])
         #expect(fixture.library.live?.count == 4)
@@ -62,11 +62,11 @@ import Testing
         let shaky = try fixture.write("25 12 error retryable", to: "b.mp4")
         let outcomes = try await fixture.library.index([broken, shaky])
         let media = try outcomes.map { try #require($0.media) }
-        let generation = fixture.library.generation.id
-        #expect(try fixture.catalog.clips(of: media[0], generation: generation).last?.end == 24.5)
+        let index = fixture.library.indexRecord.id
+        #expect(try fixture.catalog.clips(of: media[0], index: index).last?.end == 24.5)
         let problem = try #require(try fixture.catalog.media(media[1])?.problem)
         #expect(problem.code.rawValue == "damaged" && problem.retryAt == fixture.clock.now + 30)
-        let committed = try fixture.catalog.clips(of: media[1], generation: generation)
+        let committed = try fixture.catalog.clips(of: media[1], index: index)
         #expect(committed.last?.end == 12)
         fixture.clock.advance(31)
         _ = try await fixture.library.index([shaky])
@@ -81,7 +81,7 @@ import Testing
         #expect(outcomes.map(\.result) == [.indexed(clips: 4)])
         #expect(fixture.source.decodings.map(\.start) == [0, 12])
         let media = try #require(outcomes[0].media)
-        let clips = try fixture.catalog.clips(of: media, generation: fixture.library.generation.id)
+        let clips = try fixture.catalog.clips(of: media, index: fixture.library.indexRecord.id)
         #expect(clips.map(\.end) == [6, 12, 18.5, 25])
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
     }
@@ -106,8 +106,8 @@ import Testing
         #expect(deaths.left == 96)
         let last = try #require(try fixture.catalog.media(media)?.problem)
         #expect(last.code.rawValue == "worker-crashed" && last.retryAt == nil)
-        let generation = fixture.library.generation.id
-        #expect(try fixture.catalog.nextJobs(of: generation, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
+        let index = fixture.library.indexRecord.id
+        #expect(try fixture.catalog.nextJobs(of: index, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
     }
 
     @Test func `What the catalog refuses for good fails its media item, and the others go on`() async throws {
@@ -189,7 +189,7 @@ import Testing
         #expect(outcomes[1].result == .indexed(clips: 1))
         fixture.library.close()
         let again = try Catalog(state: fixture.catalog.state, access: .readOnly)
-        #expect(try again.indexChanges(of: fixture.library.generation.id, after: nil)?.entered.count == 1)
+        #expect(try again.indexChanges(of: fixture.library.indexRecord.id, after: nil)?.entered.count == 1)
     }
 
     @Test func `Frames of several files make one batch`() async throws {
@@ -303,7 +303,7 @@ import Testing
         let events = fixture.library.events()
         try await fixture.running { _ = try await events.indexed() }
         #expect(fixture.source.decodings.map(\.start) == [12])
-        let clips = try fixture.catalog.clips(of: media, generation: fixture.library.generation.id)
+        let clips = try fixture.catalog.clips(of: media, index: fixture.library.indexRecord.id)
         #expect(clips.map(\.end) == [6, 12, 18.5, 25])
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3])
     }
@@ -440,15 +440,15 @@ import Testing
         let gate = DispatchSemaphore(value: 0)
         let encoder = FakeEncoder(modelDigest: "b", beforeBatch: { gate.wait() })
         let fixture = try LibraryFixture(in: directory, encoder: encoder)
-        #expect(fixture.library.live?.generation.digest == "a" && fixture.library.live?.count == 4)
+        #expect(fixture.library.live?.record.digest == "a" && fixture.library.live?.count == 4)
         let events = fixture.library.events()
         try await fixture.running {
             _ = try await events.first { if case .mediaStarted = $0 { true } else { false } }
-            #expect(try fixture.catalog.mediaMissing(from: fixture.library.generation.id) == 1)
-            #expect(fixture.library.live?.generation.digest == "a")
+            #expect(try fixture.catalog.mediaMissing(from: fixture.library.indexRecord.id) == 1)
+            #expect(fixture.library.live?.record.digest == "a")
             for _ in 0..<10 { gate.signal() }
-            _ = try await events.first { if case .generationSwitched = $0 { true } else { false } }
-            #expect(fixture.library.live?.generation.digest == "b" && fixture.library.live?.count == 4)
+            _ = try await events.first { if case .indexSwitched = $0 { true } else { false } }
+            #expect(fixture.library.live?.record.digest == "b" && fixture.library.live?.count == 4)
         }
     }
 

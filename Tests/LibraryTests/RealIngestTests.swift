@@ -33,7 +33,7 @@ import Testing
 
         try await TestVideo(seconds: 12, scenes: 2).write(to: folder.appending("film.mp4"))
         let film = try await events.indexed()[0]
-        let clips = try library.catalog.clips(of: film, generation: library.generation.id)
+        let clips = try library.catalog.clips(of: film, index: library.indexRecord.id)
         #expect(clips.count == 2 && abs(clips[0].end - 6) < 0.2 && abs(clips[1].end - 12) < 0.2)
         let properties = try #require(try library.catalog.media(film)?.properties)
         #expect(properties.width == 320 && properties.height == 180 && properties.codec == "h264")
@@ -45,7 +45,7 @@ import Testing
             folder.appending("new/deep/still.png").string,
         ])
         let still = try await events.indexed()[0]
-        let picture = try library.catalog.clips(of: still, generation: library.generation.id)
+        let picture = try library.catalog.clips(of: still, index: library.indexRecord.id)
         #expect(picture.count == 1 && picture[0].start == 0 && picture[0].end == 0)
 
         try Data("no video at all".utf8).write(to: URL(filePath: folder.appending("rubbish.mp4").string))

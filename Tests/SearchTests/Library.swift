@@ -80,24 +80,24 @@ final class FixedCandidates: CandidateSource {
 struct Library {
     let folder: TemporaryDirectory
     let catalog: Catalog
-    let generation: Generation
+    let index: IndexRecord
 
-    init(hasMemories: Bool = false) throws {
+    init(storesRerankFeatures: Bool = false) throws {
         folder = try TemporaryDirectory()
         catalog = try Catalog(state: folder.path, access: .readWrite)
-        generation = try catalog.prepareGeneration(
-            digest: "axes", dimensions: 8, hasMemories: hasMemories, model: nil, at: 0)
+        index = try catalog.prepareIndex(
+            digest: "axes", dimensions: 8, storesRerankFeatures: storesRerankFeatures, model: nil, at: 0)
     }
 
     func addRoot(_ path: String) throws -> RootID {
         try catalog.addRoot(FilePath(path), device: nil, at: 0).id
     }
 
-    /// One media with a clip of ten seconds for each vector, at each of the paths; `memory` is stored of each clip.
+    /// One media with a clip of ten seconds for each vector, at each of the paths; `rerankFeatures` are stored of each clip.
     @discardableResult
     func add(
         _ paths: [String], root: RootID? = nil, duration: Double? = nil, recordedAt: Double? = nil, clips: [[Float]],
-        memory: [UInt8]? = nil
+        rerankFeatures: [UInt8]? = nil
     ) throws -> MediaID {
         let digest = Array(paths.joined().utf8.prefix(400)) + [UInt8(clips.count)]
         var media: MediaID = 0
@@ -108,9 +108,9 @@ struct Library {
         let new = clips.enumerated().map {
             NewClip(
                 media: media, ordinal: $0, start: Double($0) * 10, end: Double($0 + 1) * 10, shot: $0, embedding: $1,
-                memory: memory)
+                rerankFeatures: rerankFeatures)
         }
-        _ = try catalog.commit(new, of: generation, finished: [media], at: 0)
+        _ = try catalog.commit(new, of: index, finished: [media], at: 0)
         return media
     }
 

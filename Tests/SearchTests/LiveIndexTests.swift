@@ -17,14 +17,14 @@ import Testing
     private func searchable(_ library: Library) throws -> Set<ClipID> {
         var clips: Set<ClipID> = []
         for media in try library.catalog.media(where: .all) {
-            clips.formUnion(try library.catalog.clips(of: media, generation: library.generation.id).map(\.id))
+            clips.formUnion(try library.catalog.clips(of: media, index: library.index.id).map(\.id))
         }
         return clips
     }
 
     @Test func itFollowsWhatEntersLeavesAndComesBack() throws {
         let library = try Library()
-        let index = try LiveIndex(library.generation, of: library.catalog)
+        let index = try LiveIndex(library.index, of: library.catalog)
         #expect(index.count == 0)
         let media = try library.add(["/v/a.mp4"], clips: [leaning(0.9), leaning(0.8)])
         try library.add(["/v/b.mp4"], clips: [leaning(0.7)])
@@ -38,7 +38,7 @@ import Testing
         _ = try library.catalog.moveFile(file.id, to: "/v/c.mp4", root: nil, at: 2)
         try index.catchUp()
         #expect(index.count == 3)
-        try library.catalog.restart(media, of: library.generation.id)
+        try library.catalog.restart(media, of: library.index.id)
         try index.catchUp()
         #expect(index.count == 1)
     }
@@ -46,7 +46,7 @@ import Testing
     @Test func itBeginsAnewWhenTheCatalogHasForgottenWhatLeft() throws {
         let library = try Library()
         for number in 0..<5 { try library.add(["/v/\(number).mp4"], clips: [leaning(0.5)]) }
-        let index = try LiveIndex(library.generation, of: library.catalog)
+        let index = try LiveIndex(library.index, of: library.catalog)
         let files = try (0..<3).map { try #require(try library.catalog.file(at: FilePath("/v/\($0).mp4"))).id }
         _ = try library.catalog.removeFiles(files, at: 1)
         while try library.catalog.purge(tombstonesBefore: 2, keepingChanges: 1) {}
@@ -58,7 +58,7 @@ import Testing
     @Test func aDamagedVectorCostsItsOwnClip() throws {
         let library = try Library()
         try library.add(["/v/a.mp4"], clips: [[1, 0, 0], leaning(0.8), [.nan, 0, 0, 0, 0, 0, 0, 0]])
-        #expect(try LiveIndex(library.generation, of: library.catalog).count == 1)
+        #expect(try LiveIndex(library.index, of: library.catalog).count == 1)
     }
 
     //  writer 1, 2:  commit · catch up · hide · catch up · show · catch up …
@@ -66,14 +66,14 @@ import Testing
     //  at the end    every index holds what can be found
     @Test func writersAndLoadersInAnyOrderEndWithWhatCanBeFound() throws {
         let library = try Library()
-        let shared = try LiveIndex(library.generation, of: library.catalog)
+        let shared = try LiveIndex(library.index, of: library.catalog)
         let loaded = Mutex<[LiveIndex]>([])
         let failures = Mutex<[String]>([])
         DispatchQueue.concurrentPerform(iterations: 3) { worker in
             do {
                 for round in 0..<25 {
                     guard worker < 2 else {
-                        let index = try LiveIndex(library.generation, of: library.catalog)
+                        let index = try LiveIndex(library.index, of: library.catalog)
                         loaded.withLock { $0.append(index) }
                         continue
                     }

@@ -21,7 +21,7 @@ import Testing
         #expect(best.isOnline)
         #expect(answer.clips == 4)
         #expect(answer.stage == .fast)
-        #expect(answer.generation == "axes")
+        #expect(answer.modelDigest == "axes")
         #expect(answer.timings.total >= answer.timings.scan)
     }
 
@@ -158,7 +158,7 @@ import Testing
     @Test func aSourceOfCandidatesGetsTheFilterItself() throws {
         let library = try Library()
         let media = try library.add(["/v/a.mp4"], clips: [leaning(0.5), leaning(0.4)])
-        let clips = try library.catalog.clips(of: media, generation: library.generation.id).map(\.id)
+        let clips = try library.catalog.clips(of: media, index: library.index.id).map(\.id)
         let source = FixedCandidates(clips.reversed().map { .init(clip: $0, media: media, cosine: 0.25) })
         let searcher = Searcher(
             catalog: library.catalog, index: try SearchIndex(candidates: source, encoder: AxisEncoder()))

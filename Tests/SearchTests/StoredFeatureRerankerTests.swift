@@ -33,13 +33,13 @@ private final class ByteScorer: PairScorer {
     private let library: Library
     private let scorer = ByteScorer()
 
-    init() throws { library = try Library(hasMemories: true) }
+    init() throws { library = try Library(storesRerankFeatures: true) }
 
     /// A media for each byte, in the order of their cosines; nil stores nothing.
     private func add(_ stored: [UInt8?]) throws {
         for (number, byte) in stored.enumerated() {
             try library.add(
-                ["/v/\(number).mp4"], clips: [leaning(1 - Float(number) / 100)], memory: byte.map { [$0] })
+                ["/v/\(number).mp4"], clips: [leaning(1 - Float(number) / 100)], rerankFeatures: byte.map { [$0] })
         }
     }
 

@@ -22,13 +22,13 @@ final class CatalogWriter: Sendable {
 
     private let executor = BlockingExecutor(label: "store")
     private let clock: any WallClock
-    private let tell: @Sendable (LibraryEvent.Kind) -> Void
+    private let report: @Sendable (LibraryEvent.Kind) -> Void
     private let state = Mutex(State())
     private let wakeup = Wakeup()
 
-    init(clock: any WallClock, tell: @escaping @Sendable (LibraryEvent.Kind) -> Void) {
+    init(clock: any WallClock, report: @escaping @Sendable (LibraryEvent.Kind) -> Void) {
         self.clock = clock
-        self.tell = tell
+        self.report = report
     }
 
     /// Why work waits; nil when it goes on.
@@ -54,7 +54,7 @@ final class CatalogWriter: Sendable {
                 resume(.writing)
                 return .written(value)
             } catch let error as CatalogError where !error.mayPass {
-                tell(.writeRefused(reason: error.message))
+                report(.writeRefused(reason: error.message))
                 return .refused(error)
             } catch {
                 pause(.writing, "\(error)")
@@ -74,7 +74,7 @@ final class CatalogWriter: Sendable {
             state.reasons[stage] = reason
             return (before, state.paused)
         }
-        if before != now { tell(.paused(reason: now)) }
+        if before != now { report(.paused(reason: now)) }
     }
 
     /// Waits, but not past ``stop()``.

@@ -58,7 +58,7 @@ struct EncodedBatch: Sendable {
             clips.append(
                 NewClip(
                     media: work.job.media, ordinal: ordinal, start: clip.start, end: clip.end, shot: clip.shot,
-                    embedding: result.embedding, memory: result.rerankFeatures))
+                    embedding: result.embedding, rerankFeatures: result.rerankFeatures))
         }
     }
 

@@ -17,17 +17,17 @@ final class IngestPipeline: Sendable {
     /// What the pipeline works with.
     struct Parts: Sendable {
         var catalog: Catalog
-        var generation: Generation
-        var index: LiveIndexKeeper
+        var index: IndexRecord
+        var keeper: LiveIndexKeeper
         var encoder: any ClipEncoder
         var source: any FrameSource
         var files: any FileSystem
         var clock: any WallClock
         var settings: IngestSettings
         /// Is told what happens, for people.
-        var tell: @Sendable (LibraryEvent.Kind) -> Void
+        var report: @Sendable (LibraryEvent.Kind) -> Void
         /// Is told of files that are not what the catalog says.
-        var suspect: @Sendable (FilePath) -> Void
+        var markDirty: @Sendable (FilePath) -> Void
     }
 
     let parts: Parts
@@ -38,7 +38,7 @@ final class IngestPipeline: Sendable {
 
     init(_ parts: Parts) {
         self.parts = parts
-        writer = CatalogWriter(clock: parts.clock, tell: parts.tell)
+        writer = CatalogWriter(clock: parts.clock, report: parts.report)
     }
 
     /// The media in work, in the order of their ids.
@@ -95,11 +95,11 @@ final class IngestPipeline: Sendable {
         let catalog = parts.catalog
         guard await writer.persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
-        let file = await BlockingExecutor.shared.run { [files = parts.files, suspect = parts.suspect] in
+        let file = await BlockingExecutor.shared.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
                 let there = try? files.attributes(of: file.path, followsLinks: true)
                 if let there, there.stamp.isSameContent(as: file.stamp) { return true }
-                suspect(file.path)
+                markDirty(file.path)
                 return false
             }
         }
@@ -109,16 +109,16 @@ final class IngestPipeline: Sendable {
             return
         }
         if job.isStale {
-            let index = parts.index
+            let keeper = parts.keeper
             let cleared = await writer.persist {
                 try catalog.clear(job)
-                try index.catchUp()
+                try keeper.catchUp()
             }
             guard cleared.value != nil else { return }
         }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
-        parts.tell(.mediaStarted(job.media, path: file.path))
+        parts.report(.mediaStarted(job.media, path: file.path))
         await read(file, work, feed, queue)
     }
 
@@ -212,7 +212,7 @@ final class IngestPipeline: Sendable {
             return there.map { $0.stamp.isSameContent(as: file.stamp) } ?? true
         }
         guard isSame else {
-            parts.suspect(file.path)
+            parts.markDirty(file.path)
             await queue.send(.init(work: work, step: .changed))
             return
         }
@@ -250,7 +250,7 @@ final class IngestPipeline: Sendable {
             writer.pause(.decoding, "\(error)")
             await writer.wait(seconds: 30)
         case .notFound:
-            parts.suspect(work.path)
+            parts.markDirty(work.path)
             await queue.send(.init(work: work, step: .vanished(vanished(work.job))))
         default:
             let problem = Problem(
@@ -296,11 +296,11 @@ final class IngestPipeline: Sendable {
     private func commit(_ batch: EncodedBatch) async {
         guard !batch.clips.isEmpty || !batch.finished.isEmpty else { return }
         let began = ContinuousClock.now
-        let (catalog, generation, index) = (parts.catalog, parts.generation, parts.index)
+        let (catalog, index, keeper) = (parts.catalog, parts.index, parts.keeper)
         let (clips, finished) = (batch.clips, batch.finished.map(\.job.media))
         let now = parts.clock.now
         let outcome = await writer.persist {
-            try catalog.commit(clips, of: generation, finished: finished, at: now)
+            try catalog.commit(clips, of: index, finished: finished, at: now)
         }
         if case .refused(let error) = outcome {
             // Later clips of these media items would leave a gap before them.
@@ -313,7 +313,7 @@ final class IngestPipeline: Sendable {
         }
         guard let ids = outcome.value else { return }
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
-        _ = await writer.persist { try index.catchUp() }
+        _ = await writer.persist { try keeper.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
             stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
@@ -322,20 +322,20 @@ final class IngestPipeline: Sendable {
                 progress.clips = max(progress.clips, clip.ordinal + 1)
                 return progress
             }
-            parts.tell(
+            parts.report(
                 .mediaProgress(
                     work.job.media, position: clip.end, duration: progress.duration, clips: progress.clips))
         }
         for work in batch.finished {
             _ = working.withLock { $0.removeValue(forKey: work.job.media) }
-            parts.tell(.mediaIndexed(work.job.media, clips: work.progress.withLock { $0.clips }))
+            parts.report(.mediaIndexed(work.job.media, clips: work.progress.withLock { $0.clips }))
         }
     }
 
     /// Keeps how work on a media ended without its last clip.
     private func close(_ work: MediaWork, _ step: ClipQueue.Step) async {
-        let (catalog, generation, media) = (parts.catalog, parts.generation.id, work.job.media)
-        let (index, now) = (parts.index, parts.clock.now)
+        let (catalog, index, media) = (parts.catalog, parts.index.id, work.job.media)
+        let (keeper, now) = (parts.keeper, parts.clock.now)
         let isOver = work.progress.withLock { progress in
             defer { progress.isOver = true }
             return progress.isOver
@@ -346,15 +346,15 @@ final class IngestPipeline: Sendable {
         case .failed(let problem), .vanished(let problem):
             let isAttempt = if case .failed = step { true } else { false }
             _ = await writer.persist {
-                try catalog.fail(media, of: generation, problem, isAttempt: isAttempt, at: now)
+                try catalog.fail(media, of: index, problem, isAttempt: isAttempt, at: now)
             }
-            parts.tell(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
+            parts.report(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
         case .released:
-            _ = await writer.persist { try catalog.release(media, of: generation) }
+            _ = await writer.persist { try catalog.release(media, of: index) }
         case .changed:
             _ = await writer.persist {
-                try catalog.restart(media, of: generation)
-                try index.catchUp()
+                try catalog.restart(media, of: index)
+                try keeper.catchUp()
             }
         }
         _ = working.withLock { $0.removeValue(forKey: media) }

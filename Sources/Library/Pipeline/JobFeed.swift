@@ -10,7 +10,7 @@ final class JobFeed: Sendable {
     }
 
     private let catalog: Catalog
-    private let generation: GenerationID
+    private let index: IndexID
     private let clock: any WallClock
     /// nil for all there are and will be; otherwise the feed ends when these are done.
     private let only: [MediaID]?
@@ -20,11 +20,11 @@ final class JobFeed: Sendable {
 
     /// - Parameter onIdle: is called, off the cooperative pool, when there is nothing to do.
     init(
-        catalog: Catalog, generation: GenerationID, clock: any WallClock, only: [MediaID]?,
+        catalog: Catalog, index: IndexID, clock: any WallClock, only: [MediaID]?,
         onIdle: @escaping @Sendable () throws -> Void
     ) {
         self.catalog = catalog
-        self.generation = generation
+        self.index = index
         self.clock = clock
         self.only = only
         self.onIdle = onIdle
@@ -70,7 +70,7 @@ final class JobFeed: Sendable {
             if only != nil { return nil }
             let retry = try await BlockingExecutor.shared.run { [self] in
                 try onIdle()
-                return try catalog.nextRetry(of: generation, after: now)
+                return try catalog.nextRetry(of: index, after: now)
             }
             await wakeup.wait(since: ticket, seconds: retry.map { max(1, $0 - clock.now) }, clock: clock)
         }
@@ -78,10 +78,10 @@ final class JobFeed: Sendable {
 
     private func find(at now: Timestamp, excluding taken: Set<MediaID>) throws -> Job? {
         guard let only else {
-            return try catalog.nextJobs(of: generation, at: now, limit: 1, excluding: taken).first
+            return try catalog.nextJobs(of: index, at: now, limit: 1, excluding: taken).first
         }
         for media in only where !taken.contains(media) {
-            if let job = try catalog.job(of: media, generation: generation), job.isWanted { return job }
+            if let job = try catalog.job(of: media, index: index), job.isWanted { return job }
         }
         return nil
     }

@@ -65,7 +65,7 @@ struct IndexCommand: AsyncParsableCommand {
         do {
             return try Library(
                 state: configuration.state, encoder: model.clips, earlierDigests: model.earlierDigests,
-                hasMemories: model.storesRerankFeatures,
+                storesRerankFeatures: model.storesRerankFeatures,
                 model: model.directory,
                 source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )

@@ -4,45 +4,45 @@ internal import GRDB
 package import SystemPackage
 
 extension Catalog {
-    /// The generation of a model: the live one, the one that is being built, or a new one with pending jobs for every
+    /// The index of a model: the live one, the one that is being built, or a new one with pending jobs for every
     /// media.
     ///
-    /// The first generation is live from its beginning, so that answers come while the first library is indexed. A
-    /// later one is built beside the live one. Another generation that was being built is retired.
+    /// The first index is live from its beginning, so that answers come while the first library is indexed. A
+    /// later one is built beside the live one. Another index that was being built is retired.
     ///
     /// - Parameters:
     ///   - earlierDigests: other digests of the same model, by which earlier versions of the program knew it: its index goes on
     ///     under the new one.
-    ///   - model: the model's directory, kept for ``Generation/model``.
-    package func prepareGeneration(
-        digest: String, earlierDigests: [String] = [], dimensions: Int, hasMemories: Bool, model: FilePath?,
+    ///   - model: the model's directory, kept for ``IndexRecord/model``.
+    package func prepareIndex(
+        digest: String, earlierDigests: [String] = [], dimensions: Int, storesRerankFeatures: Bool, model: FilePath?,
         at now: Timestamp
-    ) throws(CatalogError) -> Generation {
+    ) throws(CatalogError) -> IndexRecord {
         try write { db in
             // What is left of its clips goes with it, and who follows an index never meets the same id with other clips.
             try db.execute(sql: "DELETE FROM generations WHERE digest = ? AND state = 'retired'", arguments: [digest])
             let known = try Self.adopted(digest, from: earlierDigests, db)
-            if let known, known.dimensions != dimensions || known.hasMemories != hasMemories {
+            if let known, known.dimensions != dimensions || known.storesRerankFeatures != storesRerankFeatures {
                 throw CatalogError(
                     .foreign, "The model \(digest) changed its dimensions without changing its digest.")
             }
             let others = try Row.fetchAll(db, sql: "SELECT * FROM generations WHERE state <> 'retired'")
-                .map(Generation.init).filter { $0.digest != digest }
+                .map(IndexRecord.init).filter { $0.digest != digest }
             for building in others where building.state == .building {
                 try Self.retire(building.id, db)
             }
-            let id: GenerationID
+            let id: IndexID
             if let known {
                 id = known.id
                 try db.execute(
                     sql: "UPDATE generations SET model = ? WHERE id = ?", arguments: [model?.data, id])
             } else {
-                let state: Generation.State = others.contains { $0.state == .live } ? .building : .live
+                let state: IndexRecord.State = others.contains { $0.state == .live } ? .building : .live
                 try db.execute(
                     sql: """
                         INSERT INTO generations (digest, dimensions, state, has_memories, model, created_at)
                         VALUES (?, ?, ?, ?, ?, ?)
-                        """, arguments: [digest, dimensions, state.rawValue, hasMemories, model?.data, now])
+                        """, arguments: [digest, dimensions, state.rawValue, storesRerankFeatures, model?.data, now])
                 id = db.lastInsertedRowID
             }
             try db.execute(
@@ -51,17 +51,17 @@ extension Catalog {
                     """, arguments: [id])
             guard
                 let row = try Row.fetchOne(db, sql: "SELECT * FROM generations WHERE id = ?", arguments: [id])
-            else { throw CatalogError(.notFound, "There is no generation \(id).") }
-            return Generation(row)
+            else { throw CatalogError(.notFound, "There is no index \(id).") }
+            return IndexRecord(row)
         }
     }
 
     /// The index of a model; one that is known by an earlier digest of the model gets the present one.
     ///
     /// The rerank features keep the digest that they were written with: nothing reads it.
-    private static func adopted(_ digest: String, from earlier: [String], _ db: Database) throws -> Generation? {
+    private static func adopted(_ digest: String, from earlier: [String], _ db: Database) throws -> IndexRecord? {
         let known = try Row.fetchAll(db, sql: "SELECT * FROM generations WHERE state <> 'retired'")
-            .map(Generation.init).filter { $0.digest == digest || earlier.contains($0.digest) }
+            .map(IndexRecord.init).filter { $0.digest == digest || earlier.contains($0.digest) }
         // The live one is complete, whatever was begun beside it.
         let chosen = known.first { $0.state == .live } ?? known.first { $0.digest == digest } ?? known.first
         guard var chosen, chosen.digest != digest else { return chosen }
@@ -71,10 +71,10 @@ extension Catalog {
         return chosen
     }
 
-    /// How many media are searchable in the live generation and still wait in `generation`, in roots of any state.
+    /// How many media are searchable in the live index and still wait in `index`, in roots of any state.
     ///
-    /// A generation that is being built takes over when this is 0: until then, asking it would find less.
-    package func mediaMissing(from generation: GenerationID) throws(CatalogError) -> Int {
+    /// A index that is being built takes over when this is 0: until then, asking it would find less.
+    package func mediaMissing(from index: IndexID) throws(CatalogError) -> Int {
         try read { db in
             try Int.fetchOne(
                 db,
@@ -84,30 +84,30 @@ extension Catalog {
                         AND old.generation_id = (SELECT id FROM generations WHERE state = 'live')
                     WHERE new.generation_id = ? AND new.state IN ('pending', 'running')
                         AND (old.state = 'indexed' OR \(Self.isReachable))
-                    """, arguments: [generation]) ?? 0
+                    """, arguments: [index]) ?? 0
         }
     }
 
-    /// Makes a generation the live one and retires the one that was.
+    /// Makes a index the live one and retires the one that was.
     ///
     /// - Throws: ``CatalogError`` `notFound`.
-    package func switchLive(to generation: GenerationID) throws(CatalogError) {
+    package func switchLive(to index: IndexID) throws(CatalogError) {
         try write { db in
-            let live = try GenerationID.fetchAll(
-                db, sql: "SELECT id FROM generations WHERE state = 'live' AND id <> ?", arguments: [generation])
+            let live = try IndexID.fetchAll(
+                db, sql: "SELECT id FROM generations WHERE state = 'live' AND id <> ?", arguments: [index])
             for id in live { try Self.retire(id, db) }
-            try db.execute(sql: "UPDATE generations SET state = 'live' WHERE id = ?", arguments: [generation])
+            try db.execute(sql: "UPDATE generations SET state = 'live' WHERE id = ?", arguments: [index])
             guard db.changesCount == 1 else {
-                throw CatalogError(.notFound, "There is no generation \(generation).")
+                throw CatalogError(.notFound, "There is no index \(index).")
             }
         }
     }
 
     /// The jobs go at once, the clips bit by bit by ``purge(tombstonesBefore:limit:)``.
-    private static func retire(_ generation: GenerationID, _ db: Database) throws {
-        try db.execute(sql: "UPDATE generations SET state = 'retired' WHERE id = ?", arguments: [generation])
-        try db.execute(sql: "DELETE FROM jobs WHERE generation_id = ?", arguments: [generation])
-        try db.execute(sql: "DELETE FROM index_changes WHERE index_id = ?", arguments: [generation])
+    private static func retire(_ index: IndexID, _ db: Database) throws {
+        try db.execute(sql: "UPDATE generations SET state = 'retired' WHERE id = ?", arguments: [index])
+        try db.execute(sql: "DELETE FROM jobs WHERE generation_id = ?", arguments: [index])
+        try db.execute(sql: "DELETE FROM index_changes WHERE index_id = ?", arguments: [index])
     }
 
     /// Deletes clips of retired generations, tombstones that are older than `before` with their clips, and memories without a clip.
@@ -170,8 +170,8 @@ extension Catalog {
             let delete = try db.cachedStatement(sql: "DELETE FROM \(table) WHERE clip_id = ?")
             for clip in left { try delete.execute(arguments: [clip]) }
         }
-        if let memories {
-            try translatingErrors(on: memoriesFile) { try memories.write { try deleteLeft(from: "memories", $0) } }
+        if let features {
+            try translatingErrors(on: featuresFile) { try features.write { try deleteLeft(from: "memories", $0) } }
         }
         // They are forgotten last: what is cut short is done again.
         try write { try deleteLeft(from: "left_memories", $0) }

@@ -7,7 +7,7 @@ internal import SystemPackage
 ///
 /// One is gone when it is missing although its folder is there, on the file system that the file was on. While the folder
 /// is away, or can't be looked into, the file is offline.
-package struct NamedFiles: Sendable {
+package struct StandaloneFiles: Sendable {
     package let catalog: Catalog
     package let files: any FileSystem
 
