@@ -12,15 +12,15 @@ DIR ?= watch-folders
 STATE ?= .saccade
 
 BIN = .build/$(CONFIGURATION)
-PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode
+PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
 .PHONY: help run test build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
-	@echo 'make run              watch watch-folders/ (filled with a small demo when empty) and ask two questions'
-	@echo 'make run DIR=PATH     the same with a folder of your own; QUERY="…" asks your question'
-	@echo 'make build            the two programs, optimised'
+	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
+	@echo 'make run DIR=PATH     the same with a folder of your own; QUERY="…" for your own query'
+	@echo 'make build            the programs, optimised'
 	@echo 'make test             every test'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
@@ -37,6 +37,7 @@ packages:
 build: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-decode
+	$(SWIFT) build -c $(CONFIGURATION) --product saccade-train
 
 run: build
 	@BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"

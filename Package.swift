@@ -292,7 +292,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            ],
+            // Found by their path in the repository, as the programs' own files are.
+            exclude: ["Fixtures"]
         ),
     ],
     swiftLanguageModes: [.v6]

@@ -24,7 +24,7 @@ for library in "$root"/usr/lib/saccade/*.so; do
 done >"$stage/debian/shlibs.local"
 # Its many warnings are about the names of those libraries.
 depends=$(cd "$stage" && dpkg-shlibdeps -O -xsaccade -l"$root/usr/lib/saccade" debian/saccade/usr/bin/saccade \
-    debian/saccade/usr/libexec/saccade/saccade-decode debian/saccade/usr/lib/saccade/*.so 2>warnings) || {
+    debian/saccade/usr/libexec/saccade/* debian/saccade/usr/lib/saccade/*.so 2>warnings) || {
     cat "$stage/warnings" >&2
     exit 70
 }
@@ -41,8 +41,9 @@ Priority: optional
 Depends: $depends, libopenblas0
 Installed-Size: $(du -sk "$root/usr" | cut -f1)
 Description: find moments in your own videos by describing them
- A daemon that watches folders, looks at every shot of every video in them,
- and answers questions in plain words over a local socket.
+ A daemon that watches folders, indexes every shot of every video in them,
+ and answers queries in plain English over a local socket. A model comes along,
+ and the commands to train, calibrate and evaluate one of your own.
 TEXT
 # Debian's names for what other systems have elsewhere.
 mv "$root/usr/share/doc/saccade/LICENSE" "$root/usr/share/doc/saccade/copyright"

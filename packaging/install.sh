@@ -6,32 +6,38 @@ cd "$(dirname "$0")/.."
 
 root=$DESTDIR$PREFIX
 install -D -m 0755 --strip "$BIN/saccade" "$root/bin/saccade"
-install -D -m 0755 --strip "$BIN/saccade-decode" "$root/libexec/saccade/saccade-decode"
+# What saccade starts by itself is in nobody's PATH.
+started=(saccade-decode saccade-train)
+for program in "${started[@]}"; do
+    install -D -m 0755 --strip "$BIN/$program" "$root/libexec/saccade/$program"
+done
 
 # Swift's libraries come along: a toolchain's go when it goes, and those of another version don't fit. Linked into the programs
 # they would be other programs than the tested ones: Swift finds the arguments beside the environment, which is elsewhere by
 # then because COpenBLAS sets a variable first.
-ldd "$BIN/saccade" "$BIN/saccade-decode" | awk '$3 ~ /\/swift\/linux\// { print $3 }' | sort -u |
+ldd "$BIN/saccade" "${started[@]/#/$BIN/}" | awk '$3 ~ /\/swift\/linux\// { print $3 }' | sort -u |
     while IFS= read -r library; do
         install -D -m 0644 --strip "$library" "$root/lib/saccade/$(basename "$library")"
         license=$(dirname "$library")/../../../share/swift/LICENSE.txt
         [[ ! -e $license ]] || install -D -m 0644 "$license" "$root/share/doc/saccade/LICENSE.swift"
     done
 patchelf --set-rpath '$ORIGIN/../lib/saccade' "$root/bin/saccade"
-patchelf --set-rpath '$ORIGIN/../../lib/saccade' "$root/libexec/saccade/saccade-decode"
+patchelf --set-rpath '$ORIGIN/../../lib/saccade' "${started[@]/#/$root/libexec/saccade/}"
 
 if [[ -d $MODEL ]]; then
     find "$MODEL" -type f -printf '%P\n' | while IFS= read -r file; do
         install -D -m 0644 "$MODEL/$file" "$root/share/saccade/models/$(basename "$MODEL")/$file"
     done
 else
-    echo "There is no model at $MODEL: installing without one; name yours with \`model\` in the configuration." >&2
+    echo "There is no model at $MODEL: installing without one. Name yours with \`model\` in the configuration." >&2
 fi
 
 generated=$(mktemp -d)
 trap 'rm -rf "$generated"' EXIT
-"$BIN/saccade" manual | gzip --best --no-name >"$generated/saccade.1.gz"
-install -D -m 0644 "$generated/saccade.1.gz" "$root/share/man/man1/saccade.1.gz"
+for program in saccade saccade-train; do
+    "$BIN/$program" manual | gzip --best --no-name >"$generated/$program.1.gz"
+    install -D -m 0644 "$generated/$program.1.gz" "$root/share/man/man1/$program.1.gz"
+done
 for shell in bash zsh fish; do
     "$BIN/saccade" --generate-completion-script "$shell" >"$generated/$shell"
 done

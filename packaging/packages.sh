@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Makes sure that what the build needs is there: Swift, and the Debian packages named below.
+# Makes sure that what the build requires is installed: Swift, and the Debian packages named below.
 # Installs only what is missing, and only on systems with apt.
 set -euo pipefail
 
 if ! swift --version >/dev/null 2>&1; then
     cat >&2 <<'TEXT'
-Saccade is written in Swift, and there is no `swift` on the PATH.
+Saccade is built with Swift, and there is no `swift` on the PATH.
 Install Swift 6.2 or newer from https://www.swift.org/install/linux/ (the Debian 12 toolchain), then run make again.
 TEXT
     exit 69
 fi
 
-needed=(
+required=(
     build-essential pkg-config patchelf ffmpeg
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
     libopenblas-dev libsqlite3-dev libssl-dev
@@ -19,12 +19,12 @@ needed=(
 )
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "This isn't a Debian system; the build expects these packages under their names here: ${needed[*]}" >&2
+    echo "This isn't a Debian system; install what these Debian packages have: ${required[*]}" >&2
     exit 0
 fi
 
 missing=()
-for package in "${needed[@]}"; do
+for package in "${required[@]}"; do
     status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [[ $status == installed ]] || missing+=("$package")
 done
@@ -46,7 +46,7 @@ install() { "${as_root[@]}" apt-get install --yes --quiet --no-install-recommend
 if ! install >/dev/null 2>&1; then
     "${as_root[@]}" apt-get update --quiet
     if ! install; then
-        echo "apt could not install ${missing[*]}. Install them by hand, then run make again." >&2
+        echo "apt could not install ${missing[*]}. Install them, then run make again." >&2
         exit 69
     fi
 fi

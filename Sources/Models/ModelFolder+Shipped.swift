@@ -18,7 +18,9 @@ extension ModelFolder {
             executable
             ?? FilePath((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/")
         folder.removeLastComponent()
-        var places = [folder.removingLastComponent().appending("share/saccade/" + name)]
+        // From `bin`, and from `libexec/saccade`.
+        let prefixes = [folder.removingLastComponent(), folder.removingLastComponent().removingLastComponent()]
+        var places = prefixes.map { $0.appending("share/saccade/" + name) }
         while !folder.isEmpty {
             places.append(folder.appending(name))
             if !folder.removeLastComponent() { break }

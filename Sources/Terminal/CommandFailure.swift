@@ -27,8 +27,17 @@ package struct CommandFailure: Error {
     }
 
     /// Parses the program's arguments and runs the command that they name; ends the program when that fails.
-    package static func run(_ program: (some ParsableCommand).Type) async {
+    ///
+    /// - Parameter helping: is given the words after `help`, and may answer them itself.
+    package static func run(
+        _ program: (some ParsableCommand).Type, helping: ([String]) throws -> Void = { _ in }
+    ) async {
         do {
+            let arguments = CommandLine.arguments.dropFirst()
+            if arguments.first == "help" {
+                try helping(Array(arguments.dropFirst()))
+                try checkCommand(arguments.dropFirst(), of: program)
+            }
             var command = try program.parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
@@ -37,6 +46,17 @@ package struct CommandFailure: Error {
             }
         } catch {
             exit(with: error, of: program)
+        }
+    }
+
+    /// The parser answers `help` with a name that it doesn't know as it answers `help` alone.
+    private static func checkCommand(_ words: ArraySlice<String>, of program: any ParsableCommand.Type) throws {
+        var command = program
+        for word in words where !word.hasPrefix("-") && word != "help" {
+            guard let next = command.configuration.subcommands.first(where: { $0._commandName == word }) else {
+                throw ValidationError("There is no command “\(word)”.")
+            }
+            command = next
         }
     }
 

@@ -40,14 +40,19 @@ struct ToolDescription: Decodable {
 
 /// A manual page in the `man` macros of roff: one section a command.
 package enum ManualPage {
-    /// - Parameter ending: sections after the commands', in roff.
+    /// - Parameters:
+    ///   - name: the page's, where it isn't the name that the program's commands are called by.
+    ///   - ending: sections after the commands', in roff.
     /// - Throws: `DecodingError` when the argument parser describes its commands in another way than it did.
-    package static func text(of program: any ParsableCommand.Type, ending: String = "") throws -> String {
+    package static func text(
+        of program: any ParsableCommand.Type, name title: String? = nil, ending: String
+    ) throws -> String {
         let tool = try JSONDecoder().decode(ToolDescription.self, from: Data(program._dumpHelp().utf8))
         let command = tool.command
         let name = escaped(command.commandName)
-        var page = ".TH \(name.uppercased()) 1 \"\" \"saccade \(ProgramVersion.text)\" \"User Commands\"\n"
-        page += ".SH NAME\n\(name) \\- \(escaped(command.abstract ?? ""))\n"
+        let title = title.map(escaped) ?? name
+        var page = ".TH \(title.uppercased()) 1 \"\" \"saccade \(ProgramVersion.text)\" \"User Commands\"\n"
+        page += ".SH NAME\n\(title) \\- \(escaped(command.abstract ?? ""))\n"
         page += ".SH SYNOPSIS\n.B \(name)\n.I command\n.RI [ option ...]\n"
         page += ".SH DESCRIPTION\n\(paragraphs(command.discussion))"
         page += ".SH COMMANDS\n"

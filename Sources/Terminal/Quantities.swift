@@ -49,7 +49,7 @@ package enum Quantities {
 
     /// `1 file`, `2 files`.
     package static func count(_ value: Int, _ noun: String) -> String {
-        "\(count(value)) \(noun)\(value == 1 || noun == "media" ? "" : "s")"
+        "\(count(value)) \(noun)\(value == 1 ? "" : "s")"
     }
 
     package static func fixed(_ value: Double, _ digits: Int) -> String {

@@ -26,7 +26,7 @@ struct DecodedPictures: PictureSource {
                     let picture = try frames(of: path, FrameSampling(geometry: geometry, detectsCuts: false))
                         .first
                 else {
-                    throw CommandFailure(.data, "\(path): has no picture in it")
+                    throw CommandFailure(.data, "\(path): contains no picture")
                 }
                 return picture
             }
@@ -47,7 +47,7 @@ struct DecodedPictures: PictureSource {
         let found = try frames(of: path, sampling)
         if !found.isEmpty { return Array(found.prefix(framesPerItem)) }
         let first = try frames(of: path, FrameSampling(geometry: geometry, detectsCuts: false)).prefix(1)
-        guard !first.isEmpty else { throw CommandFailure(.data, "\(path): has no picture in it") }
+        guard !first.isEmpty else { throw CommandFailure(.data, "\(path): contains no picture") }
         return Array(first)
     }
 

@@ -5,7 +5,7 @@ enum EvaluationMode: Hashable, Sendable {
     case fast
     /// The Slow model over every pair.
     case slow
-    /// The Fast model's best, put in order by both.
+    /// The Fast model's best, re-ranked.
     case reranked(Int)
 
     static let depths = [8, 16, 32, 64, 128]
@@ -20,7 +20,7 @@ enum EvaluationMode: Hashable, Sendable {
                 (1...10_000).contains(depth)
             else {
                 throw ValidationError(
-                    "--mode \(text) isn't known; the modes are: fast, slow, fast+slow@K, as fast+slow@32")
+                    "--mode \(text): expected fast, slow or fast+slow@K, such as fast+slow@32")
             }
             self = .reranked(depth)
         }
@@ -34,7 +34,7 @@ enum EvaluationMode: Hashable, Sendable {
         }
     }
 
-    /// From the cheapest to the dearest.
+    /// From the cheapest to the most expensive.
     var cost: Int {
         switch self {
         case .fast: 0

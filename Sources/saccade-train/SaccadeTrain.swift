@@ -6,10 +6,12 @@ import Terminal
 @main
 struct SaccadeTrain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "saccade-train",
-        abstract: "Make, train, calibrate and measure Saccade's models.",
+        // As people call it.
+        commandName: "saccade",
+        abstract: "Train, calibrate and evaluate Saccade's models.",
         discussion: """
-            `saccade train`, `saccade calibrate` and `saccade evaluate` start this program. Exit statuses are those of saccade.
+            `saccade train`, `saccade calibrate` and `saccade evaluate` start the program saccade-train, which isn't called \
+            directly. Exit statuses are those of saccade(1).
             """,
         version: ProgramVersion.text,
         subcommands: [TrainCommand.self, CalibrateCommand.self, EvaluateCommand.self, ManualCommand.self]
@@ -29,6 +31,17 @@ struct ManualCommand: ParsableCommand {
     )
 
     func run() throws {
-        Terminal.output.write(Array(try ManualPage.text(of: SaccadeTrain.self).utf8))
+        let page = try ManualPage.text(of: SaccadeTrain.self, name: "saccade-train", ending: Self.ending)
+        Terminal.output.write(Array(page.utf8))
     }
+
+    private static let ending = #"""
+        .SH FILES
+        .TP
+        .I ~/.cache/saccade/features
+        features of training data and teachers' scores, kept between runs
+        .SH SEE ALSO
+        .BR saccade (1)
+
+        """#
 }

@@ -44,7 +44,7 @@ enum DirectSearch {
         Terminal.error.line("saccade: \(text)")
     }
 
-    /// Where no daemon looks for files that were indexed by name, who asks does.
+    /// Files indexed individually, outside every root, are looked for by the search itself where no daemon does it.
     ///
     /// A state folder that this user can't write, or that another program works on, is searched as it is.
     private static func forgetGoneFiles(in state: FilePath) throws {

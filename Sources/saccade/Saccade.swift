@@ -10,12 +10,13 @@ struct Saccade: AsyncParsableCommand {
         commandName: "saccade",
         abstract: "Find moments in your own videos by describing them.",
         discussion: """
-            A daemon watches folders, looks at every video in them, and answers questions over a local socket. `index` and \
-            `search` with --state also work without it.
+            A daemon watches folders, indexes the videos and pictures in them, and answers queries over a local socket. \
+            `index` and `search` with --state also work without it.
 
-            Exit status: 0 when the command did its work, also when a search found nothing; 1 when some of it failed; \
-            64 wrong usage; 65 unreadable data; 66 no such file; 69 no daemon, or a part of the installation is missing; \
-            70 an error in Saccade; 75 the state is in use by another process; 77 not permitted; 78 a wrong configuration.
+            Exit status: 0 success, also when a search found nothing; 1 some of the work failed; 64 wrong usage; \
+            65 unreadable data; 66 no such file; 69 no daemon, or a part of the installation is missing; 70 internal error; \
+            74 output could not be written; 75 the state is in use by another process; 77 permission denied; \
+            78 invalid configuration.
             """,
         version: ProgramVersion.text,
         subcommands: [
@@ -26,6 +27,10 @@ struct Saccade: AsyncParsableCommand {
     )
 
     static func main() async {
-        await CommandFailure.run(Self.self)
+        await CommandFailure.run(Self.self) { words in
+            // The commands of saccade-train bring their own help.
+            guard let command = words.first, TrainingProgram.commands.contains(command) else { return }
+            try TrainingProgram.start(["help"] + words)
+        }
     }
 }

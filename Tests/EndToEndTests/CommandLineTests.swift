@@ -14,13 +14,32 @@ struct CommandLineTests {
     @Test func `help names every command, and each has its own`() async throws {
         let help = try await run("--help")
         #expect(help.status == 0)
-        let commands = ["serve", "search", "status", "watch", "index", "train", "evaluate", "model", "doctor"]
+        let commands = [
+            "serve", "search", "status", "watch", "index", "train", "calibrate", "evaluate", "model", "doctor",
+        ]
         for command in commands {
             #expect(help.text.contains("\n  \(command)"), "\(command) is missing from --help")
             let own = try await run(command, "--help")
             #expect(own.status == 0)
             #expect(own.text.contains("saccade \(command)"))
         }
+    }
+
+    @Test(arguments: [["train"], ["train", "slow"], ["calibrate"], ["evaluate"]])
+    func `help of the commands of saccade-train is that program's own`(words: [String]) async throws {
+        let asked = try await saccade(["help"] + words, home: home.get().path)
+        let own = try await saccade(words + ["--help"], home: home.get().path)
+        #expect(asked.status == 0 && asked.text == own.text)
+        #expect(asked.text.contains("USAGE: saccade \(words.joined(separator: " "))"), "\(asked.text)")
+        #expect(asked.text.contains(words == ["train"] ? "export" : "--model"))
+    }
+
+    @Test(arguments: [["nosuch"], ["watch", "nosuch"], ["train", "nosuch"]])
+    func `help on what isn't a command is wrong usage, with a hint`(words: [String]) async throws {
+        let outcome = try await saccade(["help"] + words, home: home.get().path)
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("nosuch") && outcome.errors.contains("--help"), "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
     }
 
     @Test func `a wrong option is wrong usage`() async throws {
@@ -59,6 +78,16 @@ struct CommandLineTests {
         #expect(outcome.status == 0)
         #expect(outcome.text.hasPrefix(".TH SACCADE 1"))
         for command in ["serve", "search", "watch add", "doctor"] {
+            #expect(outcome.text.contains(".SS saccade \(command)"))
+        }
+    }
+
+    @Test func `the training program has a manual page of its own`() async throws {
+        let outcome = try await EndToEndTests.run(
+            Installation.directory.appending("saccade-train"), ["manual"], home: home.get().path)
+        #expect(outcome.status == 0)
+        #expect(outcome.text.hasPrefix(".TH SACCADE\\-TRAIN 1"))
+        for command in ["train import", "train slow", "train export", "calibrate", "evaluate"] {
             #expect(outcome.text.contains(".SS saccade \(command)"))
         }
     }

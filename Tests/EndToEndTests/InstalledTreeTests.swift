@@ -21,7 +21,8 @@ struct InstalledTreeTests {
         let prefix = tree.appending("opt/saccade")
         let program = prefix.appending("bin/saccade")
 
-        for file in [program, prefix.appending("libexec/saccade/saccade-decode")] {
+        let trainer = prefix.appending("libexec/saccade/saccade-train")
+        for file in [program, prefix.appending("libexec/saccade/saccade-decode"), trainer] {
             let libraries = try await run(
                 "/usr/bin/ldd", [file.string], home: home.path, environment: ["LD_LIBRARY_PATH": ""])
             #expect(libraries.text.contains("lib/saccade/libswiftCore.so"))
@@ -44,10 +45,25 @@ struct InstalledTreeTests {
         let indexed = try await run(program, ["index", film.string, "--state", "state"], home: home.path)
         #expect(indexed.status == 0, "\(indexed.errors)")
 
+        // With the model and the worker of the tree.
+        try home.write(
+            Data(#"{"id": "a", "file": "bars.mp4", "captions": ["coloured bars"]}"#.utf8), to: "items.jsonl")
+        let evaluated = try await run(
+            program, ["evaluate", "--data", "items.jsonl", "--mode", "fast", "--json"], home: home.path)
+        #expect(evaluated.status == 0, "\(evaluated.errors)")
+        try FileManager.default.removeItem(atPath: trainer.string)
+        let missing = try await run(program, ["train", "--help"], home: home.path)
+        #expect(missing.status == 69)
+        #expect(missing.errors.contains("saccade-train"), "\(missing.errors)")
+
         let unit = try String(
             contentsOfFile: prefix.appending("lib/systemd/system/saccade.service").string, encoding: .utf8)
         #expect(unit.contains("\nExecStart=/opt/saccade/bin/saccade serve\n"))
-        for file in ["share/man/man1/saccade.1.gz", "share/bash-completion/completions/saccade"] {
+        for file in [
+            "share/man/man1/saccade.1.gz", "share/man/man1/saccade-train.1.gz",
+            "share/bash-completion/completions/saccade", "share/zsh/site-functions/_saccade",
+            "share/fish/vendor_completions.d/saccade.fish",
+        ] {
             #expect(FileManager.default.fileExists(atPath: prefix.appending(file).string), "\(file)")
         }
     }

@@ -75,7 +75,7 @@ struct LearningTests {
         let calibrated = try await run("calibrate --model taught --data walls.jsonl --cache features --plot curve.svg")
         #expect(calibrated.text.contains("expected calibration error"))
         #expect(FileManager.default.fileExists(atPath: home.path.appending("curve.svg").string))
-        _ = try await run("model export --model taught --output packed")
+        _ = try await run("train export --model taught --output packed")
         let info = try await run("model info --model packed")
         #expect(info.text.contains("calibrated"))
 
@@ -95,9 +95,9 @@ struct LearningTests {
         #expect(Set(some.textToVideo.keys) == ["slow", "fast+slow@4"])
         let plot = try String(contentsOfFile: home.path.appending("cost.svg").string, encoding: .utf8)
         #expect(plot.hasPrefix("<svg") && plot.contains("fast+slow@4"))
-        for memory in ["full", "compact"] {
+        for stored in ["full", "compact"] {
             _ = try await run(
-                "evaluate --model packed --data walls.jsonl --cache features --mode fast+slow@4 --captions 1 --memory \(memory)"
+                "evaluate --model packed --data walls.jsonl --cache features --mode fast+slow@4 --captions 1 --rerank-features \(stored)"
             )
         }
 

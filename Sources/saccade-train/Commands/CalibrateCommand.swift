@@ -7,31 +7,35 @@ import Terminal
 import Threads
 import Training
 
-/// Finds how a model's scores are best put together.
+/// Finds how a model's scores are best combined.
 struct CalibrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calibrate",
-        abstract: "Find a model's K and β, and what its scores say about being right, on validation items.",
+        abstract: "Choose a model's rerank depth (K) and β, and fit probabilities to its scores, on validation items.",
         discussion: """
-            Writes reranking.json into the model's folder; the index stays as it is. Probabilities are fitted by logistic regression to \
-            the first answers of every caption, once with its clip in the gallery and once without, and reported by fits to the \
-            other half of the items.
+            Writes reranking.json into the model's folder; no new index is needed. Probabilities are fitted by logistic regression to \
+            the first results of every caption, once with its clip in the gallery and once without. They are reported with \
+            two-fold cross-validation over the items.
             """
     )
 
     @Option(
-        help: ArgumentHelp("Captioned items that nothing was learned from.", valueName: "file"),
+        help: ArgumentHelp("Captioned items that were not used for training.", valueName: "file"),
         completion: .file(extensions: ["jsonl", "json"]))
     var data: String
 
-    @Option(help: "How many captions of each item are queries. (default: all)")
+    @Option(help: "The number of captions of each item used as queries. (default: all)")
     var captions: Int?
 
-    @Option(help: "K. (default: the least of 16, 32, 64 within half a point of the best mean of R@1 and R@10)")
+    @Option(
+        help:
+            "The rerank depth K. (default: the least of 16, 32, 64 within half a point of the best mean of R@1 and R@10)"
+    )
     var depth: Int?
 
     @Option(
-        help: ArgumentHelp("Draw the reliability curve.", valueName: "svg"), completion: .file(extensions: ["svg"]))
+        help: ArgumentHelp("Draw the reliability curve to this file.", valueName: "svg"),
+        completion: .file(extensions: ["svg"]))
     var plot: String?
 
     @OptionGroup var dataOptions: DataOptions
@@ -60,7 +64,7 @@ struct CalibrateCommand: AsyncParsableCommand {
         let folder = try modelOptions.folder()
         let model = try FastSlowModel(directory: folder)
         guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
-            throw ValidationError("the model \(model.name) has no captioner: there is nothing to put together")
+            throw ValidationError("the model \(model.name) has no captioner: there is nothing to calibrate")
         }
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
         let evaluation = evaluated(model, slow, features)
@@ -123,15 +127,15 @@ struct CalibrateCommand: AsyncParsableCommand {
     private func report(
         _ fit: CalibrationFit, _ answers: [(with: [CalibrationFit.Answer], without: [CalibrationFit.Answer])]
     ) {
-        print("Probabilities of \(fit.answers.count) answers, by fits to the other half of the items:")
-        print("  said     were right   answers")
+        print("Probabilities of \(fit.answers.count) results, by two-fold cross-validation:")
+        print("  said     were right   results")
         for bin in fit.reliability {
             print(
                 String(
                     format: "  %4.1f %%   %5.1f %%   %8d", bin.meanProbability * 100, bin.frequency * 100, bin.count))
         }
         print(String(format: "  expected calibration error %.3f", fit.expectedCalibrationError))
-        print("The first answer's probability, with the query's clip in the gallery and without it:")
+        print("The first result's probability, with the query's clip in the gallery and without it:")
         print("  at least   with   without")
         var place = 0
         var (with, without): ([Double], [Double]) = ([], [])
@@ -150,8 +154,8 @@ struct CalibrateCommand: AsyncParsableCommand {
 
     private static func chart(of fit: CalibrationFit, _ model: String) -> LineChart {
         var chart = LineChart(
-            title: "\(model): how often answers of a probability are right", xTitle: "probability that was given",
-            yTitle: "part that was right")
+            title: "\(model): how often results of a probability are right", xTitle: "predicted probability",
+            yTitle: "fraction that is right")
         (chart.xRange, chart.yRange) = (0...1, 0...1)
         chart.lines = [
             .init(name: "measured", points: fit.reliability.map { ($0.meanProbability, $0.frequency) }),

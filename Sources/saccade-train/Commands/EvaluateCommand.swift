@@ -11,11 +11,12 @@ import Training
 struct EvaluateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure how well a model finds captioned items: recall at 1, 5 and 10, median and mean rank.",
+        abstract: "Measure retrieval on captioned items: recall at 1, 5 and 10, median and mean rank.",
         discussion: """
-            Every caption is a query for its item among all items (text to video), and every item one for any of its \
-            captions (video to text). Re-ranking puts the Fast model's K best in the order of h/2(L+1) + β·f(x)ᵀg(y); from video to \
-            text, of what the sentence gains by the clip. A rank is 1 + the number of strictly better items + half of the ties.
+            Every caption is a query for its item among all items (text to video), and every item is a query for any of its \
+            captions (video to text). Re-ranking sorts the Fast model's K best by h/2(L+1) + β·f(x)ᵀg(y); from video to text, \
+            h is the difference that the clip makes to the sentence's log-likelihood. A rank is 1 + the number of strictly \
+            better items + half of the ties.
             """
     )
 
@@ -31,23 +32,23 @@ struct EvaluateCommand: AsyncParsableCommand {
                 + "fast+slow at 8, 16, 32, 64 and 128)", valueName: "modes"))
     var mode: String?
 
-    @Option(help: "How many captions of each item are queries. (default: all)")
+    @Option(help: "The number of captions of each item used as queries. (default: all)")
     var captions: Int?
 
     @Option(
         help: ArgumentHelp(
-            "Ask only this many captions, spread evenly over the items, which all stay in the gallery; from text to video alone. "
+            "Use only this many captions as queries, spread evenly over the items, which all stay in the gallery; text to video only. "
                 + "(default: all)"))
     var queries: Int?
 
-    @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
+    @Option(help: "The weight β of the Fast score in the sum with the Slow score. (default: the model's)")
     var beta: Double?
 
-    @Option(help: "How memories are stored: full or compact, or exact, as the model makes them.")
-    var memory = "full"
+    @Option(help: "How rerank features are stored: full or compact, or exact, without quantisation.")
+    var rerankFeatures = "full"
 
     @Option(
-        help: ArgumentHelp("Draw R@1 against the time of a query.", valueName: "svg"),
+        help: ArgumentHelp("Draw R@1 against the time of a query to this file.", valueName: "svg"),
         completion: .file(extensions: ["svg"]))
     var plot: String?
 
@@ -61,8 +62,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
-        if memory != "exact", FeaturePrecision(rawValue: memory) == nil {
-            throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
+        if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
+            throw ValidationError("--rerank-features \(rerankFeatures): expected full, compact or exact")
         }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
         if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
@@ -91,7 +92,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let modes =
             try modes() ?? [.fast] + (model.slow == nil ? [] : EvaluationMode.depths.map { .reranked($0) })
         if model.slow == nil, modes.contains(where: { $0 != .fast }) {
-            throw ValidationError("the model \(model.name) has no Slow part: its only mode is fast")
+            throw ValidationError("the model \(model.name) has no Slow part: the only mode is fast")
         }
         let dataset = try dataOptions.dataset(data)
         let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
@@ -99,7 +100,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         defer { bar.finish() }
         return EvaluationReport(
             model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
-            precision: FeaturePrecision(rawValue: memory)
+            precision: FeaturePrecision(rawValue: rerankFeatures)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }

@@ -5,12 +5,12 @@ import SystemPackage
 import Terminal
 import Threads
 
-/// Packs a model for use.
+/// Quantises a model for use.
 struct ExportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write a model with its weights packed for use.")
+        commandName: "export", abstract: "Write a model with its weights quantised for use.")
 
-    @Option(help: "int8: a byte a weight; half: two, for further training.")
+    @Option(help: "The precision of the weights: int8, or half for further training.")
     var precision = WeightPrecision.int8.rawValue
 
     @Option(help: ArgumentHelp("The model folder to write.", valueName: "dir"), completion: .directory)
@@ -21,12 +21,12 @@ struct ExportCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let precision = WeightPrecision(rawValue: precision) else {
-            throw ValidationError("--precision \(precision) isn't known; it is int8 or half")
+            throw ValidationError("--precision \(precision): expected int8 or half")
         }
         let source = try modelOptions.folder()
         let target = FilePath.absolute(output)
         guard source != target else {
-            throw ValidationError("--output must be another folder than the model's own")
+            throw ValidationError("--output must differ from the model's own folder")
         }
         try await BlockingExecutor.shared.run {
             let model = try FastSlowModel(directory: source)

@@ -10,15 +10,15 @@ struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import", abstract: "Make an untrained model from a pre-trained backbone and text encoder.",
         discussion: """
-            The backbone is a checkpoint of EfficientNet-Lite as PyTorch writes it (.pth); nothing in it is executed. The text \
-            encoder is a folder of sentence-transformers: config.json, model.safetensors, vocab.txt. What comes out is \
-            where `saccade train fast --model` starts.
+            The backbone is a PyTorch checkpoint of EfficientNet-Lite (.pth); its pickle is read, never executed. The text \
+            encoder is a sentence-transformers folder: config.json, model.safetensors, vocab.txt. The result is what \
+            `saccade train fast --model` starts from.
             """)
 
-    @Option(help: ArgumentHelp("PyTorch's checkpoint.", valueName: "file"), completion: .file(extensions: ["pth"]))
+    @Option(help: ArgumentHelp("The PyTorch checkpoint.", valueName: "file"), completion: .file(extensions: ["pth"]))
     var backbone: String
 
-    @Option(help: "efficientnet-lite0 or efficientnet-lite2.")
+    @Option(help: "The backbone's architecture: efficientnet-lite0 or efficientnet-lite2.")
     var architecture = "efficientnet-lite2"
 
     @Option(help: "Side of the square frames in pixels.")
@@ -38,7 +38,7 @@ struct ImportCommand: AsyncParsableCommand {
     func run() async throws {
         guard let known = FastSlowConfiguration.BackboneConfiguration.Architecture(rawValue: architecture) else {
             throw ValidationError(
-                "--architecture \(architecture) isn't known; it is efficientnet-lite0 or efficientnet-lite2")
+                "--architecture \(architecture): expected efficientnet-lite0 or efficientnet-lite2")
         }
         let command = self
         try await BlockingExecutor.shared.run {

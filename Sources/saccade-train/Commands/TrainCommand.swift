@@ -4,7 +4,7 @@ import ArgumentParser
 struct TrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Make a model from pre-trained parts, train it on captioned videos and pictures, pack it for use.",
+        abstract: "Import pre-trained parts, train a model on captioned videos and pictures, export it for use.",
         subcommands: [
             ImportCommand.self, TrainFastCommand.self, TrainSlowCommand.self, TrainDistillCommand.self,
             ExportCommand.self,

@@ -11,39 +11,39 @@ import Training
 struct TrainDistillCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "distill",
-        abstract: "Train the dual encoder with a captioner as its teacher.",
+        abstract: "Train the dual encoder with the contrastive loss plus distillation from a captioner.",
         discussion: """
-            The teacher scores a few clips for each caption once (its own, the hardest wrong ones by the teacher's Fast part, and \
-            random ones), and the scores are kept with the features. The student starts from --model's Fast part. The model that \
-            is written has the student and the teacher's Slow part.
+            The teacher scores a few clips for each caption once: its own, hard negatives mined by the teacher's Fast part, and \
+            random negatives. The scores are cached with the features. The student starts from --model's Fast part. The model \
+            that is written has the student and the teacher's Slow part.
 
-            A teacher knows by heart the items that it was trained on, and says little about them that their captions don't. \
-            With --teacher given N times, the K-th one scores the K-th of N parts of the items: train it with \
-            `saccade train slow --leaving-out K/N`. The first one's Fast part says what is hard. The model that is written then \
-            has no Slow part unless --model has one: train one with all items.
+            A teacher overfits the items that it was trained on, and its scores of them add little to the captions. \
+            With --teacher given N times, the K-th teacher scores the K-th of N parts of the items (cross-fitting): train it \
+            with `saccade train slow --leaving-out K/N`. The first teacher's Fast part mines the hard negatives. The model that \
+            is written then has no Slow part unless --model has one: train one with all items.
             """
     )
 
     @Option(
         help: ArgumentHelp(
-            "The folder of the model whose Slow part teaches; may be given several times. (default: --model)",
+            "The folder of a model whose Slow part is the teacher; may be given several times. (default: --model)",
             valueName: "dir"),
         completion: .directory)
     var teacher: [String] = []
 
-    @Option(help: "Wrong clips of each caption that are hard; as many more are random.")
+    @Option(help: "Hard negatives per caption; as many random negatives are added.")
     var hard = 8
 
-    @Option(help: "Captions of each item that the teacher scores.")
+    @Option(help: "Captions per item that the teacher scores.")
     var captions = 5
 
     @Option(help: "Temperature of the teacher's scores.")
     var temperature = 0.1
 
-    @Option(help: "Temperature of the student's cosines beside them.")
+    @Option(help: "Temperature of the student's cosines in the distillation loss.")
     var studentTemperature = 0.05
 
-    @Option(help: "Weight of the contrastive loss beside the teacher's.")
+    @Option(help: "Weight of the contrastive loss beside the distillation loss.")
     var contrast = 1.0
 
     @OptionGroup(title: "Data and output") var training: TrainingOptions
@@ -87,7 +87,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
             slow: teachers.count == 1 ? teachers[0].slow : nil,
             reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking)
         print(
-            "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
+            "Wrote \(training.folder). Calibrate it: `saccade calibrate --model \(training.output) "
                 + "--data \(training.validation[0])`.")
     }
 

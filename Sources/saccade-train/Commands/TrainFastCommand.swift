@@ -10,11 +10,11 @@ import Training
 struct TrainFastCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fast",
-        abstract: "Train the dual encoder that every search starts with.",
+        abstract: "Train the dual encoder with the contrastive loss.",
         discussion: """
-            The backbone stays as it is: its features are computed once and kept. The run starts from --model, writes \
-            checkpoints and a log below --output, goes on from them when it is started again with the same arguments, and \
-            leaves a model folder in --output with the parameters that validated best.
+            The backbone is frozen: its features are computed once and cached. The run starts from --model and writes \
+            checkpoints and a log below --output; it resumes from the last checkpoint when it is started again with the same \
+            arguments. The model folder in --output has the parameters with the best validation result.
             """
     )
 
@@ -55,13 +55,13 @@ struct FastTrainingOptions: ParsableArguments {
     @Option(help: "Passes over the data.")
     var epochs = 8
 
-    @Option(help: "Items of a step.")
+    @Option(help: "Items per step.")
     var batch = 128
 
-    @Option(help: "The heads' highest learning rate.")
+    @Option(help: "The heads' peak learning rate.")
     var learningRate = 1e-3
 
-    @Option(help: "The text encoder's learning rate as a part of the heads'; 0 leaves it as it is.")
+    @Option(help: "The text encoder's learning rate as a fraction of the heads'; 0 freezes it.")
     var textLearningRate = 0.05
 
     func validate() throws {

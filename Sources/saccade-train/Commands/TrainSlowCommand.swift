@@ -25,51 +25,53 @@ extension Fold: ExpressibleByArgument {
 struct TrainSlowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "slow",
-        abstract: "Train the captioner that reads a query word by word against the best clips.",
+        abstract: "Train the captioner that re-ranks the best clips.",
         discussion: """
-            A --model that has a Slow part is trained further; one without gets a new one, whose words are those of the captions. \
-            --new begins from nothing in any case. The Fast part stays as it is. Checkpoints, log and plot are written below \
-            --output, and the same command goes on from them.
+            If --model has a Slow part, its training continues; otherwise, or with --new, a Slow part is randomly initialised, with a \
+            vocabulary from the captions. The Fast part is frozen. Checkpoints, a log and a plot are written below --output; \
+            the same command resumes from the last checkpoint.
             """
     )
 
     @Option(help: "Passes over the data.")
     var epochs = 12
 
-    @Option(help: "Items of a step.")
+    @Option(help: "Items per step.")
     var batch = 64
 
-    @Option(help: "Captions of an item in a step.")
+    @Option(help: "Captions per item and step.")
     var captions = 3
 
-    @Option(help: "The highest learning rate.")
+    @Option(help: "The peak learning rate.")
     var learningRate = 1e-3
 
-    @Option(help: "Part of the activations that a step drops.")
+    @Option(help: "The dropout rate.")
     var dropout = 0.1
 
-    @Flag(help: "Begin with new parameters, even if the model has a Slow part.")
+    @Flag(help: "Start from a randomly initialised Slow part even if the model has one.")
     var new = false
 
     @Option(
-        help: ArgumentHelp("Of a new one: the map that each layer reads, 0 for the coarsest, to 2.", valueName: "maps"))
+        help: ArgumentHelp(
+            "New Slow part: the feature map that each layer attends to, from 0, the coarsest, to 2.", valueName: "maps")
+    )
     var layers = "0,0,1"
 
-    @Option(help: "Of a new one: width of words, layers and visual tokens.")
+    @Option(help: "New Slow part: the width of its embeddings and layers.")
     var width = 256
 
-    @Option(help: "Of a new one: both or forward.")
+    @Option(help: "New Slow part: its reading directions, both or forward.")
     var directions = SlowConfiguration.Directions.both
 
-    @Option(help: "Of a new one: captioning or matching.")
+    @Option(help: "New Slow part: its objective, captioning or matching.")
     var objective = SlowConfiguration.Objective.captioning
 
-    @Option(help: "Of a new one: a word piece that the captions have less often than this is unknown.")
+    @Option(help: "New Slow part: word pieces that are rarer than this in the captions are unknown.")
     var minimumCount = 3
 
     @Option(
         help: ArgumentHelp(
-            "Learn from all items but the K-th of N parts: for a teacher of items that it hasn't seen.",
+            "Train on all items but the K-th of N parts, so that this teacher can score that part.",
             valueName: "k/n"))
     var leavingOut: Fold?
 
@@ -130,21 +132,21 @@ struct TrainSlowCommand: AsyncParsableCommand {
                 })
         let pool = TrainingPool(sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode)
         if pool.isEmpty {
-            throw ValidationError("--leaving-out leaves no item to learn from: give more, or fewer parts")
+            throw ValidationError("--leaving-out leaves no item to learn from: add items, or use fewer parts")
         }
         let task = SlowTrainingTask(
             model: slow, pool: pool, hardness: hardness, validation: validation[0], settings: settings, encode: encode)
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: training.seed)
         run.optimiser.beta2 = 0.98
         run.epochsBetweenValidations = 3
-        // Part of the name, so that a checkpoint of another part isn't gone on with.
+        // Part of the name, so that a checkpoint of another part isn't resumed.
         let part = leavingOut.map { " without \($0.index + 1)/\($0.count)" } ?? ""
         try training.train(task, name: "slow" + part, settings: run)
         try model.write(
             to: training.folder, name: training.name, precision: .half, slow: captioner,
             reranking: .untuned)
         print(
-            "Wrote \(training.folder). Find its weights with `saccade calibrate --model \(training.output) "
+            "Wrote \(training.folder). Calibrate it: `saccade calibrate --model \(training.output) "
                 + "--data \(training.validation[0])`.")
     }
 

@@ -7,26 +7,29 @@ import Training
 
 /// How a command reads captioned items and keeps their features.
 struct DataOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("jsonl, vatex or karpathy; the content tells by default.", valueName: "format"))
+    @Option(
+        help: ArgumentHelp(
+            "The format of the data file: jsonl, vatex or karpathy. (default: recognised by its content)",
+            valueName: "format"))
     var format: String?
 
     @Option(
-        help: ArgumentHelp("Where the media are; the data file's own folder by default.", valueName: "dir"),
+        help: ArgumentHelp("The folder of the media. (default: the data file's folder)", valueName: "dir"),
         completion: .directory)
     var media: String?
 
-    @Option(help: "The split of a Karpathy file. (default: test; train includes restval)")
+    @Option(help: "The split of a Karpathy file; train includes restval. (default: test)")
     var split: String?
 
     @Option(
         help: ArgumentHelp(
-            "A file with the ids of the items to take, one a line: VATEX's HGR split, for one.", valueName: "file"),
+            "A file with the ids of the items to use, one per line, such as VATEX's HGR split.", valueName: "file"),
         completion: .file())
     var ids: String?
 
     @Option(
         help: ArgumentHelp(
-            "Where features are kept between runs. (default: $XDG_CACHE_HOME/saccade/features, else ~/.cache/saccade/features)",
+            "Where features are cached between runs. (default: $XDG_CACHE_HOME/saccade/features, else ~/.cache/saccade/features)",
             valueName: "dir"),
         completion: .directory)
     var cache: String?
@@ -42,7 +45,7 @@ struct DataOptions: ParsableArguments {
             known = CaptionedDataset.Format(rawValue: format)
             guard known != nil else {
                 let names = CaptionedDataset.Format.allCases.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("--format \(format) isn't known; it is one of \(names)")
+                throw ValidationError("--format \(format): expected one of \(names)")
             }
         }
         return try CaptionedDataset(

@@ -8,14 +8,15 @@ import Training
 /// What every training command takes: its data and where the model goes.
 struct TrainingOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Captioned items, as JSON lines; may be given several times.", valueName: "file"),
+        help: ArgumentHelp(
+            "Captioned items to train on, as JSON lines; may be given several times.", valueName: "file"),
         completion: .file(extensions: ["jsonl"])
     )
     var data: [String]
 
     @Option(
         help: ArgumentHelp(
-            "Items to validate with, never learned from; may be given several times.", valueName: "file"),
+            "Captioned items for validation, not trained on; may be given several times.", valueName: "file"),
         completion: .file(extensions: ["jsonl"])
     )
     var validation: [String]
@@ -26,10 +27,10 @@ struct TrainingOptions: ParsableArguments {
     @Option(help: "The name of the new model.")
     var name = "saccade-small"
 
-    @Option(help: "Seed of everything that is drawn at random.")
+    @Option(help: "The seed of the random number generator.")
     var seed: UInt64 = 1
 
-    @Flag(help: "Begin anew even if there is a checkpoint.")
+    @Flag(help: "Start over even if there is a checkpoint.")
     var restart = false
 
     func validate() throws {

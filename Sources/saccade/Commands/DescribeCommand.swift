@@ -12,17 +12,17 @@ import Threads
 struct DescribeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "describe",
-        abstract: "Write the sentence that the model finds most likely for each clip of a file.",
-        discussion: "Shows what the model sees; no index and no daemon is needed."
+        abstract: "Write a caption for each clip of a file.",
+        discussion: "Shows what the model sees. Needs neither an index nor a daemon."
     )
 
     @Argument(help: ArgumentHelp("A video or a picture.", valueName: "file"), completion: .file())
     var file: String
 
-    @Option(help: "Sentences that are followed at once.")
+    @Option(help: "The beam width of the search for the likeliest caption.")
     var beams = 5
 
-    @Flag(help: "Print one JSON object a clip and line.")
+    @Flag(help: "Print one JSON object per line, one for each clip.")
     var json = false
 
     @OptionGroup(title: "Parts") var parts: PartOptions
@@ -50,7 +50,8 @@ struct DescribeCommand: AsyncParsableCommand {
             try InstalledModel.load(configuration.model)
         }
         guard let captioner = model.captioner else {
-            throw CommandFailure(.configuration, "The model \(model.name) writes no sentences: name one that does.")
+            throw CommandFailure(
+                .configuration, "The model \(model.name) has no captioner: name one that does with --model.")
         }
         let pool = DecodeWorkerPool(
             configuration: .init(
@@ -75,7 +76,8 @@ struct DescribeCommand: AsyncParsableCommand {
         let found = try await BlockingExecutor.shared.run {
             let encoded = try encoder.encode(clips: [clip.frames.map(\.image)])
             guard let features = encoded.first?.rerankFeatures else {
-                throw CommandFailure(.configuration, "The model keeps nothing of a clip that it could describe.")
+                throw CommandFailure(
+                    .configuration, "The model stores no rerank features, from which a caption could be written.")
             }
             return try captioner.caption(features, beams: beams)
         }

@@ -11,7 +11,7 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check this installation: kernels, limits, codecs, model, databases, permissions.",
-        discussion: "Exits with 1 when something that Saccade promises doesn't work."
+        discussion: "Exits with 1 if anything is wrong."
     )
 
     @Flag(help: "Print the findings as JSON.")
@@ -34,7 +34,7 @@ struct DoctorCommand: AsyncParsableCommand {
         var findings = SystemChecks.all()
         do {
             let configuration = try places.load()
-            let file = configuration.file.map(\.string) ?? "no file, the defaults"
+            let file = configuration.file.map(\.string) ?? "no file; the defaults apply"
             findings.append(.good("configuration", file))
             findings += await BlockingExecutor.shared.run { InstallationChecks.all(configuration) }
             findings += await PlaceChecks.all(configuration, socket: places.socketToAsk(configuration))

@@ -16,14 +16,14 @@ import Threads
 struct IndexCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "index",
-        abstract: "Index files, or the videos in folders, once and without a daemon.",
+        abstract: "Index files, or the videos and pictures in folders, once and without a daemon.",
         discussion: """
-            What is indexed already is not decoded again, and a run that was broken off goes on where it was. While a daemon \
-            works on the same state, add the folder to it with `saccade watch add` instead.
+            Files that are indexed already are not decoded again; an interrupted run resumes after the last committed clip. \
+            While a daemon uses the same state, add the folder to it with `saccade watch add` instead.
             """
     )
 
-    @Argument(help: ArgumentHelp("A file of any name, or a folder.", valueName: "file"), completion: .file())
+    @Argument(help: ArgumentHelp("A video, a picture, or a folder.", valueName: "file"), completion: .file())
     var files: [String]
 
     @OptionGroup(title: "Parts") var parts: PartOptions
@@ -53,7 +53,8 @@ struct IndexCommand: AsyncParsableCommand {
     /// The state folder with this process as its writer.
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
-        let model = try InstalledModel.load(configuration.model, precision: FeaturePrecision(configuration.ingest.memory))
+        let model = try InstalledModel.load(
+            configuration.model, precision: FeaturePrecision(configuration.ingest.memory))
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
@@ -92,11 +93,11 @@ struct IndexCommand: AsyncParsableCommand {
                 Terminal.error.line("saccade: \(path): \(Terminal.printable(problem.message))")
             case .stopped:
                 failures += 1
-                Terminal.error.line("saccade: \(path): stopped before its turn; run the command again.")
+                Terminal.error.line("saccade: \(path): not indexed, since the run was stopped; run the command again.")
             }
         }
         guard !outcomes.isEmpty else {
-            throw CommandFailure(.noInput, "There is no video in what was named.")
+            throw CommandFailure(.noInput, "No video or picture was found there.")
         }
         if failures > 0 {
             let files = Quantities.count(failures, "file")

@@ -18,20 +18,20 @@ struct ManualCommand: ParsableCommand {
         .SH FILES
         .TP
         .I /etc/saccade/config.yaml
-        the system's configuration
+        the system-wide configuration
         .TP
         .I ~/.config/saccade/config.yaml
-        a user's own
+        the user's configuration
         .TP
         .I ~/.local/state/saccade
         the databases
         .SH ENVIRONMENT
         .TP
         .B SACCADE_SIMD
-        lowers the instruction set that the kernels use: scalar, avx2, avx512, avx512vnni
+        limits the instruction set that the kernels use: scalar, avx2, avx512, avx512vnni
         .TP
         .B SACCADE_THREADS
-        how many threads compute
+        the number of threads used for computation
         .TP
         .B NO_COLOR
         turns colours off

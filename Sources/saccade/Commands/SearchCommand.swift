@@ -14,7 +14,7 @@ struct SearchCommand: AsyncParsableCommand {
         commandName: "search",
         abstract: "Find the moments that a sentence describes.",
         discussion: """
-            Asks the daemon; where none runs, the databases in --state are read directly.
+            Asks the daemon; if none is running, the databases in --state are read directly.
 
               saccade search "a man playing guitar"
               saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
@@ -22,26 +22,26 @@ struct SearchCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("What to look for, in plain English words.", valueName: "words"))
+    @Argument(help: ArgumentHelp("What to look for, in English.", valueName: "words"))
     var words: [String]
 
-    @Option(name: [.short, .long], help: ArgumentHelp("At most this many moments.", valueName: "count"))
+    @Option(name: [.short, .long], help: ArgumentHelp("Maximum number of results.", valueName: "count"))
     var limit = 10
 
-    @Option(help: ArgumentHelp("Skip this many of the best.", valueName: "count"))
+    @Option(help: ArgumentHelp("Skip this many of the best results.", valueName: "count"))
     var offset = 0
 
     @Flag(help: "Show only the best moment of each video.")
     var byVideo = false
 
-    @Flag(help: "Print the answer of POST /v1/search as it is.")
+    @Flag(help: "Print the response of POST /v1/search.")
     var json = false
 
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
     @Option(
-        help: ArgumentHelp("With --play: which line of the table to open. (default: the first)", valueName: "number"))
+        help: ArgumentHelp("With --play: the number of the result to open. (default: the first)", valueName: "number"))
     var number: Int?
 
     @OptionGroup(title: "Re-ranking") var reranking: RerankOptions
@@ -57,7 +57,7 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("\(option) \(error.problem).")
         }
         if let number, !(1...limit).contains(number - offset) {
-            throw ValidationError("--number must be a line of the table: \(offset + 1) to \(offset + limit).")
+            throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
         guard !(json && play) else { throw ValidationError("Give --json or --play, not both.") }
     }
@@ -130,7 +130,7 @@ struct SearchCommand: AsyncParsableCommand {
                         return try API.decoder().decode(API.SearchResponse.self, from: Data(bytes))
                     } catch {
                         throw CommandFailure(
-                            .software, "The answer is of another version than this program: restart the daemon.")
+                            .software, "The daemon's version differs from this program's: restart the daemon.")
                     }
                 }
             }

@@ -10,10 +10,10 @@ import Terminal
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Run the daemon: watch folders, index what is in them, answer questions.",
+        abstract: "Run the daemon: watch folders, index what is in them, answer queries.",
         discussion: """
-            Runs in the foreground and logs to standard error. SIGTERM and SIGINT end it after the clip in flight; SIGHUP \
-            reads the configuration again. Under systemd it takes the socket that it is handed, and tells when it is ready.
+            Runs in the foreground and logs to standard error. SIGTERM and SIGINT stop it after the current clip; SIGHUP \
+            reloads the configuration. Under systemd it uses the socket that is passed to it, and reports when it is ready.
             """
     )
 

@@ -3,14 +3,14 @@ import ArgumentParser
 import Client
 import Terminal
 
-/// Tells what the daemon has and does.
+/// Shows what the daemon has and does.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show what is indexed, what is being worked on, and what failed."
+        abstract: "Show what is indexed, what is in progress, and what failed."
     )
 
-    @Flag(help: "Print the answer of GET /v1/status as it is.")
+    @Flag(help: "Print the response of GET /v1/status.")
     var json = false
 
     @Flag(help: "Follow the progress until you press Ctrl-C.")

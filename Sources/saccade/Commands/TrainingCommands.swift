@@ -13,18 +13,25 @@ protocol TrainingProgramCommand: ParsableCommand {
 
 extension TrainingProgramCommand {
     func run() throws {
-        let name = Self._commandName
-        let program = try TrainingProgram.find()
-        var pointers = unsafe (["saccade-train", name] + arguments).map { unsafe strdup($0) } + [nil]
-        defer { unsafe pointers.forEach { unsafe free($0) } }
-        _ = unsafe program.withPlatformString { unsafe execv($0, &pointers) }
-        throw CommandFailure(.unavailable, "\(program) can't be run: \(Errno(rawValue: errno)).")
+        try TrainingProgram.start([Self._commandName] + arguments)
     }
 }
 
 enum TrainingProgram {
+    /// The commands that are its own.
+    static let commands = [TrainCommand._commandName, CalibrateCommand._commandName, EvaluateCommand._commandName]
+
+    /// Lets it take this process's place; returns only by throwing.
+    static func start(_ arguments: [String]) throws(CommandFailure) -> Never {
+        let program = try find()
+        var pointers = unsafe (["saccade-train"] + arguments).map { unsafe strdup($0) } + [nil]
+        defer { unsafe pointers.forEach { unsafe free($0) } }
+        _ = unsafe program.withPlatformString { unsafe execv($0, &pointers) }
+        throw CommandFailure(.unavailable, "\(program) can't be started: \(Errno(rawValue: errno)).")
+    }
+
     /// Beside this program, or in `../libexec/saccade`.
-    static func find() throws -> FilePath {
+    private static func find() throws(CommandFailure) -> FilePath {
         guard let path = InstalledProgram.path(of: "saccade-train") else {
             throw CommandFailure(
                 .unavailable, "saccade-train is neither beside this program nor in ../libexec/saccade: install it.")
@@ -36,29 +43,29 @@ enum TrainingProgram {
 struct TrainCommand: TrainingProgramCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
-        abstract: "Make a model from pre-trained parts, train it on captioned videos and pictures, pack it for use.",
-        discussion: "See `saccade train --help` and saccade-train(1)."
+        abstract: "Import pre-trained parts, train a model on captioned videos and pictures, export it for use.",
+        discussion: "Its subcommands and options: `saccade train --help` and saccade-train(1)."
     )
 
-    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+    @Argument(parsing: .captureForPassthrough, completion: .file()) var arguments: [String] = []
 }
 
 struct CalibrateCommand: TrainingProgramCommand {
     static let configuration = CommandConfiguration(
         commandName: "calibrate",
-        abstract: "Find a model's K and β, and what its scores say about being right, on validation items.",
-        discussion: "See `saccade calibrate --help` and saccade-train(1)."
+        abstract: "Choose a model's rerank depth (K) and β, and fit probabilities to its scores, on validation items.",
+        discussion: "Its options: `saccade calibrate --help` and saccade-train(1)."
     )
 
-    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+    @Argument(parsing: .captureForPassthrough, completion: .file()) var arguments: [String] = []
 }
 
 struct EvaluateCommand: TrainingProgramCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure how well a model finds captioned items: recall at 1, 5 and 10, median and mean rank.",
-        discussion: "See `saccade evaluate --help` and saccade-train(1)."
+        abstract: "Measure retrieval on captioned items: recall at 1, 5 and 10, median and mean rank.",
+        discussion: "Its options: `saccade evaluate --help` and saccade-train(1)."
     )
 
-    @Argument(parsing: .captureForPassthrough) var arguments: [String] = []
+    @Argument(parsing: .captureForPassthrough, completion: .file()) var arguments: [String] = []
 }

@@ -16,7 +16,7 @@ struct WatchCommand: AsyncParsableCommand {
     )
 
     struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Watch a folder, at any depth.")
+        static let configuration = CommandConfiguration(abstract: "Watch a folder and everything below it.")
 
         @Argument(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
         var folders: [String]
@@ -66,7 +66,8 @@ struct WatchCommand: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Stop watching a folder and forget what was indexed of it. No video is touched."
+            abstract:
+                "Stop watching a folder and remove its files from the index. The files themselves are not touched."
         )
 
         @Argument(help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"))

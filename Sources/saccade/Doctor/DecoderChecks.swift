@@ -17,7 +17,7 @@ enum DecoderChecks {
             return [
                 .wrong(
                     "decoder", "\(decoder) doesn't start",
-                    do: "Run it by hand with --codecs to see why; most often an FFmpeg library is missing."
+                    do: "Run it with --codecs to see why; most often an FFmpeg library is missing."
                 )
             ]
         }
@@ -30,7 +30,7 @@ enum DecoderChecks {
                 ? .good("codecs", present.joined(separator: ", "))
                 : .notice(
                     "codecs", "no decoder for \(missing.joined(separator: ", "))",
-                    do: "Such files will fail: install an FFmpeg that has them."
+                    do: "Files with these codecs can't be indexed: install an FFmpeg that has them."
                 )
         )
         return findings

@@ -25,7 +25,7 @@ enum InstallationChecks {
     private static func model(_ named: FilePath?) -> Finding {
         do {
             let model = try InstalledModel.load(named)
-            return .good("model", "\(model.name), generation \(model.digest.prefix(12))")
+            return .good("model", "\(model.name), digest \(model.digest.prefix(12))")
         } catch {
             return .wrong(
                 "model", "\(error)",
@@ -47,7 +47,7 @@ enum InstallationChecks {
                 return .wrong(
                     "databases", "damaged: \(problems.prefix(3).joined(separator: "; "))",
                     do:
-                        "Stop the daemon and move \(state)/*.sqlite* away: everything is indexed again at the next start."
+                        "Stop the daemon and move \(state)/*.sqlite* away: everything is indexed again after the next start."
                 )
             }
             let counts = try catalog.statistics()

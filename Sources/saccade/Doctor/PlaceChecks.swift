@@ -19,21 +19,21 @@ enum PlaceChecks {
             let parent = existingAncestor(of: path)
             guard access(parent, W_OK) else {
                 return .wrong(
-                    "state", "\(path) doesn't exist and can't be made in \(parent)",
-                    do: "Make it yours, or name another place with --state."
+                    "state", "\(path) doesn't exist and can't be created in \(parent)",
+                    do: "Change the folder's permissions, or name another with --state."
                 )
             }
-            return .good("state", "\(path) will be made at first use")
+            return .good("state", "\(path) will be created at first use")
         }
         guard information.st_mode & S_IFMT == S_IFDIR else {
-            return .wrong("state", "\(path) is not a directory", do: "Name another place with --state.")
+            return .wrong("state", "\(path) is not a directory", do: "Name another folder with --state.")
         }
         guard access(path, R_OK | W_OK | X_OK) else {
             return .wrong(
-                "state", "\(path) isn't writable for you", do: "Change its owner, or name another with --state.")
+                "state", "\(path) isn't writable by you", do: "Change its owner, or name another with --state.")
         }
         guard information.st_mode & S_IWOTH == 0 else {
-            return .notice("state", "\(path) is writable for everyone", do: "chmod o-w \(path)")
+            return .notice("state", "\(path) is writable by everyone", do: "chmod o-w \(path)")
         }
         return .good("state", "\(path), mode \(String(information.st_mode & 0o777, radix: 8))")
     }

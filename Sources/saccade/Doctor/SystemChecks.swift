@@ -17,13 +17,13 @@ enum SystemChecks {
         let best = unsafe String(cString: saccade_simd_name(saccade_simd_supported()))
         if used != best {
             return .notice(
-                "kernels", "\(used); this processor can do \(best)",
+                "kernels", "\(used); this processor supports \(best)",
                 do: "SACCADE_SIMD is set in the environment: unset it for full speed."
             )
         }
         if used == "scalar" {
             return .notice(
-                "kernels", "scalar", do: "This processor has none of AVX2, AVX-512 and NEON: indexing will be slow.")
+                "kernels", "scalar", do: "This processor has neither AVX2 nor AVX-512: indexing will be slow.")
         }
         return .good("kernels", "\(used), \(Quantities.count(ThreadCount.configured, "thread"))")
     }
@@ -37,11 +37,12 @@ enum SystemChecks {
         let wanted = unsafe String(cString: saccade_blas_wanted_core())
         if saccade_blas_core_is_users() {
             return .notice(
-                "OpenBLAS", "core \(core)", do: "OPENBLAS_CORETYPE is set in the environment: unset it for our choice.")
+                "OpenBLAS", "core \(core)",
+                do: "OPENBLAS_CORETYPE is set in the environment: unset it to let Saccade choose.")
         }
         if !wanted.isEmpty, wanted.lowercased() != core.lowercased() {
             return .notice(
-                "OpenBLAS", "core \(core), where \(wanted) was asked for",
+                "OpenBLAS", "core \(core), although \(wanted) was requested",
                 do: "The library has no kernels for this processor: install a newer libopenblas0 for full speed."
             )
         }
@@ -52,8 +53,8 @@ enum SystemChecks {
     private static func watches() -> Finding {
         guard let limit = kernelNumber("fs/inotify/max_user_watches") else {
             return .wrong(
-                "inotify", "the kernel doesn't say its limits",
-                do: "Changes may only be seen by rescans; see ingest.rescan_seconds."
+                "inotify", "the kernel's limits can't be read",
+                do: "Changes may only be found by rescans; see ingest.rescan_seconds."
             )
         }
         let detail = "up to \(Quantities.count(limit)) directories can be watched"
@@ -69,7 +70,7 @@ enum SystemChecks {
     private static func openFiles() -> Finding {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            return .notice("open files", "the limit can't be read", do: "Nothing, unless files fail to open.")
+            return .notice("open files", "the limit can't be read", do: "Nothing to do unless files fail to open.")
         }
         let count = Int(clamping: limit.rlim_cur)
         guard count >= 1024 else {

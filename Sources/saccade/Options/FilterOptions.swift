@@ -17,17 +17,17 @@ struct FilterOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Only files whose path matches this shell pattern; one without a leading / may begin at any folder.",
+            "Only files whose path matches this shell pattern; a pattern without a leading / matches at any depth.",
             valueName: "pattern"))
     var glob: String?
 
     @Option(
         help: ArgumentHelp(
-            "Only what was recorded then or later: 2026-03-01, or 2026-03-01T12:00 with a time in UTC.",
+            "Only media recorded at or after this date: 2026-03-01, or 2026-03-01T12:00 for a time in UTC.",
             valueName: "date"))
     var after: String?
 
-    @Option(help: ArgumentHelp("Only what was recorded before then.", valueName: "date"))
+    @Option(help: ArgumentHelp("Only media recorded before this date.", valueName: "date"))
     var before: String?
 
     @Option(help: ArgumentHelp("Only videos at least this long.", valueName: "seconds"))
@@ -39,7 +39,7 @@ struct FilterOptions: ParsableArguments {
     func validate() throws {
         for (name, value) in [("after", after), ("before", before)] {
             if let value, RFC3339.parse(value) == nil {
-                throw ValidationError("--\(name) must be a day or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")
+                throw ValidationError("--\(name) must be a date or a time such as 2026-03-01 or 2026-03-01T12:00:00Z.")
             }
         }
     }

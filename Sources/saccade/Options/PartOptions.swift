@@ -4,7 +4,7 @@ import Settings
 /// The parts of the installation that may be named.
 struct PartOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The model's folder. (default: the shipped saccade-small)", valueName: "dir"),
+        help: ArgumentHelp("The model's folder. (default: saccade-small, which comes with Saccade)", valueName: "dir"),
         completion: .directory
     )
     var model: String?

@@ -4,32 +4,36 @@ import Search
 
 /// How the Fast model's best clips are re-ranked by the Slow one.
 struct RerankOptions: ParsableArguments {
-    @Flag(help: "Leave the order to the Fast model: don't re-rank.")
+    @Flag(help: "Rank by the Fast model alone; don't re-rank.")
     var fast = false
 
     @Option(
         help: ArgumentHelp(
-            "Re-rank this many of the Fast model's best. (default: what the model says)", valueName: "count"))
+            "The rerank depth K: re-rank this many of the Fast model's best clips. (default: the model's)",
+            valueName: "count"))
     var rerank: Int?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "The weight of the Fast score beside the Slow one. (default: what the model says)", valueName: "weight"))
+            "The weight β of the Fast score in the sum with the Slow score. (default: the model's)", valueName: "weight"
+        ))
     var beta: Double?
 
     @Option(
-        help: ArgumentHelp("Answer after this long with what is re-ranked by then.", valueName: "milliseconds"))
+        help: ArgumentHelp(
+            "Answer after this time with the clips that are re-ranked by then.", valueName: "milliseconds"))
     var deadline: Double?
 
     @Option(
         help: ArgumentHelp(
-            "Leave out what is less likely than this to show what the words say, 0 to 1.", valueName: "probability"))
+            "Omit results whose probability of being right is lower than this, 0 to 1.", valueName: "probability"))
     var minProbability: Double?
 
     func validate() throws {
         guard !(fast && isDetailed) else {
-            throw ValidationError("--fast means no re-ranking: leave out --rerank, --beta and --deadline.")
+            throw ValidationError(
+                "--fast turns re-ranking off: it can't be combined with --rerank, --beta and --deadline.")
         }
     }
 

@@ -32,7 +32,7 @@ enum IndexProgress {
                 shares[media] = nil
             case .paused(let reason?):
                 bar.finish()
-                Terminal.error.line("saccade: waiting, and trying again: \(Terminal.printable(reason))")
+                Terminal.error.line("saccade: waiting to try again: \(Terminal.printable(reason))")
                 continue
             default:
                 continue

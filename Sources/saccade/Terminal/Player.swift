@@ -15,7 +15,7 @@ enum Player {
             ["mpv", "--start=\(start)", "--"],
             ["vlc", "--quiet", "--start-time=\(start)"],
             ["ffplay", "-hide_banner", "-loglevel", "error", "-autoexit", "-ss", start],
-            // Opens the desktop's own player, at the beginning: it has no way to name a moment.
+            // Opens the desktop's own player at the beginning: it can't be given a position.
             ["xdg-open"],
         ]
         // The daemon answers with absolute paths, so none begins with a dash.

@@ -35,7 +35,7 @@ struct SearchReport {
         if request.offset > 0 { return "There is nothing after the first \(Quantities.count(request.offset))." }
         guard let least = request.minProbability else { return "No clip passes the filters." }
         let which = request.filters == API.SearchFilters() ? "No clip" : "No clip that passes the filters"
-        return "\(which) is likely enough (--min-probability \(least)): lower it, or say it in other words."
+        return "\(which) is likely enough (--min-probability \(least)): lower it, or use other words."
     }
 
     /// The closing line.
@@ -50,7 +50,7 @@ struct SearchReport {
         case .partial:
             let reason =
                 options.deadline == nil
-                ? "the others have no memory to read" : "then the deadline came"
+                ? "the others have no rerank features" : "then the deadline passed"
             return "\(searched), \(reranked) of them re-ranked: \(reason)"
         case .fast where options != API.RerankOptions():
             return "\(searched), none of them re-ranked"

@@ -55,7 +55,7 @@ struct StatusReport {
         var facts: [(String, String)] = [
             (
                 "model",
-                "\(status.model.name), \(status.model.dimensions) dimensions, generation \(status.model.generation.prefix(12))"
+                "\(status.model.name), \(status.model.dimensions) dimensions, digest \(status.model.generation.prefix(12))"
                     + (status.model.rerankDepth.map { ", re-ranks the best \(Quantities.count($0))" } ?? "")
             ),
             (
@@ -113,7 +113,7 @@ struct StatusReport {
     private var mediaLine: String {
         let counts = status.media
         var parts = ["\(Quantities.count(counts.indexed)) indexed"]
-        if counts.indexing > 0 { parts.append("\(Quantities.count(counts.indexing)) in work") }
+        if counts.indexing > 0 { parts.append("\(Quantities.count(counts.indexing)) in progress") }
         if counts.pending > 0 { parts.append("\(Quantities.count(counts.pending)) waiting") }
         if counts.failed > 0 { parts.append("\(Quantities.count(counts.failed)) failed") }
         return parts.joined(separator: ", ")
