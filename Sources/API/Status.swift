@@ -191,17 +191,29 @@ extension API.Status {
     /// One media in work.
     package struct Work: Codable, Sendable, Equatable {
         package var media: Int64
-        package var path: String
+        private var pathText: String
+        private var pathBytes: Data?
         /// How far decoding has come, in seconds.
         package var position: Double
         /// In seconds; nil when the container doesn't say.
         package var duration: Double?
 
-        package init(media: Int64, path: String, position: Double, duration: Double?) {
+        package var path: API.Path {
+            get { API.Path(text: pathText, exactBytes: pathBytes) }
+            set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
+        }
+
+        package init(media: Int64, path: API.Path, position: Double, duration: Double?) {
             self.media = media
-            self.path = path
+            (pathText, pathBytes) = (path.text, path.exactBytes)
             self.position = position
             self.duration = duration
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case media, position, duration
+            case pathText = "path"
+            case pathBytes = "path_bytes"
         }
     }
 
@@ -252,21 +264,30 @@ extension API.Status {
     package struct Failure: Codable, Sendable, Equatable {
         /// Nil for a file that could not even be read.
         package var media: Int64?
-        package var path: String
+        private var pathText: String?
+        private var pathBytes: Data?
         package var reason: String
         package var attempts: Int
         package var nextAttempt: Date?
 
-        package init(media: Int64?, path: String, reason: String, attempts: Int, nextAttempt: Date?) {
+        /// Nil for a media item that has no file any more.
+        package var path: API.Path? {
+            get { pathText.map { API.Path(text: $0, exactBytes: pathBytes) } }
+            set { (pathText, pathBytes) = (newValue?.text, newValue?.exactBytes) }
+        }
+
+        package init(media: Int64?, path: API.Path?, reason: String, attempts: Int, nextAttempt: Date?) {
             self.media = media
-            self.path = path
+            (pathText, pathBytes) = (path?.text, path?.exactBytes)
             self.reason = reason
             self.attempts = attempts
             self.nextAttempt = nextAttempt
         }
 
         enum CodingKeys: String, CodingKey {
-            case media, path, reason, attempts
+            case media, reason, attempts
+            case pathText = "path"
+            case pathBytes = "path_bytes"
             case nextAttempt = "next_attempt_at"
         }
     }

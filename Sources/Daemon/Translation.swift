@@ -218,7 +218,7 @@ extension API.Status {
         let failures = status.failures.prefix(API.Status.maximumFailures).map { failure in
             Failure(
                 media: failure.media,
-                path: failure.path.map { API.Path($0).text } ?? "",
+                path: failure.path.map { API.Path($0) },
                 reason: failure.problem.message,
                 attempts: failure.attempts,
                 nextAttempt: failure.problem.retryAt.map { Date($0) }
@@ -243,7 +243,7 @@ extension API.Status {
                 waiting: max(0, status.queueDepth - status.current.count) + status.settlingFiles,
                 retrying: status.failures.count { $0.problem.retryAt != nil },
                 current: status.current.map {
-                    Work(media: $0.media, path: API.Path($0.path).text, position: $0.position, duration: $0.duration)
+                    Work(media: $0.media, path: API.Path($0.path), position: $0.position, duration: $0.duration)
                 },
                 paused: status.paused
             ),
@@ -321,7 +321,7 @@ extension API.Event {
         self.kind = kind
         self.root = root
         self.media = media
-        self.path = path.map { API.Path($0).text }
+        self.path = path.map { API.Path($0) }
         self.reason = reason
     }
 }

@@ -178,6 +178,29 @@ struct WireTypesTests {
         #expect(try decode(API.MediaReference.self, text) == reference)
     }
 
+    @Test func `work, failures, events and roots keep the bytes of a path that is not UTF-8`() throws {
+        let path = API.Path(bytes: [0x2F, 0xFF, 0x61])
+        let text = #""path":"/\#u{FFFD}a","path_bytes":"L/9h""#
+        let work = API.Status.Work(media: 4, path: path, position: 1, duration: nil)
+        #expect(try json(work) == #"{"media":4,\#(text),"position":1}"#)
+        let failure = API.Status.Failure(media: nil, path: path, reason: "damaged", attempts: 1, nextAttempt: nil)
+        #expect(try json(failure) == #"{"attempts":1,\#(text),"reason":"damaged"}"#)
+        let event = API.Event(kind: .mediaFound, time: Date(timeIntervalSince1970: 1_767_225_600), path: path)
+        #expect(try json(event) == #"{"kind":"media_found",\#(text),"time":"2026-01-01T00:00:00Z"}"#)
+        let root = API.Root(id: 1, path: path, state: .online, files: 0)
+        #expect(try json(root) == #"{"files":0,"id":1,\#(text),"state":"online"}"#)
+        let place = API.MediaPath(root: 1, path: path, online: true)
+        #expect(try json(place) == #"{"online":true,\#(text),"root":1}"#)
+        #expect(try decode(API.Status.Work.self, json(work)) == work)
+        #expect(try decode(API.Status.Failure.self, json(failure)) == failure)
+        #expect(try decode(API.Event.self, json(event)) == event)
+        #expect(try decode(API.Root.self, json(root)) == root)
+        #expect(try decode(API.MediaPath.self, json(place)) == place)
+        #expect(throws: DecodingError.self) {
+            try decode(API.Root.self, #"{"files":0,"id":1,"path":"/a","path_bytes":"?","state":"online"}"#)
+        }
+    }
+
     @Test func `media and clips come back as they went`() throws {
         let media = API.Media(
             id: 1, paths: [.init(root: 1, path: API.Path("/v/a.mp4"), online: true)], state: .failed,
