@@ -121,8 +121,8 @@ package final class HTTPServer: Service {
                 let current = limits.current
                 return [
                     ConnectionGuard(
-                        request: .nanoseconds(Int64(current.requestSeconds * 1e9)),
-                        idle: .nanoseconds(Int64(current.idleSeconds * 1e9))
+                        request: .nanoseconds(Int64(current.requestTimeoutSeconds * 1e9)),
+                        idle: .nanoseconds(Int64(current.idleTimeoutSeconds * 1e9))
                     )
                 ]
             }(),

@@ -53,7 +53,8 @@ struct IndexCommand: AsyncParsableCommand {
     /// The state folder with this process as its writer.
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
-        let model = try InstalledModel.load(configuration.model, precision: FeaturePrecision(configuration.ingest.memory))
+        let model = try InstalledModel.load(
+            configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
