@@ -12,7 +12,7 @@ extension API {
         /// How far decoding has come, and of how much, in seconds.
         package var position: Double?
         package var duration: Double?
-        /// Clips that a media has now.
+        /// Clips that the media item has now.
         package var clips: Int?
         /// Of a failure, in words.
         package var reason: String?
@@ -69,8 +69,8 @@ extension API {
         case mediaProgress = "media_progress"
         case mediaIndexed = "media_indexed"
         case mediaFailed = "media_failed"
-        /// Queries go to another model's index now.
-        case generationSwitched = "generation_switched"
+        /// Queries are answered from another model's index now.
+        case indexSwitched = "index_switched"
         /// Nothing is indexed until the `reason`, such as a full disk, is gone.
         case paused
         case resumed

@@ -110,7 +110,7 @@ extension API.SearchResponse {
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
             isFinal: isFinal,
-            generation: answer.generation,
+            modelDigest: answer.generation,
             clips: answer.clips,
             timings: API.SearchTimings(
                 embed: answer.timings.embed,
@@ -177,7 +177,7 @@ extension API.Status.Model {
         let reranking = model.scorer == nil ? nil : model.reranking ?? .untuned
         self.init(
             name: model.name,
-            generation: model.digest,
+            modelDigest: model.digest,
             dimensions: model.queries.dimensions,
             slow: reranking != nil,
             rerankDepth: reranking?.depth,
@@ -293,7 +293,7 @@ extension API.Event {
             self.clips = clips
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
-        case .generationSwitched: set(.generationSwitched)
+        case .generationSwitched: set(.indexSwitched)
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }
@@ -327,7 +327,7 @@ extension API.Event {
 }
 
 extension APIError {
-    /// The answer to what the library throws; nil for what is a fault of ours.
+    /// The answer to what the library throws; nil for an internal error.
     init?(_ error: any Error) {
         switch error {
         case let error as APIError:

@@ -30,7 +30,7 @@ struct EvaluationReport: Encodable, Sendable {
     }
 
     var model: String
-    var generation: String
+    var modelDigest: String
     var data: String
     /// Names the items on record; see ``CaptionedDataset/identifierDigest``.
     var itemsDigest: String
@@ -38,15 +38,17 @@ struct EvaluationReport: Encodable, Sendable {
     var gallery: Int
     /// β of the modes that use both models.
     var beta: Double?
-    /// How memories were stored: full, compact or, not at all, exact; nil where none were looked at.
-    var memory: String?
+    /// How rerank features were stored: full, compact or, not at all, exact; nil where none were read.
+    var rerankFeatures: String?
     /// The Fast model's recall at K, in percent: no re-ranking of K can find more.
     var ceiling: [String: Double] = [:]
     var textToVideo: [String: Metrics] = [:]
     var videoToText: [String: Metrics] = [:]
 
     enum CodingKeys: String, CodingKey {
-        case model, generation, data, queries, gallery, beta, memory
+        case model, data, queries, gallery, beta
+        case modelDigest = "model_digest"
+        case rerankFeatures = "rerank_features"
         case itemsDigest = "items_digest"
         case ceiling = "fast_recall_at_k"
         case textToVideo = "text_to_video"
@@ -71,7 +73,7 @@ struct EvaluationReport: Encodable, Sendable {
         }
         if let asked { table = table.restricted(to: asked) }
         self.model = model.name
-        generation = model.modelDigest
+        modelDigest = model.modelDigest
         data = features.dataset.name
         itemsDigest = features.dataset.identifierDigest
         queries = table.captions
@@ -86,7 +88,7 @@ struct EvaluationReport: Encodable, Sendable {
         guard let slow = model.slow, let deepest = others.map(\.cost).max() else { return }
         let beta = beta ?? model.reranking?.beta ?? Reranking.untuned.beta
         self.beta = beta
-        memory = precision?.rawValue ?? "exact"
+        rerankFeatures = precision?.rawValue ?? "exact"
         let ranks = table.textToVideoRanks
         for case .reranked(let depth) in modes {
             ceiling["\(depth)"] = RetrievalMetrics.recall(at: depth, ranks: ranks)
@@ -122,7 +124,9 @@ struct EvaluationReport: Encodable, Sendable {
 
     var table: String {
         var lines = ["\(model) on \(data): \(queries) captions, \(gallery) items (\(itemsDigest))"]
-        if let beta, let memory { lines.append("β \(Quantities.fixed(beta, 2)), \(memory) memories") }
+        if let beta, let rerankFeatures {
+            lines.append("β \(Quantities.fixed(beta, 2)), \(rerankFeatures) rerank features")
+        }
         lines += ["", "                              R@1    R@5   R@10   MedR  MeanR   ms a query"]
         for (direction, modes) in [("text to video", textToVideo), ("video to text", videoToText)] {
             for (mode, row) in modes.sorted(by: { $0.value.secondsPerQuery < $1.value.secondsPerQuery }) {

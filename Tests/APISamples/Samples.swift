@@ -8,7 +8,7 @@ package enum Samples {
         pid: 42,
         started: Date(timeIntervalSince1970: 1_767_225_600),
         stateDirectory: "/s",
-        model: .init(name: "saccade-small", generation: "ab12", dimensions: 256),
+        model: .init(name: "saccade-small", modelDigest: "ab12", dimensions: 256),
         engine: .init(blasCore: "Haswell", simd: "avx2", threads: 2),
         watcher: .init(state: .watching, directories: 3, lastScan: Date(timeIntervalSince1970: 1_767_225_600)),
         roots: [API.Root(id: 1, path: API.Path("/v"), state: .online, files: 7)],

@@ -27,7 +27,7 @@ struct LibraryBackendTests {
         let indexed = try await IndexedLibrary()
         let answer = try await indexed.backend.search(API.SearchRequest(query: "grey"))
         let result = try #require(answer.results.first)
-        #expect(answer.generation == "c0ffee")
+        #expect(answer.modelDigest == "c0ffee")
         #expect(result.media.path == API.Path(indexed.video))
         #expect(result.media.online)
         #expect(abs(result.score - 1) < 0.02)

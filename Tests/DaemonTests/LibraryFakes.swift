@@ -170,7 +170,7 @@ struct IndexedLibrary {
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
                 model: .init(
-                    name: "constant", generation: describingModel ?? model.modelDigest,
+                    name: "constant", modelDigest: describingModel ?? model.modelDigest,
                     dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),

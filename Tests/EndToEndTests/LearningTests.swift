@@ -95,9 +95,9 @@ struct LearningTests {
         #expect(Set(some.textToVideo.keys) == ["slow", "fast+slow@4"])
         let plot = try String(contentsOfFile: home.path.appending("cost.svg").string, encoding: .utf8)
         #expect(plot.hasPrefix("<svg") && plot.contains("fast+slow@4"))
-        for memory in ["full", "compact"] {
+        for features in ["full", "compact"] {
             _ = try await run(
-                "evaluate --model packed --data walls.jsonl --cache features --mode fast+slow@4 --captions 1 --memory \(memory)"
+                "evaluate --model packed --data walls.jsonl --cache features --mode fast+slow@4 --captions 1 --rerank-features \(features)"
             )
         }
 

@@ -43,8 +43,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "Weight of the Fast score beside the Slow one. (default: the model's)")
     var beta: Double?
 
-    @Option(help: "How memories are stored: full or compact, or exact, as the model makes them.")
-    var memory = "full"
+    @Option(help: "How rerank features are stored: full or compact, or exact, as the model makes them.")
+    var rerankFeatures = "full"
 
     @Option(
         help: ArgumentHelp("Draw R@1 against the time of a query.", valueName: "svg"),
@@ -61,8 +61,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
-        if memory != "exact", FeaturePrecision(rawValue: memory) == nil {
-            throw ValidationError("--memory \(memory) isn't known; it is full, compact or exact")
+        if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
+            throw ValidationError(
+                "invalid value “\(rerankFeatures)” for --rerank-features: expected one of full, compact, exact")
         }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
         if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
@@ -99,7 +100,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         defer { bar.finish() }
         return EvaluationReport(
             model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
-            precision: FeaturePrecision(rawValue: memory)
+            precision: FeaturePrecision(rawValue: rerankFeatures)
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }

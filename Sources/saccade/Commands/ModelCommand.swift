@@ -36,7 +36,7 @@ extension ModelCommand {
 
             var name: String
             var folder: String
-            var generation: String
+            var model_digest: String
             var architecture: String
             var frame_size: Int
             var frames_per_clip: Int
@@ -59,7 +59,7 @@ extension ModelCommand {
                 return total + ((attributes?[.size] as? Int) ?? 0)
             }
             let report = Report(
-                name: model.name, folder: folder.string, generation: model.digest, architecture: model.architecture,
+                name: model.name, folder: folder.string, model_digest: model.digest, architecture: model.architecture,
                 frame_size: model.clips.input.geometry.side, frames_per_clip: model.clips.framesPerClip,
                 dimensions: model.clips.dimensions,
                 parts: model.parts.map {
@@ -78,7 +78,7 @@ extension ModelCommand {
 
         private static func table(_ report: Report) -> String {
             var rows = [
-                ("generation", report.generation),
+                ("digest", report.model_digest),
                 ("architecture", report.architecture),
                 (
                     "frames",

@@ -25,7 +25,7 @@ enum InstallationChecks {
     private static func model(_ named: FilePath?) -> Finding {
         do {
             let model = try InstalledModel.load(named)
-            return .good("model", "\(model.name), generation \(model.digest.prefix(12))")
+            return .good("model", "\(model.name), digest \(model.digest.prefix(12))")
         } catch {
             return .wrong(
                 "model", "\(error)",

@@ -50,7 +50,7 @@ struct SearchReport {
         case .partial:
             let reason =
                 options.deadline == nil
-                ? "the others have no memory to read" : "then the deadline came"
+                ? "the others have no rerank features" : "then the deadline came"
             return "\(searched), \(reranked) of them re-ranked: \(reason)"
         case .fast where options != API.RerankOptions():
             return "\(searched), none of them re-ranked"
