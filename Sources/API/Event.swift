@@ -7,23 +7,29 @@ extension API {
         package var time: Date
         package var root: Int64?
         package var media: Int64?
-        package var path: String?
+        private var pathText: String?
+        private var pathBytes: Data?
         /// How far decoding has come, and of how much, in seconds.
         package var position: Double?
         package var duration: Double?
-        /// Clips that a media has now.
+        /// Clips that the media item has now.
         package var clips: Int?
         /// Of a failure, in words.
         package var reason: String?
         /// Of `dropped`: how many events a slow reader has missed.
         package var count: Int?
 
+        package var path: Path? {
+            get { pathText.map { Path(text: $0, exactBytes: pathBytes) } }
+            set { (pathText, pathBytes) = (newValue?.text, newValue?.exactBytes) }
+        }
+
         package init(
             kind: EventKind,
             time: Date,
             root: Int64? = nil,
             media: Int64? = nil,
-            path: String? = nil,
+            path: Path? = nil,
             position: Double? = nil,
             duration: Double? = nil,
             clips: Int? = nil,
@@ -34,12 +40,18 @@ extension API {
             self.time = time
             self.root = root
             self.media = media
-            self.path = path
+            (pathText, pathBytes) = (path?.text, path?.exactBytes)
             self.position = position
             self.duration = duration
             self.clips = clips
             self.reason = reason
             self.count = count
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case kind, time, root, media, position, duration, clips, reason, count
+            case pathText = "path"
+            case pathBytes = "path_bytes"
         }
     }
 
@@ -57,8 +69,8 @@ extension API {
         case mediaProgress = "media_progress"
         case mediaIndexed = "media_indexed"
         case mediaFailed = "media_failed"
-        /// Queries go to another model's index now.
-        case generationSwitched = "generation_switched"
+        /// Queries are answered from another model's index now.
+        case indexSwitched = "index_switched"
         /// Nothing is indexed until the `reason`, such as a full disk, is gone.
         case paused
         case resumed

@@ -1,7 +1,8 @@
 package import Foundation
 
 extension API {
-    /// A path in JSON: text, and the bytes beside it when they aren't UTF-8.
+    /// A path. In JSON it is two values beside each other: `path`, its text, and `path_bytes`, its exact bytes in base64, when they
+    /// aren't UTF-8.
     package struct Path: Sendable, Equatable {
         package var bytes: [UInt8]
 
@@ -16,48 +17,43 @@ extension API {
         /// The path for people: bytes that aren't UTF-8 become U+FFFD.
         package var text: String { String(decoding: bytes, as: UTF8.self) }
 
-        /// The exact bytes in base64, only when `text` doesn't say them.
-        var base64: String? {
-            text.utf8.elementsEqual(bytes) ? nil : Data(bytes).base64EncodedString()
+        /// As stored from JSON.
+        init(text: String, exactBytes: Data?) {
+            bytes = exactBytes.map { Array($0) } ?? Array(text.utf8)
+        }
+
+        /// The bytes, only when `text` doesn't say them.
+        var exactBytes: Data? {
+            text.utf8.elementsEqual(bytes) ? nil : Data(bytes)
         }
     }
 
     /// The media of a search result.
     package struct MediaReference: Codable, Sendable, Equatable {
         package var id: Int64
-        package var path: Path
+        private var pathText: String
+        private var pathBytes: Data?
         /// In seconds; nil for what has none.
         package var duration: Double?
         /// Whether its file can be read now. Clips of offline media are still found.
         package var online: Bool
 
+        package var path: Path {
+            get { Path(text: pathText, exactBytes: pathBytes) }
+            set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
+        }
+
         package init(id: Int64, path: Path, duration: Double?, online: Bool) {
             self.id = id
-            self.path = path
+            (pathText, pathBytes) = (path.text, path.exactBytes)
             self.duration = duration
             self.online = online
         }
 
         enum CodingKeys: String, CodingKey {
-            case id, path, duration, online
+            case id, duration, online
+            case pathText = "path"
             case pathBytes = "path_bytes"
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            id = try container.decode(Int64.self, forKey: .id)
-            path = try Path(from: container, text: .path, bytes: .pathBytes)
-            duration = try container.decodeIfPresent(Double.self, forKey: .duration)
-            online = try container.decode(Bool.self, forKey: .online)
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(path.text, forKey: .path)
-            try container.encodeIfPresent(path.base64, forKey: .pathBytes)
-            try container.encodeIfPresent(duration, forKey: .duration)
-            try container.encode(online, forKey: .online)
         }
     }
 
@@ -136,33 +132,25 @@ extension API {
     package struct MediaPath: Codable, Sendable, Equatable {
         /// Nil for a file that was indexed by name.
         package var root: Int64?
-        package var path: Path
+        private var pathText: String
+        private var pathBytes: Data?
         package var online: Bool
+
+        package var path: Path {
+            get { Path(text: pathText, exactBytes: pathBytes) }
+            set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
+        }
 
         package init(root: Int64?, path: Path, online: Bool) {
             self.root = root
-            self.path = path
+            (pathText, pathBytes) = (path.text, path.exactBytes)
             self.online = online
         }
 
         enum CodingKeys: String, CodingKey {
-            case root, path, online
+            case root, online
+            case pathText = "path"
             case pathBytes = "path_bytes"
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            root = try container.decodeIfPresent(Int64.self, forKey: .root)
-            path = try Path(from: container, text: .path, bytes: .pathBytes)
-            online = try container.decode(Bool.self, forKey: .online)
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encodeIfPresent(root, forKey: .root)
-            try container.encode(path.text, forKey: .path)
-            try container.encodeIfPresent(path.base64, forKey: .pathBytes)
-            try container.encode(online, forKey: .online)
         }
     }
 
@@ -212,19 +200,6 @@ extension API {
             self.clip = clip
             self.description = description
             self.score = score
-        }
-    }
-}
-
-extension API.Path {
-    init<Key: CodingKey>(from container: KeyedDecodingContainer<Key>, text: Key, bytes: Key) throws {
-        if let base64 = try container.decodeIfPresent(String.self, forKey: bytes) {
-            guard let data = Data(base64Encoded: base64) else {
-                throw DecodingError.dataCorruptedError(forKey: bytes, in: container, debugDescription: "not base64")
-            }
-            self.init(bytes: Array(data))
-        } else {
-            self.init(try container.decode(String.self, forKey: text))
         }
     }
 }

@@ -1,4 +1,4 @@
-
+private import Foundation
 
 extension API {
     /// The body of `POST /v1/roots`.
@@ -56,43 +56,31 @@ extension API {
     /// A watched directory.
     package struct Root: Codable, Sendable, Equatable {
         package var id: Int64
-        package var path: Path
+        private var pathText: String
+        private var pathBytes: Data?
         package var state: RootState
         /// Why it is offline, in words.
         package var reason: String?
         /// Video files that are known under it.
         package var files: Int
 
+        package var path: Path {
+            get { Path(text: pathText, exactBytes: pathBytes) }
+            set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
+        }
+
         package init(id: Int64, path: Path, state: RootState, reason: String? = nil, files: Int) {
             self.id = id
-            self.path = path
+            (pathText, pathBytes) = (path.text, path.exactBytes)
             self.state = state
             self.reason = reason
             self.files = files
         }
 
         enum CodingKeys: String, CodingKey {
-            case id, path, state, reason, files
+            case id, state, reason, files
+            case pathText = "path"
             case pathBytes = "path_bytes"
-        }
-
-        package init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: CodingKeys.self)
-            id = try container.decode(Int64.self, forKey: .id)
-            path = try Path(from: container, text: .path, bytes: .pathBytes)
-            state = try container.decode(RootState.self, forKey: .state)
-            reason = try container.decodeIfPresent(String.self, forKey: .reason)
-            files = try container.decode(Int.self, forKey: .files)
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(path.text, forKey: .path)
-            try container.encodeIfPresent(path.base64, forKey: .pathBytes)
-            try container.encode(state, forKey: .state)
-            try container.encodeIfPresent(reason, forKey: .reason)
-            try container.encode(files, forKey: .files)
         }
     }
 }

@@ -139,9 +139,9 @@ extension API {
         package var reranked: Int
         /// Of a line of a stream: whether it is the last one. Nil for an answer that is no stream.
         package var isFinal: Bool?
-        /// The generation that answered.
-        package var generation: String
-        /// How many clips were in it when it answered.
+        /// The digest of the model whose index answered.
+        package var modelDigest: String
+        /// How many clips were in that index when it answered.
         package var clips: Int
         package var timings: SearchTimings
 
@@ -151,7 +151,7 @@ extension API {
             stage: SearchStage = .fast,
             reranked: Int = 0,
             isFinal: Bool? = nil,
-            generation: String,
+            modelDigest: String,
             clips: Int,
             timings: SearchTimings
         ) {
@@ -160,14 +160,15 @@ extension API {
             self.stage = stage
             self.reranked = reranked
             self.isFinal = isFinal
-            self.generation = generation
+            self.modelDigest = modelDigest
             self.clips = clips
             self.timings = timings
         }
 
         enum CodingKeys: String, CodingKey {
-            case query, results, stage, reranked, generation, clips, timings
+            case query, results, stage, reranked, clips, timings
             case isFinal = "final"
+            case modelDigest = "model_digest"
         }
     }
 

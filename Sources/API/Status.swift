@@ -63,8 +63,8 @@ extension API.Status {
     /// The model that answers.
     package struct Model: Codable, Sendable, Equatable {
         package var name: String
-        /// The digest of its files: another digest, another index.
-        package var generation: String
+        /// The digest of its files. Each model, by its digest, has an index of its own.
+        package var modelDigest: String
         package var dimensions: Int
         /// Whether it has a Slow part, which re-ranks.
         package var slow: Bool
@@ -77,7 +77,7 @@ extension API.Status {
 
         package init(
             name: String,
-            generation: String,
+            modelDigest: String,
             dimensions: Int,
             slow: Bool = false,
             rerankDepth: Int? = nil,
@@ -85,7 +85,7 @@ extension API.Status {
             calibrated: Bool = false
         ) {
             self.name = name
-            self.generation = generation
+            self.modelDigest = modelDigest
             self.dimensions = dimensions
             self.slow = slow
             self.rerankDepth = rerankDepth
@@ -94,7 +94,8 @@ extension API.Status {
         }
 
         enum CodingKeys: String, CodingKey {
-            case name, generation, dimensions, slow, calibrated
+            case name, dimensions, slow, calibrated
+            case modelDigest = "model_digest"
             case rerankDepth = "rerank_depth"
             case rerankBeta = "rerank_beta"
         }
@@ -104,7 +105,7 @@ extension API.Status {
     package struct Engine: Codable, Sendable, Equatable {
         /// OpenBLAS' name of the kernels in use, such as `SkylakeX`.
         package var blasCore: String
-        /// The level of our own kernels: `scalar`, `avx2`, `avx512` or `neon`.
+        /// The level of our own kernels: `scalar`, `avx2`, `avx512` or `avx512vnni`.
         package var simd: String
         package var threads: Int
 
@@ -121,7 +122,7 @@ extension API.Status {
     }
 
     package enum WatcherState: String, Codable, Sendable {
-        /// Not begun yet.
+        /// Not started yet.
         case starting
         /// A rescan is running.
         case scanning
@@ -188,20 +189,32 @@ extension API.Status {
         }
     }
 
-    /// One media in work.
+    /// A media item that is being indexed.
     package struct Work: Codable, Sendable, Equatable {
         package var media: Int64
-        package var path: String
+        private var pathText: String
+        private var pathBytes: Data?
         /// How far decoding has come, in seconds.
         package var position: Double
         /// In seconds; nil when the container doesn't say.
         package var duration: Double?
 
-        package init(media: Int64, path: String, position: Double, duration: Double?) {
+        package var path: API.Path {
+            get { API.Path(text: pathText, exactBytes: pathBytes) }
+            set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
+        }
+
+        package init(media: Int64, path: API.Path, position: Double, duration: Double?) {
             self.media = media
-            self.path = path
+            (pathText, pathBytes) = (path.text, path.exactBytes)
             self.position = position
             self.duration = duration
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case media, position, duration
+            case pathText = "path"
+            case pathBytes = "path_bytes"
         }
     }
 
@@ -252,21 +265,30 @@ extension API.Status {
     package struct Failure: Codable, Sendable, Equatable {
         /// Nil for a file that could not even be read.
         package var media: Int64?
-        package var path: String
+        private var pathText: String?
+        private var pathBytes: Data?
         package var reason: String
         package var attempts: Int
         package var nextAttempt: Date?
 
-        package init(media: Int64?, path: String, reason: String, attempts: Int, nextAttempt: Date?) {
+        /// Nil for a media item that has no file any more.
+        package var path: API.Path? {
+            get { pathText.map { API.Path(text: $0, exactBytes: pathBytes) } }
+            set { (pathText, pathBytes) = (newValue?.text, newValue?.exactBytes) }
+        }
+
+        package init(media: Int64?, path: API.Path?, reason: String, attempts: Int, nextAttempt: Date?) {
             self.media = media
-            self.path = path
+            (pathText, pathBytes) = (path?.text, path?.exactBytes)
             self.reason = reason
             self.attempts = attempts
             self.nextAttempt = nextAttempt
         }
 
         enum CodingKeys: String, CodingKey {
-            case media, path, reason, attempts
+            case media, reason, attempts
+            case pathText = "path"
+            case pathBytes = "path_bytes"
             case nextAttempt = "next_attempt_at"
         }
     }

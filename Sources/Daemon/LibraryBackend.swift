@@ -144,10 +144,11 @@ package struct LibraryBackend: Backend {
         return try await translating {
             try await executor.run { [catalog, identity] in
                 let maker = try catalog.indexes().first { $0.id == clip.index }
-                let isOfThisModel = maker?.digest == identity.model.generation
+                let isOfThisModel = maker?.digest == identity.model.modelDigest
                 guard isOfThisModel, let memory = try catalog.rerankFeatures(of: [id])[id] else {
                     throw APIError(
-                        .noDescription, "clip \(id) has no memory of this model: wait until its file is indexed by it")
+                        .noDescription,
+                        "clip \(id) has no rerank features of this model: wait until its file is indexed with it")
                 }
                 do {
                     let caption = try captioner.caption(memory)

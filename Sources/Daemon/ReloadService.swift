@@ -67,7 +67,7 @@ final class ReloadService: Service {
             await roots.apply(merged.roots)
             logger.notice("the configuration is reloaded")
             if !waiting.isEmpty {
-                logger.warning("a restart is needed for: \(waiting.joined(separator: ", "))")
+                logger.warning("restart required for: \(waiting.joined(separator: ", "))")
             }
         } catch {
             logger.error("the configuration is left as it was: \(error)")

@@ -150,7 +150,7 @@ package struct SaccadeDaemon: Sendable {
             "saccade \(program.version)",
             metadata: [
                 "blas": "\(engine.blasCore)", "simd": "\(engine.simd)", "threads": "\(engine.threads)",
-                "model": "\(model.name)", "generation": "\(model.digest.prefix(12))",
+                "model": "\(model.name)", "digest": "\(model.digest.prefix(12))",
                 "state": "\(configuration.state)", "clips": "\(library.live?.count ?? 0)",
             ]
         )

@@ -110,7 +110,7 @@ extension API.SearchResponse {
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
             isFinal: isFinal,
-            generation: answer.modelDigest,
+            modelDigest: answer.modelDigest,
             clips: answer.clips,
             timings: API.SearchTimings(
                 embed: answer.timings.embed,
@@ -177,7 +177,7 @@ extension API.Status.Model {
         let reranking = model.scorer == nil ? nil : model.reranking ?? .untuned
         self.init(
             name: model.name,
-            generation: model.digest,
+            modelDigest: model.digest,
             dimensions: model.queries.dimensions,
             slow: reranking != nil,
             rerankDepth: reranking?.depth,
@@ -218,7 +218,7 @@ extension API.Status {
         let failures = status.failures.prefix(API.Status.maximumFailures).map { failure in
             Failure(
                 media: failure.media,
-                path: failure.path.map { API.Path($0).text } ?? "",
+                path: failure.path.map { API.Path($0) },
                 reason: failure.problem.message,
                 attempts: failure.attempts,
                 nextAttempt: failure.problem.retryAt.map { Date($0) }
@@ -243,7 +243,7 @@ extension API.Status {
                 waiting: max(0, status.queueDepth - status.current.count) + status.settlingFiles,
                 retrying: status.failures.count { $0.problem.retryAt != nil },
                 current: status.current.map {
-                    Work(media: $0.media, path: API.Path($0.path).text, position: $0.position, duration: $0.duration)
+                    Work(media: $0.media, path: API.Path($0.path), position: $0.position, duration: $0.duration)
                 },
                 paused: status.paused
             ),
@@ -294,7 +294,7 @@ extension API.Event {
             self.clips = clips
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
-        case .indexSwitched: set(.generationSwitched)
+        case .indexSwitched: set(.indexSwitched)
         case .writeRefused: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
@@ -323,13 +323,13 @@ extension API.Event {
         self.kind = kind
         self.root = root
         self.media = media
-        self.path = path.map { API.Path($0).text }
+        self.path = path.map { API.Path($0) }
         self.reason = reason
     }
 }
 
 extension APIError {
-    /// The answer to what the library throws; nil for what is a fault of ours.
+    /// The answer to what the library throws; nil for an internal error.
     init?(_ error: any Error) {
         switch error {
         case let error as APIError:

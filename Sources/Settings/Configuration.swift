@@ -2,13 +2,13 @@ package import SystemPackage
 
 /// Everything that can be set, after file, environment and arguments have been put together.
 ///
-/// `docs/CONFIGURATION.md` lists the keys; `ConfigurationKey.all` is the one place that knows them.
+/// `ConfigurationKey.all` is the one place that knows the keys; `docs/CONFIGURATION.md` lists them. The values here are their defaults.
 package struct Configuration: Sendable, Equatable {
     /// Where the databases live.
     package var state: FilePath
     /// The query socket.
     package var socket: FilePath
-    /// Directories to watch besides those that were added over the socket.
+    /// Folders to watch besides those that were added over the socket.
     package var roots: [FilePath] = []
     /// The model's folder; nil means the one that is shipped.
     package var model: FilePath?
@@ -31,22 +31,22 @@ package struct Configuration: Sendable, Equatable {
         self.socket = socket
     }
 
-    /// How media are taken in.
+    /// How media are indexed.
     package struct Ingest: Sendable, Equatable {
         /// Decode workers, each a process; nil means one for every two processors, at most 4.
         package var decoders: Int?
-        /// Pictures that are taken of a second of video.
+        /// Frames sampled per second of video.
         package var framesPerSecond = 2.0
         /// Seconds between full rescans.
         package var rescanSeconds = 900.0
-        /// A file is taken when it has not changed for this many seconds.
+        /// A file is indexed once unchanged for this many seconds.
         package var settleSeconds = 2.0
         /// A worker that makes no progress for this many seconds is killed.
         package var decodeTimeoutSeconds = 30.0
-        /// How the clips' memories are stored.
-        package var memory = Memory.full
+        /// How the rerank features of new clips are stored.
+        package var rerankFeatures = RerankFeatures.full
 
-        package enum Memory: String, Sendable, CaseIterable { case full, compact }
+        package enum RerankFeatures: String, Sendable, CaseIterable { case full, compact }
 
         package init() {}
     }
@@ -58,19 +58,19 @@ package struct Configuration: Sendable, Equatable {
         package var maxQueryBytes = 4_096
         /// Of one answer.
         package var maxResults = 1_000
-        /// Connections that may be open at once; more are answered 503 and closed.
+        /// Maximum open connections; more are answered 503 and closed.
         package var maxConnections = 256
-        /// Requests that may be in work at once; more are answered 503.
+        /// Maximum concurrent requests, and a quarter as many for thumbnails; more are answered 503.
         package var maxRequests = 64
-        /// Readers of `/v1/events` at once.
+        /// Maximum concurrent readers of `/v1/events`.
         package var maxEventStreams = 16
-        /// A request must have arrived, and its answer be taken, within this many seconds each.
-        package var requestSeconds = 30.0
-        /// A connection that asks nothing for this many seconds is closed.
-        package var idleSeconds = 60.0
+        /// A request must arrive, and each part of its answer be read, within this many seconds.
+        package var requestTimeoutSeconds = 30.0
+        /// Idle connections are closed after this many seconds.
+        package var idleTimeoutSeconds = 60.0
         /// Loopback port; nil, the default, means no TCP at all.
         package var tcpPort: Int?
-        /// Holds the token that TCP requests must show; needed when there is a port.
+        /// Holds the token that TCP requests must send; required when there is a port.
         package var tokenFile: FilePath?
 
         package init() {}
@@ -78,7 +78,7 @@ package struct Configuration: Sendable, Equatable {
 
     /// Pictures of clips.
     package struct Thumbnails: Sendable, Equatable {
-        /// Memory for pictures that were made.
+        /// Maximum size of the cache, in memory.
         package var cacheBytes = 16 << 20
         /// The longest side in pixels when the request doesn't say.
         package var side = 320

@@ -1,228 +1,148 @@
 import SystemPackage
 
-/// One key of the configuration: its names, what it means, and how its text becomes a value.
+/// One key of the configuration: its names, what it means, how its text becomes a value, and which property holds that.
 package struct ConfigurationKey: Sendable {
     /// The dotted path in the file, such as `http.max_body_bytes`.
-    package var name: String
-    package var summary: String
-    /// What holds when nobody says anything, in words.
-    package var defaultText: String
+    package let name: String
+    package let summary: String
+    /// Which values are valid, such as `a whole number from 1 to 64`.
+    package let expected: String
+    /// What holds when nobody says anything: the value of `Configuration`, or words where that depends on the machine.
+    package let defaultText: String
     /// Whether SIGHUP applies a new value; otherwise it waits for a restart.
-    package var reloadable: Bool
+    package let isReloadable: Bool
     /// Whether a list is expected: a sequence in the file, colons in the environment, repeated arguments.
-    package var isList: Bool
-    var apply: @Sendable (inout Configuration, [String], ConfigurationScope) throws(InvalidValue) -> Void
+    let isList: Bool
+    /// Sets the value from its text; false when the text isn't what is expected.
+    let set: @Sendable (inout Configuration, [String], ConfigurationScope) -> Bool
+    /// Gives the first configuration the second one's value.
+    let copy: @Sendable (inout Configuration, Configuration) -> Void
+    /// Whether two configurations have the same value.
+    let isEqual: @Sendable (Configuration, Configuration) -> Bool
 
     /// The name in the environment: `http.max_body_bytes` is `SACCADE_HTTP_MAX_BODY_BYTES`.
-    package var environmentName: String {
+    package var environmentName: String { Self.environmentName(of: name) }
+
+    static func environmentName(of name: String) -> String {
         "SACCADE_" + name.uppercased().replacing(".", with: "_")
     }
 
-    /// Says what values are good.
-    struct InvalidValue: Error {
-        var expected: String
-    }
-}
-
-/// What relative paths in a value are relative to.
-struct ConfigurationScope: Sendable {
-    var directory: FilePath
-    var home: FilePath?
-
-    func path(_ text: String) -> FilePath? {
-        guard !text.isEmpty, !text.utf8.contains(0) else { return nil }
-        if let home {
-            if text == "~" { return home }
-            if text.hasPrefix("~/") { return home.pushing(FilePath(String(text.dropFirst(2)))).lexicallyNormalized() }
+    /// - Parameter defaultText: Needed where the property's own default says nothing, such as nil that stands for a number of processors.
+    private init<Value: Equatable & Sendable>(
+        _ name: String,
+        _ property: any WritableKeyPath<Configuration, Value> & Sendable,
+        _ form: ValueForm<Value>,
+        default defaultText: String? = nil,
+        reloadable: Bool = false,
+        _ summary: String
+    ) {
+        self.name = name
+        self.summary = summary
+        expected = form.expected
+        self.defaultText = defaultText ?? form.write(Configuration(state: "", socket: "")[keyPath: property])
+        isReloadable = reloadable
+        isList = form.isList
+        set = { configuration, texts, scope in
+            guard let value = form.read(texts, scope) else { return false }
+            configuration[keyPath: property] = value
+            return true
         }
-        return directory.pushing(FilePath(text)).lexicallyNormalized()
+        copy = { $0[keyPath: property] = $1[keyPath: property] }
+        isEqual = { $0[keyPath: property] == $1[keyPath: property] }
     }
 }
 
 extension ConfigurationKey {
     package static let all: [ConfigurationKey] = [
-        path(
-            "state", "Directory of the databases.",
-            default: "$STATE_DIRECTORY, else $XDG_STATE_HOME/saccade, else ~/.local/state/saccade"
-        ) { $0.state = $1 },
-        path(
-            "socket", "The query socket.",
-            default: "saccade.sock in `state` when that is set, else in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or `state`"
-        ) { $0.socket = $1 },
-        paths("roots", "Directories to watch, besides those added with `saccade watch add`.", default: "none") {
-            $0.roots = $1
-        },
-        path("model", "Folder of the model.", default: "the shipped saccade-small") { $0.model = $1 },
-        path("decoder", "The decode worker's program.", default: "saccade-decode of this installation") {
-            $0.decoder = $1
-        },
-        word("log_level", "The least severe message that is logged.", default: "info", among: logLevels) {
-            $0.logLevel = $1
-        },
-        integer(
-            "ingest.decoders", "Decode workers, each a process.", default: "half of the processors, at most 4",
-            in: 1...64
-        ) {
-            $0.ingest.decoders = $1
-        },
-        number("ingest.frames_per_second", "Pictures taken of a second of video.", default: "2", in: 0.1...30) {
-            $0.ingest.framesPerSecond = $1
-        },
-        number(
-            "ingest.rescan_seconds", "Seconds between full rescans.", default: "900",
-            in: 10...604_800
-        ) { $0.ingest.rescanSeconds = $1 },
-        number(
-            "ingest.settle_seconds", "A file is taken when it hasn't changed for so many seconds.", default: "2",
-            in: 0...3600
-        ) { $0.ingest.settleSeconds = $1 },
-        number(
-            "ingest.decode_timeout_seconds", "A decode worker without progress for so long is killed.", default: "30",
-            in: 1...3600
-        ) { $0.ingest.decodeTimeoutSeconds = $1 },
-        word(
-            "ingest.memory",
-            "How much is kept of a clip for re-ranking: full (81 KB) or compact (31 KB); clips that are indexed keep theirs.",
-            default: "full", reloadable: false, among: Configuration.Ingest.Memory.allCases.map(\.rawValue)
-        ) { $0.ingest.memory = Configuration.Ingest.Memory(rawValue: $1) ?? .full },
-        integer(
-            "http.max_body_bytes", "Longest body of a request.", default: "65536", reloadable: true,
-            in: 1024...16_777_216
-        ) { $0.http.maxBodyBytes = $1 },
-        integer(
-            "http.max_query_bytes", "Longest query, in bytes of UTF-8.", default: "4096", reloadable: true,
-            in: 16...1_048_576
-        ) { $0.http.maxQueryBytes = $1 },
-        integer(
-            "http.max_results", "Most results that one answer may have.", default: "1000", reloadable: true,
-            in: 1...1_000
-        ) { $0.http.maxResults = $1 },
-        integer(
-            "http.max_connections", "Connections open at once; more are answered 503.", default: "256",
-            reloadable: true, in: 1...65_536
-        ) { $0.http.maxConnections = $1 },
-        integer(
-            "http.max_requests", "Requests in work at once, and a quarter as many thumbnails; more are answered 503.",
-            default: "64", reloadable: true,
-            in: 1...4096
-        ) { $0.http.maxRequests = $1 },
-        integer(
-            "http.max_event_streams", "Readers of /v1/events at once; more are answered 503.", default: "16",
-            reloadable: true, in: 0...4096
-        ) { $0.http.maxEventStreams = $1 },
-        number(
-            "http.request_seconds", "A request must arrive, and its answer be taken, within so many seconds each.",
-            default: "30", reloadable: true, in: 0.1...3600
-        ) { $0.http.requestSeconds = $1 },
-        number(
-            "http.idle_seconds", "A connection that asks nothing for so long is closed.", default: "60",
-            reloadable: true, in: 0.1...86_400
-        ) { $0.http.idleSeconds = $1 },
-        integer("http.tcp_port", "Loopback TCP port; needs http.token_file.", default: "none: no TCP", in: 1...65_535) {
-            $0.http.tcpPort = $1
-        },
-        path("http.token_file", "File with the token that TCP requests must show.", default: "none") {
-            $0.http.tokenFile = $1
-        },
-        integer(
-            "thumbnails.cache_bytes", "Memory for thumbnails that were made.", default: "16777216",
-            in: 0...1_073_741_824
-        ) { $0.thumbnails.cacheBytes = $1 },
-        integer("thumbnails.side", "Longest side of a thumbnail in pixels.", default: "320", in: 16...2048) {
-            $0.thumbnails.side = $1
-        },
-        number("thumbnails.timeout_seconds", "A thumbnail must be made within so long.", default: "20", in: 1...600) {
-            $0.thumbnails.timeoutSeconds = $1
-        },
+        ConfigurationKey(
+            "state", \.state, .path,
+            default: "$STATE_DIRECTORY, else $XDG_STATE_HOME/saccade, else ~/.local/state/saccade",
+            "Directory of the databases."),
+        ConfigurationKey(
+            "socket", \.socket, .path,
+            default:
+                "saccade.sock in `state` when that is set, else in $RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or `state`",
+            "Unix socket of the API."),
+        ConfigurationKey(
+            "roots", \.roots, .paths, reloadable: true,
+            "Folders to watch, besides those added with `saccade watch add`."),
+        ConfigurationKey(
+            "model", \.model, .optional(.path), default: "the shipped saccade-small", "Folder of the model."),
+        ConfigurationKey(
+            "decoder", \.decoder, .optional(.path), default: "saccade-decode of this installation",
+            "Program of the decode worker."),
+        ConfigurationKey(
+            "log_level", \.logLevel, .word(of: ["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+            reloadable: true,
+            "Least severe level that is logged; successful GET requests are logged at debug, other requests at info."),
+
+        ConfigurationKey(
+            "ingest.decoders", \.ingest.decoders, .optional(.integer(in: 1...64)),
+            default: "half of the processors, at most 4", "Decode workers; each is a process."),
+        ConfigurationKey(
+            "ingest.frames_per_second", \.ingest.framesPerSecond, .number(in: 0.1...30),
+            "Frames sampled per second of video."),
+        ConfigurationKey(
+            "ingest.rescan_seconds", \.ingest.rescanSeconds, .number(in: 10...604_800), "Seconds between full rescans."),
+        ConfigurationKey(
+            "ingest.settle_seconds", \.ingest.settleSeconds, .number(in: 0...3600),
+            "A file is indexed once unchanged for this many seconds."),
+        ConfigurationKey(
+            "ingest.decode_timeout_seconds", \.ingest.decodeTimeoutSeconds, .number(in: 1...3600),
+            "A decode worker that makes no progress for this many seconds is killed."),
+        ConfigurationKey(
+            "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
+            "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
+
+        ConfigurationKey(
+            "http.max_body_bytes", \.http.maxBodyBytes, .integer(in: 1024...16_777_216), reloadable: true,
+            "Maximum size of a request's body."),
+        ConfigurationKey(
+            "http.max_query_bytes", \.http.maxQueryBytes, .integer(in: 16...1_048_576), reloadable: true,
+            "Maximum length of a query, in bytes of UTF-8."),
+        ConfigurationKey(
+            "http.max_results", \.http.maxResults, .integer(in: 1...1_000), reloadable: true,
+            "Maximum number of results in one answer."),
+        ConfigurationKey(
+            "http.max_connections", \.http.maxConnections, .integer(in: 1...65_536), reloadable: true,
+            "Maximum open connections; more are answered 503."),
+        ConfigurationKey(
+            "http.max_requests", \.http.maxRequests, .integer(in: 1...4096), reloadable: true,
+            "Maximum concurrent requests, and a quarter as many for thumbnails; more are answered 503."),
+        ConfigurationKey(
+            "http.max_event_streams", \.http.maxEventStreams, .integer(in: 0...4096), reloadable: true,
+            "Maximum concurrent readers of /v1/events; more are answered 503."),
+        ConfigurationKey(
+            "http.request_timeout_seconds", \.http.requestTimeoutSeconds, .number(in: 0.1...3600), reloadable: true,
+            "A request must arrive, and each part of its answer be read, within this many seconds."),
+        ConfigurationKey(
+            "http.idle_timeout_seconds", \.http.idleTimeoutSeconds, .number(in: 0.1...86_400), reloadable: true,
+            "Idle connections are closed after this many seconds."),
+        ConfigurationKey(
+            "http.tcp_port", \.http.tcpPort, .optional(.integer(in: 1...65_535)),
+            "Loopback TCP port; requires `http.token_file`."),
+        ConfigurationKey(
+            "http.token_file", \.http.tokenFile, .optional(.path), "File with the token that TCP requests must send."),
+
+        ConfigurationKey(
+            "thumbnails.cache_bytes", \.thumbnails.cacheBytes, .integer(in: 0...1_073_741_824),
+            "Maximum size of the cache of thumbnails, in memory."),
+        ConfigurationKey(
+            "thumbnails.side", \.thumbnails.side, .integer(in: 16...2048),
+            "Longest side of a thumbnail in pixels, when the request doesn't say."),
+        ConfigurationKey(
+            "thumbnails.timeout_seconds", \.thumbnails.timeoutSeconds, .number(in: 1...600),
+            "A thumbnail that isn't made within this many seconds fails."),
     ]
 
-    static let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+    /// Keys that have another name now, by their old one: they are errors that name the new one.
+    static let renamed = [
+        "ingest.memory": "ingest.rerank_features",
+        "http.request_seconds": "http.request_timeout_seconds",
+        "http.idle_seconds": "http.idle_timeout_seconds",
+    ]
 
     package static func named(_ name: String) -> ConfigurationKey? {
         all.first { $0.name == name }
-    }
-
-    private static func path(
-        _ name: String,
-        _ summary: String,
-        default defaultText: String,
-        set: @escaping @Sendable (inout Configuration, FilePath) -> Void
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: false, isList: false) {
-            configuration, values, scope throws(InvalidValue) in
-            guard let path = scope.path(values[0]) else { throw InvalidValue(expected: "a path") }
-            set(&configuration, path)
-        }
-    }
-
-    private static func paths(
-        _ name: String,
-        _ summary: String,
-        default defaultText: String,
-        set: @escaping @Sendable (inout Configuration, [FilePath]) -> Void
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: true, isList: true) {
-            configuration, values, scope throws(InvalidValue) in
-            var paths: [FilePath] = []
-            for value in values {
-                guard let path = scope.path(value) else { throw InvalidValue(expected: "a list of paths") }
-                if !paths.contains(path) { paths.append(path) }
-            }
-            set(&configuration, paths)
-        }
-    }
-
-    private static func word(
-        _ name: String,
-        _ summary: String,
-        default defaultText: String,
-        reloadable: Bool = true,
-        among words: [String],
-        set: @escaping @Sendable (inout Configuration, String) -> Void
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: reloadable, isList: false)
-        {
-            configuration, values, _ throws(InvalidValue) in
-            guard words.contains(values[0]) else {
-                throw InvalidValue(expected: "one of \(words.joined(separator: ", "))")
-            }
-            set(&configuration, values[0])
-        }
-    }
-
-    private static func integer(
-        _ name: String,
-        _ summary: String,
-        default defaultText: String,
-        reloadable: Bool = false,
-        in range: ClosedRange<Int>,
-        set: @escaping @Sendable (inout Configuration, Int) -> Void
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: reloadable, isList: false)
-        {
-            configuration, values, _ throws(InvalidValue) in
-            guard let value = Int(values[0]), range.contains(value) else {
-                throw InvalidValue(expected: "a whole number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            set(&configuration, value)
-        }
-    }
-
-    private static func number(
-        _ name: String,
-        _ summary: String,
-        default defaultText: String,
-        reloadable: Bool = false,
-        in range: ClosedRange<Double>,
-        set: @escaping @Sendable (inout Configuration, Double) -> Void
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, summary: summary, defaultText: defaultText, reloadable: reloadable, isList: false)
-        {
-            configuration, values, _ throws(InvalidValue) in
-            guard let value = Double(values[0]), range.contains(value) else {
-                throw InvalidValue(expected: "a number from \(range.lowerBound) to \(range.upperBound)")
-            }
-            set(&configuration, value)
-        }
     }
 }

@@ -74,7 +74,8 @@ extension Configuration {
             throw ConfigurationError(
                 .missingValue,
                 origin: "http.tcp_port",
-                message: "a TCP port needs a token: write one into a file of mode 0600 and name it in http.token_file"
+                message:
+                    "a TCP port requires a token: write one into a file of mode 0600 and name it in http.token_file"
             )
         }
         return configuration
@@ -84,22 +85,11 @@ extension Configuration {
     ///
     /// - Returns: The names of keys whose new value waits for a restart.
     package mutating func reload(from new: Configuration) -> [String] {
-        var next = self
-        next.roots = new.roots
-        next.logLevel = new.logLevel
-        next.http = new.http
-        next.http.tcpPort = http.tcpPort
-        next.http.tokenFile = http.tokenFile
-        next.file = new.file
-        self = next
+        file = new.file
         var waiting: [String] = []
-        if new.state != state { waiting.append("state") }
-        if new.socket != socket { waiting.append("socket") }
-        if new.model != model { waiting.append("model") }
-        if new.decoder != decoder { waiting.append("decoder") }
-        if new.ingest != ingest { waiting.append("ingest") }
-        if new.http != http { waiting.append("http.tcp_port or http.token_file") }
-        if new.thumbnails != thumbnails { waiting.append("thumbnails") }
+        for key in ConfigurationKey.all where !key.isEqual(self, new) {
+            if key.isReloadable { key.copy(&self, new) } else { waiting.append(key.name) }
+        }
         return waiting
     }
 
@@ -117,8 +107,15 @@ extension Configuration {
         for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(prefix) {
             if otherVariables.contains(name) { continue }
             guard let key = ConfigurationKey.all.first(where: { $0.environmentName == name }) else {
+                for (old, new) in ConfigurationKey.renamed where ConfigurationKey.environmentName(of: old) == name {
+                    throw ConfigurationError(
+                        .unknownKey,
+                        origin: "environment",
+                        message: "\(name) is now \(ConfigurationKey.environmentName(of: new))"
+                    )
+                }
                 guard let meant = Spelling.nearest(to: String(name.dropFirst(prefix.count)), among: known) else {
-                    notices.append("the environment variable \(name) is none of ours: it has no effect")
+                    notices.append("the environment variable \(name) is not a setting of saccade: it has no effect")
                     continue
                 }
                 throw ConfigurationError(
@@ -136,6 +133,10 @@ extension Configuration {
 
     private mutating func set(_ setting: Setting, scope: ConfigurationScope) throws(ConfigurationError) {
         guard let key = ConfigurationKey.named(setting.key) else {
+            if let new = ConfigurationKey.renamed[setting.key] {
+                throw ConfigurationError(
+                    .unknownKey, origin: setting.origin, message: "“\(setting.key)” is now “\(new)”")
+            }
             let names = ConfigurationKey.all.map(\.name)
             let advice = Spelling.nearest(to: setting.key, among: names).map { "; did you mean “\($0)”?" }
             throw ConfigurationError(
@@ -149,14 +150,12 @@ extension Configuration {
                 .invalidValue, origin: setting.origin, message: "“\(key.name)” takes one value, not a list"
             )
         }
-        do {
-            try key.apply(&self, setting.values, scope)
-        } catch {
+        guard key.set(&self, setting.values, scope) else {
             throw ConfigurationError(
                 .invalidValue,
                 origin: setting.origin,
-                message: "“\(setting.values.joined(separator: ", "))” is no good for “\(key.name)”: it must be "
-                    + error.expected
+                message: "invalid value “\(setting.values.joined(separator: ", "))” for “\(key.name)”: "
+                    + "expected \(key.expected)"
             )
         }
     }

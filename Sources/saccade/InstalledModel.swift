@@ -14,7 +14,7 @@ enum InstalledModel {
 
 extension FeaturePrecision {
     /// As the configuration names it.
-    init(_ setting: Configuration.Ingest.Memory) {
+    init(_ setting: Configuration.Ingest.RerankFeatures) {
         self =
             switch setting {
             case .full: .full

@@ -8,15 +8,18 @@ package enum Samples {
         pid: 42,
         started: Date(timeIntervalSince1970: 1_767_225_600),
         stateDirectory: "/s",
-        model: .init(name: "saccade-small", generation: "ab12", dimensions: 256),
+        model: .init(name: "saccade-small", modelDigest: "ab12", dimensions: 256),
         engine: .init(blasCore: "Haswell", simd: "avx2", threads: 2),
         watcher: .init(state: .watching, directories: 3, lastScan: Date(timeIntervalSince1970: 1_767_225_600)),
         roots: [API.Root(id: 1, path: API.Path("/v"), state: .online, files: 7)],
         media: .init(total: 7, pending: 2, indexing: 1, indexed: 3, failed: 1),
         queue: .init(
-            waiting: 2, retrying: 0, current: [.init(media: 4, path: "/v/now.mp4", position: 12.5, duration: 60)]),
+            waiting: 2, retrying: 0,
+            current: [.init(media: 4, path: API.Path("/v/now.mp4"), position: 12.5, duration: 60)]),
         rates: .init(video: 12, clips: 2, frames: 16, remaining: 30),
         index: .init(clips: 40, memoryBytes: 4096, diskBytes: 8192),
-        failures: [.init(media: 9, path: "/v/bad.mp4", reason: "no video stream", attempts: 1, nextAttempt: nil)]
+        failures: [
+            .init(media: 9, path: API.Path("/v/bad.mp4"), reason: "no video stream", attempts: 1, nextAttempt: nil)
+        ]
     )
 }

@@ -122,12 +122,12 @@ struct WireTypesTests {
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true), start: 0,
                     end: 6.25, score: 0.5, scores: .init(fast: 0.5))
             ],
-            generation: "ab12",
+            modelDigest: "ab12",
             clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, lookup: 0.5, total: 2.5)
         )
         let text = """
-            {"clips":40,"generation":"ab12","query":"a dog","reranked":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
+            {"clips":40,"model_digest":"ab12","query":"a dog","reranked":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
             "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"fast":0.5},"start":0}],\
             "stage":"fast","timings":{"embed_ms":1.5,"filter_ms":0,"lookup_ms":0.5,"rerank_ms":0,"scan_ms":0.25,\
             "total_ms":2.5}}
@@ -144,11 +144,11 @@ struct WireTypesTests {
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: nil, online: false), start: 0,
                     end: 6.25, score: -0.75, scores: .init(fast: 0.5, slow: -1.5), probability: 0.875)
             ],
-            stage: .partial, reranked: 1, isFinal: false, generation: "ab12", clips: 40,
+            stage: .partial, reranked: 1, isFinal: false, modelDigest: "ab12", clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, lookup: 0.5, total: 14.5)
         )
         let text = """
-            {"clips":40,"final":false,"generation":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
+            {"clips":40,"final":false,"model_digest":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
             "media":{"id":2,"online":false,"path":"/v/dog.mp4"},"probability":0.875,"score":-0.75,"scores":{\
             "fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
             "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5}}
@@ -166,10 +166,10 @@ struct WireTypesTests {
 
     @Test func `a model that re-ranks says how`() throws {
         let model = API.Status.Model(
-            name: "saccade-small", generation: "ab12", dimensions: 256, slow: true, rerankDepth: 32, rerankBeta: 1.5,
+            name: "saccade-small", modelDigest: "ab12", dimensions: 256, slow: true, rerankDepth: 32, rerankBeta: 1.5,
             calibrated: true)
         let text = """
-            {"calibrated":true,"dimensions":256,"generation":"ab12","name":"saccade-small","rerank_beta":1.5,\
+            {"calibrated":true,"dimensions":256,"model_digest":"ab12","name":"saccade-small","rerank_beta":1.5,\
             "rerank_depth":32,"slow":true}
             """
         #expect(try json(model) == text)
@@ -182,6 +182,29 @@ struct WireTypesTests {
         let text = #"{"id":1,"online":false,"path":"/\#u{FFFD}a","path_bytes":"L/9h"}"#
         #expect(try json(reference) == text)
         #expect(try decode(API.MediaReference.self, text) == reference)
+    }
+
+    @Test func `work, failures, events and roots keep the bytes of a path that is not UTF-8`() throws {
+        let path = API.Path(bytes: [0x2F, 0xFF, 0x61])
+        let text = #""path":"/\#u{FFFD}a","path_bytes":"L/9h""#
+        let work = API.Status.Work(media: 4, path: path, position: 1, duration: nil)
+        #expect(try json(work) == #"{"media":4,\#(text),"position":1}"#)
+        let failure = API.Status.Failure(media: nil, path: path, reason: "damaged", attempts: 1, nextAttempt: nil)
+        #expect(try json(failure) == #"{"attempts":1,\#(text),"reason":"damaged"}"#)
+        let event = API.Event(kind: .mediaFound, time: Date(timeIntervalSince1970: 1_767_225_600), path: path)
+        #expect(try json(event) == #"{"kind":"media_found",\#(text),"time":"2026-01-01T00:00:00Z"}"#)
+        let root = API.Root(id: 1, path: path, state: .online, files: 0)
+        #expect(try json(root) == #"{"files":0,"id":1,\#(text),"state":"online"}"#)
+        let place = API.MediaPath(root: 1, path: path, online: true)
+        #expect(try json(place) == #"{"online":true,\#(text),"root":1}"#)
+        #expect(try decode(API.Status.Work.self, json(work)) == work)
+        #expect(try decode(API.Status.Failure.self, json(failure)) == failure)
+        #expect(try decode(API.Event.self, json(event)) == event)
+        #expect(try decode(API.Root.self, json(root)) == root)
+        #expect(try decode(API.MediaPath.self, json(place)) == place)
+        #expect(throws: DecodingError.self) {
+            try decode(API.Root.self, #"{"files":0,"id":1,"path":"/a","path_bytes":"?","state":"online"}"#)
+        }
     }
 
     @Test func `media and clips come back as they went`() throws {
@@ -209,7 +232,7 @@ struct WireTypesTests {
             {"engine":{"blas_core":"Haswell","simd":"avx2","threads":2},"failures":[{"attempts":1,"media":9,\
             "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"disk_bytes":8192,"memory_bytes":4096},\
             "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"calibrated":false,\
-            "dimensions":256,"generation":"ab12","name":"saccade-small","slow":false},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
+            "dimensions":256,"model_digest":"ab12","name":"saccade-small","slow":false},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
             "path":"/v/now.mp4","position":12.5}],"retrying":0,"waiting":2},"rates":{"clips_per_second":2,\
             "frames_per_second":16,"remaining_seconds":30,"video_seconds_per_second":12},"roots":[{"files":7,"id":1,\
             "path":"/v","state":"online"}],"started_at":"2026-01-01T00:00:00Z","state_directory":"/s","version":"0.1.0",\
@@ -224,6 +247,46 @@ struct WireTypesTests {
         let text = #"{"clips":4,"kind":"media_indexed","media":3,"time":"2026-01-01T00:00:00Z"}"#
         #expect(try json(event) == text)
         #expect(try decode(API.Event.self, text) == event)
+    }
+
+    private var documentation: String {
+        get throws {
+            let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            return try String(
+                contentsOf: tests.deletingLastPathComponent().appending(path: "docs/API.md"), encoding: .utf8)
+        }
+    }
+
+    @Test func `the examples of the documentation are what these types write`() throws {
+        /// Decodes and encodes again; what the type doesn't know is lost on the way.
+        func again(_ type: (some Codable).Type, _ text: String) throws -> String {
+            try json(decode(type, text))
+        }
+        let types: [any Codable.Type] = [
+            API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.Media.self, API.Clip.self,
+            API.ClipDescription.self, API.Status.self, API.RescanAccepted.self, API.Root.self, API.ErrorBody.self,
+        ]
+        let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in
+            String(block.prefix(upTo: try #require(block.range(of: "\n```")).lowerBound))
+        }
+        try #require(blocks.count == types.count)
+        for (type, block) in zip(types, blocks) {
+            // A stream has an answer in each line.
+            let texts = block.hasPrefix("{\"clips\"") ? block.split(separator: "\n").map(String.init) : [block]
+            for text in texts {
+                let written = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? NSDictionary
+                let read = try JSONSerialization.jsonObject(with: Data(again(type, text).utf8)) as? NSDictionary
+                #expect(written != nil && read == written, "\(type): \(text)")
+            }
+        }
+    }
+
+    @Test func `the documentation names every kind of event`() throws {
+        let text = try documentation
+        for kind in API.EventKind.allCases {
+            #expect(text.contains("`\(kind.rawValue)`"), "\(kind.rawValue)")
+        }
+        #expect(API.EventKind.indexSwitched.rawValue == "index_switched")
     }
 
     @Test func `an error has a code and a message`() throws {

@@ -1,6 +1,7 @@
 import Daemon
 import FolderWatch
 import API
+import Basics
 import Catalog
 import DecodeProtocol
 import DecodeWorkers
@@ -10,6 +11,7 @@ import Search
 import SystemPackage
 import TestSupport
 import Testing
+import Threads
 
 struct LibraryBackendTests {
     private func code(_ body: () async throws -> Void) async -> APIError.Code? {
@@ -123,6 +125,45 @@ struct LibraryBackendTests {
         #expect(status.queue.waiting == 0)
         #expect(status.failures.isEmpty)
         indexed.library.close()
+    }
+
+    @Test func `a path that is not UTF-8 keeps its bytes in the queue, among the failures and in events`() async throws
+    {
+        let (decoding, begins) = AsyncStream<Void>.makeStream()
+        let (release, releases) = AsyncStream<Void>.makeStream()
+        let source = GreyFrames { file in
+            guard file.bytes.contains(0xFF) else { return }
+            begins.finish()
+            for await _ in release {}
+            throw DecodeError(.damaged, isRetryable: false, message: "it is damaged")
+        }
+        let indexed = try await IndexedLibrary(source: source)
+        let file = FilePath(bytes: indexed.directory.path.bytes + [0x2F, 0x61, 0xFF] + Array(".mp4".utf8))
+        let descriptor = try FileDescriptor.open(
+            file, .writeOnly, options: .create, permissions: .ownerReadWrite)
+        _ = try descriptor.closeAfter { try descriptor.writeAll("damaged".utf8) }
+
+        let events = indexed.library.events()
+        async let outcomes = indexed.library.index([file])
+        for await _ in decoding {}
+        let working = try throughJSON(await indexed.backend.status())
+        #expect(working.queue.current.map(\.path.bytes) == [file.bytes])
+        releases.finish()
+        _ = try await outcomes
+        let status = try throughJSON(await indexed.backend.status())
+        #expect(status.failures.map(\.path?.bytes) == [file.bytes])
+        for await event in events {
+            let event = try throughJSON(API.Event(event))
+            if event.kind == .mediaStarted { #expect(event.path?.bytes == file.bytes) }
+            guard event.kind == .mediaFailed else { continue }
+            #expect(event.path?.bytes == file.bytes)
+            break
+        }
+        indexed.library.close()
+    }
+
+    private func throughJSON<Value: Codable>(_ value: Value) throws -> Value {
+        try API.decoder().decode(Value.self, from: API.encoder().encode(value))
     }
 
     @Test func `events are told in the API's words`() {

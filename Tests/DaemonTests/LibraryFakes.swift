@@ -18,11 +18,18 @@ final class GreyFrames: FrameSource {
     private let counter = Mutex(0)
     private let seconds: Int
     private let failure: DecodeError?
+    private let onDecoding: @Sendable (FilePath) async throws -> Void
 
-    /// - Parameter failure: What every thumbnail fails with.
-    init(seconds: Int = 2, failure: DecodeError? = nil) {
+    /// - Parameters:
+    ///   - failure: What every thumbnail fails with.
+    ///   - onDecoding: Runs before the first frame of a file; what it throws is why the file can't be decoded.
+    init(
+        seconds: Int = 2, failure: DecodeError? = nil,
+        onDecoding: @escaping @Sendable (FilePath) async throws -> Void = { _ in }
+    ) {
         self.seconds = seconds
         self.failure = failure
+        self.onDecoding = onDecoding
     }
 
     var thumbnailsMade: Int { counter.withLock { $0 } }
@@ -36,7 +43,14 @@ final class GreyFrames: FrameSource {
         let frames = (0..<2 * seconds).map {
             DecodeEvent.frame(SampledFrame(time: Double($0) / 2, side: 4, pixels: pixels))
         }
-        return DecodeEvents([.mediaInfo(info)] + frames + [.end(duration: Double(seconds))])
+        let events = [.mediaInfo(info)] + frames + [.end(duration: Double(seconds))]
+        return DecodeEvents { [onDecoding] in
+            var rest = events[...]
+            return {
+                if rest.count == events.count { try await onDecoding(file) }
+                return rest.popFirst()
+            }
+        }
     }
 
     func probe(_ file: FilePath) async throws -> MediaInfo { info }
@@ -117,6 +131,7 @@ struct IndexedLibrary {
     let video: FilePath
 
     /// - Parameters:
+    ///   - source: What the library decodes with, when it isn't just `seconds` of grey.
     ///   - describingModel: The digest of the model behind `describe`, when it isn't the one of the index.
     ///   - describe: What the model says of a clip's stored bytes; nil for one that says nothing.
     init(
@@ -124,6 +139,7 @@ struct IndexedLibrary {
         in directory: TemporaryDirectory? = nil,
         videos: Int = 1,
         seconds: Int = 2,
+        source: GreyFrames? = nil,
         model: ConstantModel = ConstantModel(),
         describingModel: String? = nil,
         reranker: (any Reranker)? = nil,
@@ -142,7 +158,7 @@ struct IndexedLibrary {
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
                 state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil, model: "/models/constant",
-                source: GreyFrames(seconds: seconds), logger: logger)
+                source: source ?? GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)
         let live = try SearchSwitch(library: library, current: served(model), logger: logger) { _ in served(model) }
@@ -154,7 +170,7 @@ struct IndexedLibrary {
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
                 model: .init(
-                    name: "constant", generation: describingModel ?? model.modelDigest,
+                    name: "constant", modelDigest: describingModel ?? model.modelDigest,
                     dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),

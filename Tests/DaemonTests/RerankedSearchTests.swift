@@ -216,7 +216,7 @@ struct RerankedSearchTests {
             model: ConstantModel(rerankFeatures: [7, 8]), describingModel: "decade"
         ) { _ in Caption(sentence: "never", score: 0) }
         let cases = [
-            (silent, "writes no sentences"), (forgetful, "no memory"), (replaced, "no memory"),
+            (silent, "writes no sentences"), (forgetful, "no rerank features"), (replaced, "no rerank features"),
             (confused, "aren't of this"),
         ]
         for (indexed, word) in cases {

@@ -21,7 +21,7 @@ struct SearchCommandTests {
                     end: 6.25, score: -1.25 - Double(place), scores: .init(fast: 0.5, slow: -1.75),
                     probability: probability)
             },
-            stage: stage, reranked: reranked, generation: "ab12", clips: 9,
+            stage: stage, reranked: reranked, modelDigest: "ab12", clips: 9,
             timings: .init(embed: 1, filter: 0, scan: 1, rerank: 20, lookup: 1, total: 31.2)
         )
     }

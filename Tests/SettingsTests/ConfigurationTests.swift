@@ -73,7 +73,8 @@ struct ConfigurationTests {
     @Test func `every key can be set in every way`() throws {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
-            "http.request_seconds": "1.5", "http.max_results": "999", "ingest.memory": "compact",
+            "http.request_timeout_seconds": "1.5", "http.max_results": "999",
+            "ingest.rerank_features": "compact",
         ]
         for key in ConfigurationKey.all {
             let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
@@ -123,11 +124,44 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         "http:\n  max_requests: many\n", "http:\n  max_requests: 0\n", "http:\n  max_requests: 99999999999999999999\n",
-        "http:\n  max_requests: [1, 2]\n", "http:\n  request_seconds: nan\n", "log_level: loud\n", "state: \"\"\n",
+        "http:\n  max_requests: [1, 2]\n", "http:\n  request_timeout_seconds: nan\n", "log_level: loud\n",
+        "state: \"\"\n",
     ])
     func `a value that can't be is refused with what could`(yaml: String) throws {
         let error = try #require(failure(yaml: yaml))
         #expect(error.code == .invalidValue)
+        #expect(error.message.contains("expected ") || error.message.contains("takes one value"))
+    }
+
+    @Test func `an invalid value is told with what was expected`() {
+        #expect(
+            failure(yaml: "http:\n  max_requests: many\n")?.message
+                == "invalid value “many” for “http.max_requests”: expected a whole number from 1 to 4096")
+        #expect(
+            failure(environment: ["SACCADE_INGEST_FRAMES_PER_SECOND": "0"])?.message
+                == "invalid value “0” for “ingest.frames_per_second”: expected a number from 0.1 to 30")
+        #expect(
+            failure(environment: ["SACCADE_INGEST_RERANK_FEATURES": "none"])?.message
+                == "invalid value “none” for “ingest.rerank_features”: expected one of full, compact")
+    }
+
+    @Test(arguments: [
+        ("ingest.memory", "ingest.rerank_features"), ("http.request_seconds", "http.request_timeout_seconds"),
+        ("http.idle_seconds", "http.idle_timeout_seconds"),
+    ])
+    func `a key's old name is an error that names the new one`(old: String, new: String) throws {
+        #expect(ConfigurationKey.named(new) != nil)
+        let parts = old.split(separator: ".")
+        for value in ["compact", "", "{deep: 1}", "[1, 2]"] {
+            let error = try #require(failure(yaml: "\(parts[0]):\n  \(parts[1]): \(value)\n"))
+            #expect(error.code == .unknownKey && error.message == "“\(old)” is now “\(new)”")
+            #expect(error.origin.hasSuffix("/config.yaml:2"))
+        }
+        #expect(
+            failure(arguments: [ConfigurationArgument(old, "compact")])?.message == "“\(old)” is now “\(new)”")
+        let variable = { (key: String) in "SACCADE_" + key.uppercased().replacing(".", with: "_") }
+        #expect(
+            failure(environment: [variable(old): "compact"])?.message == "\(variable(old)) is now \(variable(new))")
     }
 
     @Test(arguments: ["- a\n- b\n", "just text\n", "a: [\n", "a: {b: c\n", "\t- x", "a: 1\na: 2\n"])
@@ -194,13 +228,62 @@ struct ConfigurationTests {
         #expect(running.model == nil)
     }
 
-    @Test func `the documentation lists every key, its variable and its default`() throws {
+    /// A text for every key that is valid and not its default.
+    private static let otherValues = [
+        "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
+        "ingest.rerank_features": "compact", "ingest.settle_seconds": "3", "ingest.decoders": "3",
+        "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
+        "thumbnails.timeout_seconds": "3",
+    ]
+
+    @Test func `reloading takes exactly the values of reloadable keys`() throws {
+        for key in ConfigurationKey.all {
+            var arguments = [ConfigurationArgument(key.name, Self.otherValues[key.name] ?? "1025")]
+            // A port requires a token.
+            if key.name == "http.tcp_port" { arguments.append(ConfigurationArgument("http.token_file", "/t")) }
+            var new = try load(arguments: arguments)
+            // Another state directory alone is another socket too.
+            if key.name == "state" { new.socket = try load().socket }
+            let old = try load()
+            var running = old
+            let waiting = running.reload(from: new)
+            if key.isReloadable {
+                #expect(waiting.isEmpty && running == new && new != old, "\(key.name)")
+            } else {
+                #expect(waiting.contains(key.name) && running == old, "\(key.name)")
+            }
+        }
+    }
+
+    @Test func `a default that is a value is the one that a configuration without settings has`() throws {
+        let inWords = ["state", "socket", "model", "decoder", "ingest.decoders"]
+        for key in ConfigurationKey.all where !inWords.contains(key.name) {
+            guard key.defaultText != "none" else {
+                #expect(["roots", "http.tcp_port", "http.token_file"].contains(key.name))
+                continue
+            }
+            let said = try load(arguments: [ConfigurationArgument(key.name, key.defaultText)])
+            #expect(said == (try load()), "\(key.name)")
+        }
+        #expect(ConfigurationKey.named("http.max_requests")?.defaultText == "64")
+        #expect(ConfigurationKey.named("ingest.frames_per_second")?.defaultText == "2")
+        let configuration = try load()
+        #expect(configuration.roots.isEmpty && configuration.http.tcpPort == nil && configuration.http.tokenFile == nil)
+        #expect(configuration.model == nil && configuration.decoder == nil && configuration.ingest.decoders == nil)
+    }
+
+    @Test func `the documentation has a row for every key that says what the key says`() throws {
         let page = FilePath(#filePath).removingLastComponent().appending("../../docs/CONFIGURATION.md")
         let text = try String(contentsOf: URL(filePath: page.string), encoding: .utf8)
+        let rows = text.split(separator: "\n").map(String.init)
         for key in ConfigurationKey.all {
-            #expect(text.contains("| `\(key.name)` |"), "\(key.name) is missing")
-            #expect(text.contains("`\(key.environmentName)`"), "\(key.environmentName) is missing")
-            #expect(text.contains(key.defaultText), "the default of \(key.name) is missing")
+            let reload = key.isReloadable ? "now" : "restart"
+            let row =
+                "| `\(key.name)` | `\(key.environmentName)` | \(key.expected) | \(key.defaultText) | \(reload) | \(key.summary) |"
+            #expect(rows.contains(row), "add this row: \(row)")
         }
+        #expect(
+            rows.count { $0.hasPrefix("| `") && $0.contains(" | now | ") || $0.contains(" | restart | ") }
+                == ConfigurationKey.all.count)
     }
 }

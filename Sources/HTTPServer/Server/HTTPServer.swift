@@ -57,6 +57,7 @@ package final class HTTPServer: Service {
     }
 
     package func run() async throws {
+        // Only sets connections up, before anybody knows whose they are; `serve` makes the channel that answers.
         let http = HTTP1Channel(responder: { _, _, _ in }, configuration: channelConfiguration())
         var servers: [(channel: NIOAsyncChannel<AcceptedConnection, Never>, token: AccessToken?)] = []
         for listener in listeners {
@@ -121,8 +122,8 @@ package final class HTTPServer: Service {
                 let current = limits.current
                 return [
                     ConnectionGuard(
-                        request: .nanoseconds(Int64(current.requestSeconds * 1e9)),
-                        idle: .nanoseconds(Int64(current.idleSeconds * 1e9))
+                        request: .nanoseconds(Int64(current.requestTimeoutSeconds * 1e9)),
+                        idle: .nanoseconds(Int64(current.idleTimeoutSeconds * 1e9))
                     )
                 ]
             }(),
@@ -155,6 +156,7 @@ package final class HTTPServer: Service {
         let peer = await Peer.of(connection.channel)
         logger.debug("connection", metadata: peer.metadata)
         let handler = handler
+        // One for each connection, because its responder needs the peer and the listener's token, which HTTP1Channel doesn't pass on.
         let http = HTTP1Channel { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))

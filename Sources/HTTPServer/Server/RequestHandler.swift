@@ -33,7 +33,8 @@ struct RequestHandler: Sendable {
     /// - Parameters:
     ///   - token: What the request must show, nil on the Unix socket, where the file's mode decides.
     ///   - isConnected: Whether somebody is there to read the answer.
-    /// - Throws: Only what reading the body throws when the connection breaks.
+    /// - Throws: Only when nobody is there to answer: what reading the body throws when the connection breaks, and `CancellationError` of
+    ///   a search that ended because its client hung up.
     func respond(
         to request: Request,
         peer: Peer,
@@ -46,6 +47,11 @@ struct RequestHandler: Sendable {
             response = try await answer(request, token: token, isConnected: isConnected)
         } catch let error as ConnectionBroken {
             throw error.underlying
+        } catch let error as CancellationError where !isConnected() {
+            logger.debug(
+                "the client hung up before the answer",
+                metadata: peer.metadata.merging(["path": "\(request.uri.path)"]) { $1 })
+            throw error
         } catch {
             response = Self.response(for: told(error, of: request), path: request.uri.path)
         }
@@ -64,7 +70,7 @@ struct RequestHandler: Sendable {
     private func told(_ error: any Error, of request: Request) -> APIError {
         if let error = error as? APIError { return error }
         logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-        return APIError(.internalError, "something went wrong inside; the daemon's log says what")
+        return APIError(.internalError, "internal error; see the daemon's log")
     }
 
     private func answer(
@@ -73,7 +79,7 @@ struct RequestHandler: Sendable {
         isConnected: @escaping @Sendable () -> Bool
     ) async throws -> Response {
         if let token, !token.isShown(by: request.headers[.authorization]) {
-            throw APIError(.unauthorized, "this port asks for a token: send “Authorization: Bearer TOKEN”")
+            throw APIError(.unauthorized, "a token is required: send “Authorization: Bearer TOKEN”")
         }
         let endpoint = try Endpoint.find(method: request.method, path: request.uri.path)
         if endpoint == .events { return try eventStream(request) }
@@ -84,7 +90,8 @@ struct RequestHandler: Sendable {
                 (requests, limits.maxRequests)
             }
         guard let place = gate.enter(limit: limit) else {
-            throw APIError(.overloaded, "\(limit) requests of this kind are in work; try again in a second")
+            throw APIError(
+                .overloaded, "there are \(limit) concurrent requests of this kind already; try again in a second")
         }
         if endpoint == .search {
             let body = try await body(of: request, limits: limits)
@@ -197,7 +204,8 @@ struct RequestHandler: Sendable {
     private func eventStream(_ request: Request) throws -> Response {
         let limit = limits.current.maxEventStreams
         guard let subscription = events.subscribe(capacity: eventCapacity, limit: limit) else {
-            throw APIError(.overloaded, "\(limit) readers of events are there; close one or ask /v1/status instead")
+            throw APIError(
+                .overloaded, "there are \(limit) readers of events already; close one or ask /v1/status instead")
         }
         return Response(
             status: .ok,

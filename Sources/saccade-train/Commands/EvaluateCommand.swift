@@ -63,7 +63,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
         if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
-            throw ValidationError("--rerank-features \(rerankFeatures): expected full, compact or exact")
+            throw ValidationError(
+                "invalid value “\(rerankFeatures)” for --rerank-features: expected one of full, compact, exact")
         }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
         if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }

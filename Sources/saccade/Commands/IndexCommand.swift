@@ -54,7 +54,7 @@ struct IndexCommand: AsyncParsableCommand {
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try InstalledModel.load(
-            configuration.model, precision: FeaturePrecision(configuration.ingest.memory))
+            configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(

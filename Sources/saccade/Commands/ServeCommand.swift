@@ -45,7 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
             version: ProgramVersion.text,
             environment: ProcessInfo.processInfo.environment,
             reload: { try places.load(arguments) },
-            loadModel: { try InstalledModel.load($0, precision: FeaturePrecision(configuration.ingest.memory)) }
+            loadModel: { try InstalledModel.load($0, precision: FeaturePrecision(configuration.ingest.rerankFeatures)) }
         )
         try await SaccadeDaemon(configuration: configuration, program: program).run()
     }

@@ -36,7 +36,7 @@ struct StatusReport {
         parts.append("\(Quantities.count(done))/\(Quantities.count(status.media.total)) files")
         if status.rates.video > 0 { parts.append("\(Quantities.fixed(status.rates.video, 1))× real time") }
         if let remaining = status.rates.remaining { parts.append("\(Quantities.time(remaining)) left") }
-        if let work = status.queue.current.first { parts.append(Terminal.printable(Self.name(of: work.path))) }
+        if let work = status.queue.current.first { parts.append(Terminal.printable(Self.name(of: work.path.text))) }
         return parts.joined(separator: "  ")
     }
 
@@ -55,7 +55,7 @@ struct StatusReport {
         var facts: [(String, String)] = [
             (
                 "model",
-                "\(status.model.name), \(status.model.dimensions) dimensions, digest \(status.model.generation.prefix(12))"
+                "\(status.model.name), \(status.model.dimensions) dimensions, digest \(status.model.modelDigest.prefix(12))"
                     + (status.model.rerankDepth.map { ", re-ranks the best \(Quantities.count($0))" } ?? "")
             ),
             (
@@ -94,7 +94,7 @@ struct StatusReport {
         }
         for work in status.queue.current {
             let whole = work.duration.map { " of \(Quantities.time($0))" } ?? ""
-            terminal.line("  now: \(Terminal.printable(work.path)) at \(Quantities.time(work.position))\(whole)")
+            terminal.line("  now: \(Terminal.printable(work.path.text)) at \(Quantities.time(work.position))\(whole)")
         }
     }
 
@@ -103,9 +103,10 @@ struct StatusReport {
             let next =
                 failure.nextAttempt.map { "tried again after \(RFC3339.format($0))" }
                 ?? "not tried again until it changes"
+            let place = failure.path?.text ?? failure.media.map { "media \($0)" } ?? "?"
             terminal.line(
                 terminal.styled("failed", .red)
-                    + "  \(Terminal.printable(failure.path)): \(Terminal.printable(failure.reason)) (\(next))"
+                    + "  \(Terminal.printable(place)): \(Terminal.printable(failure.reason)) (\(next))"
             )
         }
     }

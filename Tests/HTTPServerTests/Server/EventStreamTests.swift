@@ -45,7 +45,8 @@ import Testing
     }
 
     @Test func `a reader that reads nothing doesn't hold up the others`() async throws {
-        try await RunningServer.run(limits: { $0.requestSeconds = 0.5 }, eventCapacity: 16) { server async throws in
+        try await RunningServer.run(limits: { $0.requestTimeoutSeconds = 0.5 }, eventCapacity: 16) {
+            server async throws in
             let slow = try await server.connect()
             try await slow.send(RawClient.request("GET", "/v1/events"))
             let quick = try await server.connect()

@@ -116,7 +116,7 @@ final class FakeBackend: Backend {
             stage: stage,
             reranked: slow == nil ? 0 : 1,
             isFinal: isFinal,
-            generation: "ab12",
+            modelDigest: "ab12",
             clips: 1,
             timings: .init(embed: 1, filter: 0, scan: 1, lookup: 1, total: 3)
         )

@@ -5,7 +5,7 @@ import Testing
 
 struct LimitTests {
     @Test func `a body that trickles is answered 408 and hung up on`() async throws {
-        try await RunningServer.run(limits: { $0.requestSeconds = 0.2 }) { server async throws in
+        try await RunningServer.run(limits: { $0.requestTimeoutSeconds = 0.2 }) { server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
             #expect(try await client.response().errorCode == "timeout")
@@ -15,7 +15,7 @@ struct LimitTests {
 
     @Test(arguments: ["", "GET /v1/sta"])
     func `a connection that asks nothing, or never ends asking, is closed`(start: String) async throws {
-        try await RunningServer.run(limits: { $0.idleSeconds = 0.2 }) { server async throws in
+        try await RunningServer.run(limits: { $0.idleTimeoutSeconds = 0.2 }) { server async throws in
             let client = try await server.connect()
             try await client.send(start)
             #expect(try await client.receive().isEmpty)
@@ -23,7 +23,7 @@ struct LimitTests {
     }
 
     @Test func `a client that idles after an answer before the end of its request is hung up on`() async throws {
-        try await RunningServer.run(limits: { $0.idleSeconds = 3 }) { server async throws in
+        try await RunningServer.run(limits: { $0.idleTimeoutSeconds = 3 }) { server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
             #expect(try await client.response().errorCode == "unknown_route")
@@ -33,7 +33,7 @@ struct LimitTests {
     }
 
     @Test func `a request that trickles after its answer gets no second one`() async throws {
-        try await RunningServer.run(limits: { $0.requestSeconds = 0.2 }) { server async throws in
+        try await RunningServer.run(limits: { $0.requestTimeoutSeconds = 0.2 }) { server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
             #expect(try await client.receive(until: "never").ranges(of: "HTTP/1.1 ").count == 1)
@@ -41,7 +41,7 @@ struct LimitTests {
     }
 
     @Test func `a client that doesn't take its answer is hung up on`() async throws {
-        try await RunningServer.run(limits: { $0.requestSeconds = 0.2 }) { server async throws in
+        try await RunningServer.run(limits: { $0.requestTimeoutSeconds = 0.2 }) { server async throws in
             let client = try await server.connect()
             try await client.send(RawClient.request("GET", "/v1/clips/7/thumbnail.jpg"))
             // The answer has 4 MiB, more than the socket's buffers.
@@ -115,7 +115,9 @@ struct LimitTests {
     @Test(.timeLimit(.minutes(5)))
     func `shutdown doesn't wait for a client that never finishes`() async throws {
         // Nothing but the shutdown ends the request within the hour.
-        let (client, asked) = try await RunningServer.run(limits: { $0.requestSeconds = 3600 }, shutdownGrace: 0.2) {
+        let (client, asked) = try await RunningServer.run(
+            limits: { $0.requestTimeoutSeconds = 3600 }, shutdownGrace: 0.2
+        ) {
             server async throws in
             let client = try await server.connect()
             try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")

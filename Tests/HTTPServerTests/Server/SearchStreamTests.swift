@@ -1,5 +1,6 @@
 import API
 import Foundation
+import Logging
 import Settings
 import Testing
 
@@ -126,6 +127,35 @@ struct SearchStreamTests {
             try await server.backend.streams { $0.ended > 0 }
             #expect(server.backend.streams == FakeBackend.StreamCounts(begun: 1, ended: 1, stopped: 1))
         }
+    }
+
+    @Test func `a client that hangs up before the first answer is no error`() async throws {
+        let backend = FakeBackend()
+        backend.stream(.work)
+        let log = RecordingLog.Entries()
+        try await RunningServer.run(backend: backend, logger: log.logger) { server async throws in
+            do {
+                let client = try await server.connect()
+                try await client.send(Self.request)
+                try await server.backend.streams { $0.begun > 0 }
+            }
+            try await server.backend.streams { $0.ended > 0 }
+        }
+        #expect(!log.all.contains { $0.level >= .warning })
+        #expect(!log.all.contains { $0.message.hasPrefix("POST /v1/search") })
+        #expect(log.all.contains { $0.level == .debug && $0.message == "the client hung up before the answer" })
+    }
+
+    @Test func `a search that is cancelled while its client waits is an error`() async throws {
+        let backend = FakeBackend()
+        backend.stream(.failure(CancellationError()))
+        let log = RecordingLog.Entries()
+        try await RunningServer.run(backend: backend, logger: log.logger) { server async throws in
+            let client = try await server.connect()
+            try await client.send(Self.request)
+            #expect(try await client.response().errorCode == "internal_error")
+        }
+        #expect(log.all.contains { $0.level == .error })
     }
 
     @Test func `finished and refused streams give their places back`() async throws {
