@@ -75,7 +75,7 @@ func fillCatalog(
 ) throws {
     let catalog = try Catalog(state: folder, access: .readWrite)
     defer { catalog.close() }
-    let generation = try catalog.prepareIndex(
+    let index = try catalog.prepareIndex(
         digest: encoder.modelDigest, dimensions: encoder.dimensions, storesRerankFeatures: storesRerankFeatures, model: nil, at: 0)
     var source = UnitVectors(dimensions: encoder.dimensions, seed: 3)
     var pending: [NewClip] = []
@@ -93,16 +93,16 @@ func fillCatalog(
             pending.append(
                 NewClip(
                     media: media, ordinal: clip, start: Double(clip) * 10, end: Double(clip + 1) * 10, shot: clip,
-                    embedding: Array(rows[clip * encoder.dimensions..<(clip + 1) * encoder.dimensions]), memory: nil))
+                    embedding: Array(rows[clip * encoder.dimensions..<(clip + 1) * encoder.dimensions]), rerankFeatures: nil))
         }
         finished.append(media)
         if pending.count >= 4_000 {
-            _ = try catalog.commit(pending, of: generation, finished: finished, at: 0)
+            _ = try catalog.commit(pending, of: index, finished: finished, at: 0)
             pending = []
             finished = []
         }
     }
-    _ = try catalog.commit(pending, of: generation, finished: finished, at: 0)
+    _ = try catalog.commit(pending, of: index, finished: finished, at: 0)
 }
 
 /// A vector by the text alone, in no time: what is measured is the rest.

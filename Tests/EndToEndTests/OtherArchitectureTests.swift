@@ -166,7 +166,7 @@ struct OtherArchitectureTests {
             for (query, best) in [("red then blue", "falling.mp4"), ("blue then red", "rising.mp4")] {
                 let answer = try searcher.search(SearchRequest(query: query, rerank: RerankOptions()))
                 #expect(answer.results.first?.path.lastComponent?.string == best)
-                #expect(answer.stage == .slow && answer.generation == model.digest)
+                #expect(answer.stage == .slow && answer.modelDigest == model.digest)
                 let clip = try #require(answer.results.first?.clip.id)
                 let stored = try #require(try library.catalog.rerankFeatures(of: [clip])[clip])
                 #expect(try model.captioner?.caption(stored).sentence == query)

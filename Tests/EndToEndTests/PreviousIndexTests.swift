@@ -97,6 +97,6 @@ struct PreviousIndexTests {
         let catalog = try Catalog(state: home.path, access: .readOnly)
         defer { catalog.close() }
         let digest = try LoadedModel.load(ModelFolder.shipped()).digest
-        #expect(try catalog.generations().map(\.digest) == [digest])
+        #expect(try catalog.indexes().map(\.digest) == [digest])
     }
 }
