@@ -172,7 +172,8 @@ let package = Package(
         .executableTarget(
             name: "saccade-train",
             dependencies: [
-                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "Settings", "Tensors", "Terminal", "Threads", "Training",
+                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "Settings", "Tensors", "Terminal", "Threads",
+                "Training",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -213,7 +214,8 @@ let package = Package(
         .testTarget(
             name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
-            name: "ModelsTests", dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
+            name: "ModelsTests",
+            dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
@@ -286,7 +288,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "API", "Basics", "Catalog", "Client", "Daemon", "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer",
+                "API", "Basics", "Catalog", "Client", "Daemon", "DecodeProtocol", "DecodeWorkers", "FolderWatch",
+                "HTTPServer",
                 "Library", "Models", "Search", "Settings", "TestSupport", "Threads", "saccade", "saccade-decode",
                 "saccade-train",
                 .product(name: "Logging", package: "swift-log"),

@@ -2,7 +2,6 @@ import CKernels
 import Foundation
 import Models
 import SystemPackage
-import Tensors
 import Threads
 
 /// Pictures a second through the backbone, in batches of 16, beside PyTorch and ONNX Runtime on the same weights: `backbone.py`.

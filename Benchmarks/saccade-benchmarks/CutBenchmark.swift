@@ -1,5 +1,3 @@
-import Library
-import DecodeWorkers
 import DecodeProtocol
 import Foundation
 import SystemPackage

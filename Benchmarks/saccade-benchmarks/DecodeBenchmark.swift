@@ -1,8 +1,6 @@
-import Library
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
-import Models
 import SystemPackage
 
 /// Sampled frames of a long 1080p H.264 file, one a second as 256-pixel RGB: beside the ffmpeg program with

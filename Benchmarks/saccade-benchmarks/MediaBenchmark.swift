@@ -1,7 +1,5 @@
-import DecodeProtocol
 import DecodeWorkers
 import Foundation
-import Library
 import SystemPackage
 
 /// What the benchmarks of decoding and of cuts share: a folder of their own, the `ffmpeg` program, the worker.

@@ -76,7 +76,8 @@ func fillCatalog(
     let catalog = try Catalog(state: folder, access: .readWrite)
     defer { catalog.close() }
     let index = try catalog.prepareIndex(
-        digest: encoder.modelDigest, dimensions: encoder.dimensions, storesRerankFeatures: storesRerankFeatures, model: nil, at: 0)
+        digest: encoder.modelDigest, dimensions: encoder.dimensions, storesRerankFeatures: storesRerankFeatures,
+        model: nil, at: 0)
     var source = UnitVectors(dimensions: encoder.dimensions, seed: 3)
     var pending: [NewClip] = []
     var finished: [MediaID] = []
@@ -93,7 +94,8 @@ func fillCatalog(
             pending.append(
                 NewClip(
                     media: media, ordinal: clip, start: Double(clip) * 10, end: Double(clip + 1) * 10, shot: clip,
-                    embedding: Array(rows[clip * encoder.dimensions..<(clip + 1) * encoder.dimensions]), rerankFeatures: nil))
+                    embedding: Array(rows[clip * encoder.dimensions..<(clip + 1) * encoder.dimensions]),
+                    rerankFeatures: nil))
         }
         finished.append(media)
         if pending.count >= 4_000 {

@@ -1,5 +1,4 @@
 internal import Glibc
-
 package import SystemPackage
 
 extension FilePath {

@@ -1,5 +1,4 @@
 internal import GRDB
-
 package import SystemPackage
 
 /// A path of a media and whether it can be read.

@@ -1,7 +1,6 @@
 package import Basics
 internal import Foundation
 internal import GRDB
-
 package import SystemPackage
 
 extension Catalog {

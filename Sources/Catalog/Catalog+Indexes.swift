@@ -1,6 +1,5 @@
 internal import Foundation
 internal import GRDB
-
 package import SystemPackage
 
 extension Catalog {

@@ -1,7 +1,6 @@
-internal import Basics
+import Basics
 internal import Foundation
 internal import GRDB
-
 package import SystemPackage
 
 extension Catalog {

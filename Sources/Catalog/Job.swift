@@ -32,7 +32,8 @@ package struct NewClip: Sendable {
     package var rerankFeatures: [UInt8]?
 
     package init(
-        media: MediaID, ordinal: Int, start: Double, end: Double, shot: Int, embedding: [Float], rerankFeatures: [UInt8]?
+        media: MediaID, ordinal: Int, start: Double, end: Double, shot: Int, embedding: [Float],
+        rerankFeatures: [UInt8]?
     ) {
         self.media = media
         self.ordinal = ordinal

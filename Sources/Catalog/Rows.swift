@@ -1,5 +1,4 @@
 package import Basics
-
 package import SystemPackage
 
 package typealias RootID = Int64

@@ -1,5 +1,4 @@
 internal import Glibc
-
 package import SystemPackage
 
 /// The claim of one process to be the only writer of a state folder; given back when it is released or the process ends.

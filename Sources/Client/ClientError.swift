@@ -1,5 +1,5 @@
-package import Basics
 package import API
+package import Basics
 
 /// A request to the daemon that got no good answer; the message says what to do.
 package struct ClientError: ExplainedError, Equatable {

@@ -3,7 +3,6 @@ private import Foundation
 private import NIOCore
 private import NIOHTTP1
 private import NIOPosix
-
 package import SystemPackage
 
 /// Asks the daemon over its Unix socket.

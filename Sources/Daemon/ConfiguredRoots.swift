@@ -1,10 +1,7 @@
 import Catalog
-
 package import Library
-
 package import Logging
 import Synchronization
-
 package import SystemPackage
 
 /// Watches the folders that the configuration names. One that isn't there yet is tried again until it is.

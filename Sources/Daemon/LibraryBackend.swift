@@ -1,15 +1,12 @@
 package import API
 import Catalog
-
-package import Settings
-
 package import DecodeWorkers
-
 package import Foundation
 import HTTPServer
 package import Library
 package import Models
 package import Search
+package import Settings
 import SystemPackage
 import Threads
 

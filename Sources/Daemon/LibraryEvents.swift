@@ -1,5 +1,5 @@
-import Foundation
 import API
+import Foundation
 import HTTPServer
 import Library
 import ServiceLifecycle

@@ -1,7 +1,7 @@
-import Settings
 import HTTPServer
 import Logging
 import ServiceLifecycle
+import Settings
 import Synchronization
 import UnixSignals
 

@@ -1,11 +1,9 @@
 import API
 import CKernels
 import CLinux
-import Catalog
 import DecodeProtocol
 import DecodeWorkers
 import FolderWatch
-package import Settings
 import Foundation
 import HTTPServer
 import Library
@@ -13,6 +11,7 @@ import Logging
 package import Models
 import Search
 import ServiceLifecycle
+package import Settings
 package import SystemPackage
 import Tensors
 import Threads

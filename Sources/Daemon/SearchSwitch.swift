@@ -1,11 +1,9 @@
 import Catalog
 package import Library
-
 package import Logging
 package import Models
 package import Search
 import Synchronization
-
 package import SystemPackage
 
 /// Keeps queries with the model that the live index was made with.

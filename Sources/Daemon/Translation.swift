@@ -1,5 +1,5 @@
-package import API
 import Basics
+package import API
 import Catalog
 import FolderWatch
 import Foundation

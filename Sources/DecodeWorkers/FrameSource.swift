@@ -1,7 +1,5 @@
 package import DecodeProtocol
-
 package import Models
-
 package import SystemPackage
 
 extension SampledFrame {

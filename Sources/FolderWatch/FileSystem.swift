@@ -1,7 +1,5 @@
 package import Basics
-
 package import Catalog
-
 package import SystemPackage
 
 /// What ingest asks of the file system; a fake stands in for it in tests. Every call blocks.

@@ -1,5 +1,4 @@
 package import Catalog
-
 package import SystemPackage
 
 /// What a scan of the folders found, for those who watch.

@@ -1,5 +1,5 @@
-import Threads
 import Basics
+import Threads
 internal import Catalog
 internal import SystemPackage
 

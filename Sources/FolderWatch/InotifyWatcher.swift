@@ -1,9 +1,8 @@
-internal import Basics
+import Basics
 internal import CLinux
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
-
 package import SystemPackage
 
 /// Watches directories with inotify(7).

@@ -1,9 +1,7 @@
 internal import Basics
 internal import CLinux
-
 package import Catalog
 internal import Glibc
-
 package import SystemPackage
 
 /// The file system of this machine: the one place of its system calls.

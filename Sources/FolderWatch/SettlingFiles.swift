@@ -1,7 +1,5 @@
 package import Basics
-
 package import Catalog
-
 package import SystemPackage
 
 /// Files that were seen lately and may still be written.

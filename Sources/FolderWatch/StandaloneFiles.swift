@@ -1,5 +1,4 @@
 internal import Basics
-
 package import Catalog
 internal import SystemPackage
 

@@ -1,4 +1,3 @@
-import Catalog
 package import FolderWatch
 internal import Foundation
 

@@ -1,5 +1,4 @@
 package import Catalog
-
 package import SystemPackage
 
 /// Where ingest stands at one moment.

@@ -1,9 +1,7 @@
 internal import Basics
-
 package import Catalog
 import FolderWatch
 internal import Synchronization
-
 package import SystemPackage
 internal import Threads
 

@@ -2,7 +2,6 @@ import Basics
 package import Catalog
 import FolderWatch
 internal import Synchronization
-
 package import SystemPackage
 internal import Threads
 

@@ -1,7 +1,6 @@
+import Search
 import Catalog
 import FolderWatch
-internal import Models
-internal import Search
 internal import ServiceLifecycle
 internal import Synchronization
 internal import SystemPackage

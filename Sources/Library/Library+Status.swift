@@ -1,6 +1,6 @@
+import Search
 import Catalog
 import FolderWatch
-internal import Search
 internal import Synchronization
 internal import Threads
 

@@ -1,14 +1,11 @@
 package import Catalog
 package import DecodeWorkers
 package import FolderWatch
-
 package import Logging
-
 package import Models
 package import Search
 internal import ServiceLifecycle
 internal import Synchronization
-
 package import SystemPackage
 package import Threads
 

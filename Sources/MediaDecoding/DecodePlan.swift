@@ -1,5 +1,3 @@
-
-
 /// Decides, some packets ahead, which ones have to be decoded for the wanted times.
 ///
 /// For each wanted time it settles on one picture: the one displayed then, or if leaving that out saves something, the nearest

@@ -1,5 +1,3 @@
-
-
 /// Chooses, among decoded frames that come in the order of display, those to deliver: for each wanted time the frame that is
 /// displayed then, or the nearest one within `reach`; no frame twice.
 ///

@@ -1,6 +1,5 @@
 import CFFmpeg
 import CKernels
-import DecodeProtocol
 
 /// What two pictures are compared by when cuts are looked for: coarse planes of luma and chroma, and their histograms.
 struct PictureSignature {

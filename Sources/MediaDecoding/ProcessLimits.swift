@@ -1,5 +1,4 @@
 import CLinux
-
 package import DecodeProtocol
 import Glibc
 

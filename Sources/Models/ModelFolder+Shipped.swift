@@ -1,5 +1,4 @@
 import Foundation
-
 package import SystemPackage
 
 extension ModelFolder {

@@ -1,5 +1,4 @@
 import Foundation
-
 package import SystemPackage
 
 /// A model folder's `reranking.json`: how the Fast and the Slow score are put together, as validation found it best.

@@ -1,5 +1,4 @@
 package import Catalog
-
 package import Models
 
 /// A clip on its way through the stages of a search.

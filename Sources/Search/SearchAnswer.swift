@@ -1,5 +1,4 @@
 package import Catalog
-
 package import SystemPackage
 
 /// What a search found.

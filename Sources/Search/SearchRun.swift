@@ -1,5 +1,5 @@
-import Catalog
 import Models
+import Catalog
 
 /// One request on its way through the stages.
 struct SearchRun {

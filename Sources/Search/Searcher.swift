@@ -1,5 +1,4 @@
 package import Catalog
-import Models
 
 /// Answers queries: text to vector, scan, re-ranking, lookup.
 ///

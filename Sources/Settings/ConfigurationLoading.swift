@@ -1,6 +1,5 @@
 import Basics
 private import Foundation
-
 package import SystemPackage
 private import Yams
 

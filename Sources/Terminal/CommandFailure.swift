@@ -1,5 +1,4 @@
 package import ArgumentParser
-
 package import Basics
 internal import Foundation
 

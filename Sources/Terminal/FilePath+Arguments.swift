@@ -1,6 +1,5 @@
-internal import Basics
+import Basics
 internal import Foundation
-
 package import SystemPackage
 
 extension FilePath {

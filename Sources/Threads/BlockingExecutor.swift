@@ -3,7 +3,6 @@ internal import DequeModule
 internal import Dispatch
 internal import Glibc
 internal import Synchronization
-
 package import SystemPackage
 
 /// Threads of one's own for calls that block: matrix products, SQLite, system calls that wait.

@@ -1,11 +1,11 @@
+import Models
 import Daemon
 import API
 import Catalog
-import Settings
 import FolderWatch
 import Foundation
-import Models
 import Search
+import Settings
 import SystemPackage
 import Terminal
 import Threads

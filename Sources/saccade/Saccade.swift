@@ -1,7 +1,6 @@
 import ArgumentParser
 import Basics
 import Terminal
-import Catalog
 
 /// The command-line program: the daemon itself, and what people and scripts ask of it.
 @main

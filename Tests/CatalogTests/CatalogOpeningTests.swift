@@ -109,7 +109,8 @@ import Testing
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         let adopted = try catalog.prepareIndex(
-            digest: "new", earlierDigests: ["older", "old"], dimensions: 4, storesRerankFeatures: true, model: nil, at: 9)
+            digest: "new", earlierDigests: ["older", "old"], dimensions: 4, storesRerankFeatures: true, model: nil,
+            at: 9)
         #expect(adopted.id == 1 && adopted.digest == "new" && adopted.state == .live)
         #expect(try vectors(catalog, adopted.id) == oldVectors)
         #expect(try catalog.media(1)?.state == .indexed)

@@ -1,4 +1,3 @@
-import Catalog
 import Daemon
 import Foundation
 import Library

@@ -1,17 +1,12 @@
-import Daemon
-import FolderWatch
 import API
-import Basics
 import Catalog
 import DecodeProtocol
-import DecodeWorkers
 import Foundation
 import Library
 import Search
 import SystemPackage
 import TestSupport
 import Testing
-import Threads
 
 struct LibraryBackendTests {
     private func code(_ body: () async throws -> Void) async -> APIError.Code? {

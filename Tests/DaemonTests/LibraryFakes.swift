@@ -1,5 +1,4 @@
 import API
-import Settings
 import Daemon
 import DecodeProtocol
 import DecodeWorkers
@@ -8,6 +7,7 @@ import Library
 import Logging
 import Models
 import Search
+import Settings
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -157,7 +157,8 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil, model: "/models/constant",
+                state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil,
+                model: "/models/constant",
                 source: source ?? GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)

@@ -1,5 +1,3 @@
-import Daemon
-import Catalog
 import API
 import Foundation
 import Search

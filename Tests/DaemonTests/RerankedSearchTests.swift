@@ -1,5 +1,3 @@
-import Daemon
-import Library
 import API
 import Foundation
 import Models

@@ -1,6 +1,5 @@
 import DecodeProtocol
 import DecodeWorkers
-import Models
 import TestSupport
 import Testing
 

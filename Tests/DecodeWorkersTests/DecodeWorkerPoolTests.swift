@@ -1,7 +1,6 @@
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
-import Models
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,7 +1,7 @@
 import Foundation
 import SystemPackage
-import Testing
 import TestSupport
+import Testing
 
 /// What the program does before there is any daemon or index.
 struct CommandLineTests {

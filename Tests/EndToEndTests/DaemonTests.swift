@@ -1,4 +1,3 @@
-import Client
 import API
 import Foundation
 import SystemPackage

@@ -1,4 +1,3 @@
-import Catalog
 import Daemon
 import DecodeProtocol
 import DecodeWorkers

@@ -78,7 +78,11 @@ private final class ScannerFixture: Sendable {
 }
 
 @Suite struct FolderScannerTests {
-    @Test func `A scan of everything takes the roots that there are when it is made, whatever was known when it was asked for`() throws {
+    @Test
+    func
+        `A scan of everything takes the roots that there are when it is made, whatever was known when it was asked for`()
+        throws
+    {
         let fixture = try ScannerFixture()
         var scope = ScanScope(directories: [fixture.folder.appending("elsewhere")])
         scope.formUnion(ScanScope(everything: true))
@@ -92,7 +96,10 @@ private final class ScannerFixture: Sendable {
         try fixture.write([1], to: "a.mp4")
         try fixture.scan(scope)
         #expect(try fixture.present == ["a.mp4"])
-        #expect(fixture.told.withLock { $0.contains(.scanFinished(second.id)) && $0.contains(.scanFinished(fixture.root.id)) })
+        #expect(
+            fixture.told.withLock {
+                $0.contains(.scanFinished(second.id)) && $0.contains(.scanFinished(fixture.root.id))
+            })
     }
 
     @Test func `Candidates of a whole tree are found, hidden and unfinished files are not`() throws {

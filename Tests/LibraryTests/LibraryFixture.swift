@@ -1,11 +1,8 @@
-import Basics
 import Catalog
 import FolderFakes
-import FolderWatch
 import Foundation
 import Library
 import Logging
-import Models
 import Synchronization
 import SystemPackage
 import TestSupport

@@ -1,5 +1,3 @@
-import Basics
-import Library
 import Catalog
 import DecodeProtocol
 import DecodeWorkers
@@ -7,7 +5,6 @@ import FolderFakes
 import FolderWatch
 import Foundation
 import GRDB
-import Search
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -49,7 +46,8 @@ import Testing
         let empty = try fixture.write("0", to: "b.mp4")
         let outcomes = try await fixture.library.index([file, empty])
         #expect(
-            outcomes[0].result == .failed(Problem(code: .init(rawValue: "not-media"), message: "It is no video.", retryAt: nil)))
+            outcomes[0].result
+                == .failed(Problem(code: .init(rawValue: "not-media"), message: "It is no video.", retryAt: nil)))
         let problem = try #require(outcomes[1].problem)
         #expect(problem.code == .noFrames && problem.retryAt == nil)
         let status = try await fixture.library.status()
@@ -114,7 +112,10 @@ import Testing
         let fixture = try LibraryFixture()
         let refused = try fixture.write("3", to: "a.mp4")
         let database = try DatabaseQueue(path: Catalog.catalogFile(in: fixture.catalog.state).string)
-        try await database.write { try $0.execute(sql: "CREATE TRIGGER no BEFORE INSERT ON clips WHEN NEW.media = 1 BEGIN SELECT RAISE(ABORT, 'no'); END") }
+        try await database.write {
+            try $0.execute(
+                sql: "CREATE TRIGGER no BEFORE INSERT ON clips WHEN NEW.media = 1 BEGIN SELECT RAISE(ABORT, 'no'); END")
+        }
         let outcomes = try await fixture.library.index([refused, try fixture.write("5", to: "b.mp4")])
         let problem = try #require(outcomes[0].problem)
         #expect(problem.code == .catalog && problem.retryAt != nil)

@@ -1,12 +1,8 @@
-import Basics
-import Catalog
-import DecodeProtocol
 import DecodeWorkers
 import FolderWatch
 import Foundation
 import Library
 import Logging
-import Models
 import SystemPackage
 import TestSupport
 import Testing

@@ -1,4 +1,3 @@
-import DecodeProtocol
 import Foundation
 import MediaDecoding
 import SystemPackage

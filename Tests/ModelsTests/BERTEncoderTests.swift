@@ -1,5 +1,4 @@
 import Basics
-import Basics
 import Foundation
 import Models
 import SystemPackage

@@ -2,7 +2,6 @@ import DecodeProtocol
 import Foundation
 import Models
 import SystemPackage
-import Tensors
 import TestSupport
 import Testing
 

@@ -1,7 +1,6 @@
 import Foundation
 import Models
 import SystemPackage
-import Tensors
 import Testing
 
 /// What the shipped model answers, beside what it answered when its fixture was made.

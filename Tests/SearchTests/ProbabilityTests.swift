@@ -24,7 +24,7 @@ import Testing
 
     private func logistic(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
-    @Test func aReRankedClipIsAsLikelyAsBothScoresSayAndAnotherAsTheFastOneSays() throws {
+    @Test func `A re-ranked clip is as likely as both scores say, and another as the Fast one says`() throws {
         let answer = try searcher([1: -4, 2: 3, 3: 0, 4: 1]).search(SearchRequest(query: "q", rerank: RerankOptions()))
         #expect(answer.results.map(\.clip.id) == [2, 4, 3, 1, 5, 6])
         for result in answer.results {
@@ -34,7 +34,7 @@ import Testing
         #expect(answer.results.map { $0.scores.slow == nil } == [false, false, false, false, true, true])
     }
 
-    @Test func withoutReRankingEveryClipIsAsLikelyAsTheFastScoreSays() throws {
+    @Test func `Without re-ranking every clip is as likely as the Fast score says`() throws {
         let answer = try searcher().search(SearchRequest(query: "q"))
         #expect(answer.results.count == 6)
         for result in answer.results {
@@ -42,13 +42,13 @@ import Testing
         }
     }
 
-    @Test func aModelThatIsNotCalibratedTellsNoProbabilities() throws {
+    @Test func `A model that isn't calibrated gives no probabilities`() throws {
         let answer = try searcher(isCalibrated: false).search(SearchRequest(query: "q", rerank: RerankOptions()))
         #expect(answer.results.count == 6)
         #expect(answer.results.allSatisfy { $0.scores.probability == nil })
     }
 
-    @Test func unlikelyClipsAreLeftOut() throws {
+    @Test func `Unlikely clips are left out`() throws {
         let request = try SearchRequest(query: "q", rerank: RerankOptions(), minProbability: 0.75)
         let answer = try searcher([1: -4, 2: 3, 3: 0, 4: 2]).search(request)
         // Clip 5 is 78 % likely by its Fast score, clip 6 only 73 %.
@@ -57,7 +57,7 @@ import Testing
         #expect(answer.stage == .slow)
     }
 
-    @Test func nothingFoundIsAnAnswer() throws {
+    @Test func `Nothing found is an answer`() throws {
         for rerank in [try RerankOptions(depth: 6), nil] {
             let request = try SearchRequest(query: "q", rerank: rerank, minProbability: 1)
             let answer = try searcher([:]).search(request)
@@ -67,12 +67,12 @@ import Testing
         }
     }
 
-    @Test func aLeastProbabilityOfZeroLeavesNothingOut() throws {
+    @Test func `A least probability of zero leaves nothing out`() throws {
         let request = try SearchRequest(query: "q", rerank: RerankOptions(), minProbability: 0)
         #expect(try searcher([:]).search(request).results.count == 6)
     }
 
-    @Test func pagesOfLikelyClipsFollowEachOther() throws {
+    @Test func `Pages of likely clips follow each other`() throws {
         let searcher = try searcher([1: 1, 2: -9, 3: 3, 4: -9, 5: 2, 6: 4], depth: 6)
         func page(_ offset: Int, _ limit: Int) throws -> [ClipID] {
             let request = try SearchRequest(
@@ -85,7 +85,7 @@ import Testing
         #expect(try page(4, 2).isEmpty)
     }
 
-    @Test func answersThatImproveLeaveUnlikelyClipsOutToo() throws {
+    @Test func `Answers that improve leave unlikely clips out too`() throws {
         var seen: [[ClipID]] = []
         let request = try SearchRequest(query: "q", rerank: RerankOptions(depth: 2), minProbability: 0.84)
         let answer = try searcher([1: -4, 2: 3]).search(request) { seen.append($0.results.map(\.clip.id)) }
@@ -94,7 +94,7 @@ import Testing
         #expect(answer.results.map(\.clip.id) == [2, 3])
     }
 
-    @Test func aLeastProbabilityNeedsACalibratedModel() throws {
+    @Test func `A least probability needs a calibrated model`() throws {
         let uncalibrated = [try searcher(isCalibrated: false), try Library().searcher()]
         for searcher in uncalibrated {
             for least in [0, 0.5] {

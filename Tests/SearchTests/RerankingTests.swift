@@ -12,7 +12,7 @@ import Testing
         return library
     }
 
-    @Test func theBestCandidatesAreOrderedByTheSlowScoreAndTheRestFollows() throws {
+    @Test func `The best candidates are ordered by the Slow score, and the rest follows`() throws {
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3, 3: -1, 4: -2, 5: 0]))
         let answer = try searcher.search(SearchRequest(query: "q", rerank: RerankOptions()))
         #expect(answer.results.map(\.clip.id) == [3, 4, 2, 1, 5, 6])
@@ -21,7 +21,7 @@ import Testing
         #expect(answer.reranked == 4)
     }
 
-    @Test func depthAndWeightComeFromTheRequest() throws {
+    @Test func `Depth and weight come from the request`() throws {
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3, 3: -1]))
         let two = try searcher.search(SearchRequest(query: "q", rerank: RerankOptions(depth: 2)))
         #expect(two.results.map(\.clip.id) == [2, 1, 3, 4, 5, 6])
@@ -29,7 +29,7 @@ import Testing
         #expect(fast.results.map(\.clip.id) == [1, 2, 3, 4, 5, 6])
     }
 
-    @Test func pagesOfAReRankedAnswerFollowEachOther() throws {
+    @Test func `Pages of a re-ranked answer follow each other`() throws {
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3, 3: -1, 4: -2]))
         var pages: [ClipID] = []
         for offset in [0, 2, 4] {
@@ -39,7 +39,7 @@ import Testing
         #expect(pages == [3, 4, 2, 1, 5, 6])
     }
 
-    @Test func whatWasNotReachedBeforeTheDeadlineKeepsItsOrder() throws {
+    @Test func `What wasn't reached before the deadline keeps its order`() throws {
         let table: [ClipID: Double] = [1: -4, 2: -3, 3: -1, 4: -2]
         let partial = try library().searcher(reranker: TableReranker(scores: table, reach: 2))
             .search(SearchRequest(query: "q", rerank: RerankOptions()))
@@ -52,7 +52,7 @@ import Testing
         #expect(fast.results.map(\.clip.id) == [1, 2, 3, 4, 5, 6])
     }
 
-    @Test func progressBeginsWithTheFastAnswer() throws {
+    @Test func `Progress begins with the Fast answer`() throws {
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3]))
         var seen: [(SearchStage, [ClipID])] = []
         let request = try SearchRequest(query: "q", limit: 2, rerank: RerankOptions(depth: 2))
@@ -62,7 +62,7 @@ import Testing
         #expect(answer.results.map(\.clip.id) == [2, 1])
     }
 
-    @Test func withoutAReRankerTheFastOrderIsTheAnswer() throws {
+    @Test func `Without a re-ranker the Fast order is the answer`() throws {
         let answer = try library().searcher().search(SearchRequest(query: "q", rerank: RerankOptions()))
         #expect(answer.stage == .fast)
         #expect(answer.results.count == 6)

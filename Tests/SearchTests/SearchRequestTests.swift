@@ -1,4 +1,3 @@
-import Catalog
 import Search
 import Testing
 
@@ -13,12 +12,12 @@ import Testing
     }
 
     @Test(arguments: ["", " \n\t ", "\u{200B}", "\u{0}", "\u{3000}\u{FEFF}"])
-    func aBlankQueryIsRefused(query: String) {
+    func `A blank query is refused`(query: String) {
         #expect(refusal { try SearchRequest(query: query) }?.code == .emptyQuery)
     }
 
     @Test(arguments: [1_001, 1 << 20])
-    func aLongQueryIsRefused(length: Int) {
+    func `A long query is refused`(length: Int) {
         #expect(refusal { try SearchRequest(query: String(repeating: "é", count: length)) }?.code == .queryTooLong)
     }
 
@@ -60,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: [-0.1, 1.1, .nan, .infinity])
-    func aLeastProbabilityThatIsNoneIsRefused(least: Double) {
+    func `A least probability that is none is refused`(least: Double) {
         #expect(refusal { try SearchRequest(query: "q", minProbability: least) }?.field == .minProbability)
     }
 }

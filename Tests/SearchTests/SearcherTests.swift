@@ -1,12 +1,12 @@
 import Catalog
 import Search
+import Synchronization
 import SystemPackage
 import TestSupport
-import Synchronization
 import Testing
 
 @Suite struct SearcherTests {
-    @Test func clipsComeBestFirstWithTheirMediaAndTimes() throws {
+    @Test func `Clips come best first, with their media and times`() throws {
         let library = try Library()
         let media = try library.add(
             ["/v/a.mp4"], duration: 30, clips: [leaning(0.2), leaning(0.9), leaning(0.5)])
@@ -25,7 +25,7 @@ import Testing
         #expect(answer.timings.total >= answer.timings.scan)
     }
 
-    @Test func pagesFollowEachOther() throws {
+    @Test func `Pages follow each other`() throws {
         let library = try Library()
         for number in 0..<30 {
             // Every third score repeats, so that ties fall on the edges of pages.
@@ -47,7 +47,7 @@ import Testing
         #expect(try searcher.search(SearchRequest(query: "q", limit: 1_000, offset: 10_000)).results.isEmpty)
     }
 
-    @Test func groupingByMediaKeepsTheBestClipOfEach() throws {
+    @Test func `Grouping by media item keeps the best clip of each`() throws {
         let library = try Library()
         // One media fills the first ranks many times over.
         try library.add(["/v/long.mp4"], clips: (0..<250).map { leaning(0.9 - Float($0) / 1_000) })
@@ -60,7 +60,7 @@ import Testing
         #expect(rest.paths == ["/v/c.mp4"])
     }
 
-    @Test func filtersLetThroughWhatTheyName() throws {
+    @Test func `Filters let through what they name`() throws {
         let library = try Library()
         let first = try library.addRoot("/v/one")
         let second = try library.addRoot("/v/two")
@@ -100,7 +100,7 @@ import Testing
         }
     }
 
-    @Test func theShownPathIsOneThatTheFiltersLetThrough() throws {
+    @Test func `The path that is shown is one that the filters let through`() throws {
         let library = try Library()
         let root = try library.addRoot("/z")
         let media = try library.add(["/a/x.mp4", "/b/x.mp4"], clips: [leaning(0.9)])
@@ -117,7 +117,7 @@ import Testing
         #expect(try paths(MediaFilter(root: root, pathPrefix: Array("/b".utf8))).isEmpty)
     }
 
-    @Test func aDeletedMediaIsNotShownAndItsPlaceIsFilled() throws {
+    @Test func `A deleted media item isn't shown, and its place is filled`() throws {
         let library = try Library()
         for number in 0..<5 {
             try library.add(["/v/\(number).mp4"], clips: [leaning(0.9 - Float(number) / 10)])
@@ -135,13 +135,13 @@ import Testing
         "a dog", "собака на пляже", "海辺の犬", "كلب على الشاطئ", "🐶🏖️", "\u{202E}dog", "q\u{0}q",
         String(repeating: "字", count: 1_000),
     ])
-    func aQueryInAnyScriptIsTaken(query: String) throws {
+    func `A query in any script is taken`(query: String) throws {
         let library = try Library()
         try library.add(["/v/a.mp4"], clips: [leaning(0.5)])
         #expect(try library.searcher().search(SearchRequest(query: query)).results.count == 1)
     }
 
-    @Test func aStateFolderIsSearchedWhileItsWriterGoesOn() throws {
+    @Test func `A state folder is searched while its writer goes on`() throws {
         let library = try Library()
         try library.add(["/v/a.mp4"], clips: [leaning(0.9)])
         let reader = try Catalog(state: library.folder.path, access: .readOnly)
@@ -180,7 +180,7 @@ import Testing
         #expect(index.candidates.count == 1)
     }
 
-    @Test func anIndexOfAnotherModelIsRefused() throws {
+    @Test func `An index of another model is refused`() throws {
         let library = try Library()
         #expect { try SearchIndex(loading: library.catalog, encoder: AxisEncoder(modelDigest: "other")) } throws: {
             ($0 as? SearchError)?.code == .otherModel

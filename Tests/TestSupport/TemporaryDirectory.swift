@@ -1,5 +1,4 @@
 package import Foundation
-
 package import SystemPackage
 
 /// A folder of its own for one test, removed with everything in it when the last reference goes.

@@ -1,5 +1,4 @@
 package import Foundation
-
 package import SystemPackage
 
 /// A small real video that the `ffmpeg` program makes of its own test pictures.

@@ -1,5 +1,5 @@
-import Glibc
 import Models
+import Glibc
 import SystemPackage
 import Tensors
 import TestSupport

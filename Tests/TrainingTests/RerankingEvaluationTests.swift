@@ -1,5 +1,5 @@
-import Glibc
 import Models
+import Glibc
 import Tensors
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-import Models
 import Tensors
+import Models
 import TestSupport
 import Testing
 import Training

@@ -5,7 +5,7 @@ import VectorIndex
 
 @Suite struct ScanTests {
     @Test(arguments: [1, 2, 3, 7, 8, 9, 16, 31, 100, 256, 300])
-    func everyInstructionSetGivesTheAnswersOfAFloatScan(dimensions: Int) throws {
+    func `Every instruction set gives the answers of a float scan`(dimensions: Int) throws {
         var random = SeededGenerator(state: UInt64(dimensions))
         for count in [1, 15, 16, 17, 300, 700] {
             let clips = (1...count).map {
@@ -35,7 +35,7 @@ import VectorIndex
     }
 
     /// Large enough for several threads to share each scan.
-    @Test func aLargeIndexRecallsWhatAFloatScanFinds() throws {
+    @Test func `A large index recalls what a float scan finds`() throws {
         var random = SeededGenerator(state: 7)
         let clips = (1...50_000).map {
             ClipVector(clip: Int64($0), media: 1, embedding: random.unitVector(32))
@@ -57,7 +57,7 @@ import VectorIndex
     }
 
     /// Embeddings in which a few elements carry most of the energy, or that share a direction, are where plain 4-bit codes fail.
-    @Test(arguments: [256, 200]) func unevenEmbeddingsAreFoundAsWell(dimensions: Int) throws {
+    @Test(arguments: [256, 200]) func `Uneven embeddings are found as well`(dimensions: Int) throws {
         var random = SeededGenerator(state: 11)
         let shared = random.unitVector(dimensions)
         let clips = (1...5_000).map { identifier in
@@ -78,7 +78,7 @@ import VectorIndex
         }
     }
 
-    @Test func equalScoresAreOrderedByClip() throws {
+    @Test func `Equal scores are ordered by clip`() throws {
         var random = SeededGenerator(state: 3)
         let vector = random.unitVector(40)
         let identifiers = (1...500).map(Int64.init).shuffled(using: &random)
@@ -88,7 +88,7 @@ import VectorIndex
         #expect(try index.search(vector, limit: 1_000).map(\.clip) == Array(1...500))
     }
 
-    @Test func moreResultsThanClipsGivesAllOfThem() throws {
+    @Test func `More results than clips gives all of them`() throws {
         let index = try VectorIndex(dimensions: 2)
         #expect(try index.search([1, 0], limit: 10).isEmpty)
         try index.insert([
@@ -98,7 +98,7 @@ import VectorIndex
         #expect(try index.search([1, 0], limit: 0).isEmpty)
     }
 
-    @Test func zeroAndTinyVectorsScoreZero() throws {
+    @Test func `Zero and tiny vectors score zero`() throws {
         let index = try VectorIndex(dimensions: 3)
         try index.insert([
             ClipVector(clip: 1, media: 1, embedding: [0, 0, 0]),
@@ -111,7 +111,7 @@ import VectorIndex
         #expect(try index.search([0, 0, 0], limit: 3).map(\.clip) == [1, 2, 3])
     }
 
-    @Test func aLargeIndexWithAFilterOnlyReturnsWhatIsSelected() throws {
+    @Test func `A large index with a filter only returns what is selected`() throws {
         var random = SeededGenerator(state: 5)
         let clips = (1...20_000).map {
             ClipVector(clip: Int64($0), media: Int64($0 / 7), embedding: random.unitVector(24))
@@ -131,7 +131,7 @@ import VectorIndex
         }
     }
 
-    @Test func unusableVectorsAreRefused() throws {
+    @Test func `Unusable vectors are refused`() throws {
         #expect(throws: VectorIndexError.unusableDimensions(0)) { try VectorIndex(dimensions: 0) }
         let index = try VectorIndex(dimensions: 2)
         #expect(throws: VectorIndexError.wrongDimensions(expected: 2, found: 3)) {

@@ -5,7 +5,7 @@ import Testing
 import VectorIndex
 
 @Suite struct VectorIndexTests {
-    @Test func insertedReplacedAndRemovedClipsAreWhatAModelExpects() throws {
+    @Test func `Inserted, replaced and removed clips are what a model expects`() throws {
         var random = SeededGenerator(state: 21)
         let dimensions = 20
         let index = try VectorIndex(dimensions: dimensions)
@@ -44,7 +44,7 @@ import VectorIndex
         }
     }
 
-    @Test func theLastOfAClipRepeatedInOneBatchStays() throws {
+    @Test func `The last of a clip repeated in one batch stays`() throws {
         let index = try VectorIndex(dimensions: 2)
         try index.insert([
             ClipVector(clip: 1, media: 1, embedding: [1, 0]), ClipVector(clip: 1, media: 2, embedding: [0, 1]),
@@ -54,7 +54,7 @@ import VectorIndex
         #expect(answer.allSatisfy { abs($0.score - 1) < 1e-2 })
     }
 
-    @Test func memoryIsGivenBackWhenMostClipsAreRemoved() throws {
+    @Test func `Memory is given back when most clips are removed`() throws {
         var random = SeededGenerator(state: 2)
         let index = try VectorIndex(dimensions: 32)
         try index.insert((1...20_000).map { ClipVector(clip: $0, media: $0 % 10, embedding: random.unitVector(32)) })
@@ -66,7 +66,7 @@ import VectorIndex
         #expect(index.byteCount == 0)
     }
 
-    @Test func aSnapshotStaysAsItWas() throws {
+    @Test func `A snapshot stays as it was`() throws {
         let index = try VectorIndex(dimensions: 2)
         try index.insert([ClipVector(clip: 1, media: 1, embedding: [1, 0])])
         let before = index.snapshot()
@@ -78,7 +78,7 @@ import VectorIndex
 
     //  writer: +batch 1 … +batch n, each of ten clips of one media, some removed again
     //  reader: every answer holds whole batches only, never fewer than those known to be in
-    @Test func searchesSeeWholeBatchesWhileOthersInsertAndRemove() async throws {
+    @Test func `Searches see whole batches while others insert and remove`() async throws {
         let index = try VectorIndex(dimensions: 8, workers: 2)
         let batches = 300
         let finished = Atomic<Int>(0)
@@ -117,7 +117,7 @@ import VectorIndex
     @Test(arguments: [
         [Int64.min, .max, 0], [1, 2, 3, 1_000], [5], [-70, -3, 64, 63], [1 << 40, 1 << 41],
     ])
-    func aSelectionContainsItsMediaAndNoOthers(media: [Int64]) {
+    func `A selection contains its media and no others`(media: [Int64]) {
         let selection = MediaSelection(media)
         #expect(!selection.isEmpty)
         for identifier in media {

@@ -1,7 +1,6 @@
 import API
 private import Foundation
 private import Glibc
-
 package import Logging
 import Synchronization
 

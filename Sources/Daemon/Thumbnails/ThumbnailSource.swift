@@ -1,8 +1,8 @@
 import API
 import Catalog
-import Settings
 import DecodeProtocol
 import DecodeWorkers
+import Settings
 
 /// Thumbnails of clips, from memory or from the media.
 struct ThumbnailSource: Sendable {

@@ -1,6 +1,5 @@
-package import Settings
 private import Foundation
-
+package import Settings
 package import SystemPackage
 
 /// The secret of the TCP port.

@@ -1,5 +1,4 @@
 import API
-import Settings
 import HTTPTypes
 import HummingbirdCore
 package import Logging
@@ -7,6 +6,7 @@ import NIOCore
 import NIOHTTPTypes
 import NIOPosix
 import ServiceLifecycle
+import Settings
 import SystemPackage
 package import Threads
 

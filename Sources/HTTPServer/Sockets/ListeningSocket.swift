@@ -1,5 +1,4 @@
 package import Glibc
-
 package import SystemPackage
 
 /// A listening Unix stream socket that we bound ourselves or were given by systemd. The server is the same for both.

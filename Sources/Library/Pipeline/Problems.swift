@@ -1,6 +1,5 @@
 internal import Catalog
 internal import DecodeProtocol
-import DecodeWorkers
 
 extension Problem {
     /// What a decoder's error means for a media that was tried `attempts` times.

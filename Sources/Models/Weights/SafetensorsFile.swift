@@ -1,7 +1,4 @@
-import Basics
-
 package import SystemPackage
-
 package import Tensors
 
 /// A safetensors file, opened and checked: its header is parsed, its tensors are read when asked for.

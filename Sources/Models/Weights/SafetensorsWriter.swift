@@ -1,8 +1,5 @@
-import Basics
 import Glibc
-
 package import SystemPackage
-
 package import Tensors
 
 /// Collects tensors and writes them as one safetensors file.

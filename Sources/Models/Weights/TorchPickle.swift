@@ -1,5 +1,4 @@
 package import SystemPackage
-
 package import Tensors
 
 /// The tensors of a state dictionary that PyTorch saved in its legacy format (before 1.6: no zip archive).

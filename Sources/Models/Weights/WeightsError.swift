@@ -1,5 +1,4 @@
 package import Basics
-
 package import SystemPackage
 
 /// Why a file of weights can't be used. Every case names the file or the tensor, and what would mend it.

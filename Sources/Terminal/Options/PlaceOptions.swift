@@ -1,7 +1,7 @@
 package import ArgumentParser
 package import Client
-package import Settings
 import Foundation
+package import Settings
 package import SystemPackage
 
 /// Where the daemon and its databases are; every command takes these.

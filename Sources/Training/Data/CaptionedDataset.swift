@@ -1,5 +1,4 @@
 import Foundation
-
 package import SystemPackage
 
 /// A named list of captioned items, read from one of the field's formats.

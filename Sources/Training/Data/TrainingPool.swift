@@ -1,5 +1,3 @@
-import Models
-
 package import Tensors
 
 /// The items that a run learns from, of several data sets, and the order in which they come.

@@ -1,5 +1,4 @@
 import Glibc
-
 package import Models
 
 /// Fits a ``Calibration`` to what validation found, and says how good it is.

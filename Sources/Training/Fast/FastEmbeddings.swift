@@ -1,5 +1,4 @@
 package import Models
-
 package import Tensors
 
 /// A data set as the Fast model sees it: its clips and its captions as unit vectors.

@@ -1,5 +1,4 @@
 package import Models
-
 package import Tensors
 
 /// Training of the Fast model by contrast, and by a Slow teacher where one is given.

@@ -1,10 +1,7 @@
 package import DecodeProtocol
 import Foundation
-
 package import Models
-
 package import SystemPackage
-import Tensors
 
 /// Where the pixels of captioned items come from.
 package protocol PictureSource {

@@ -1,5 +1,4 @@
 import Models
-
 package import Tensors
 
 /// A data set with the frozen encoder's features of its frames, in one or more views of every picture.

@@ -1,11 +1,10 @@
-import Threads
 import CKernels
 import Foundation
 import Glibc
 package import Models
 package import SystemPackage
-
 package import Tensors
+import Threads
 
 /// What a frozen image encoder sees in one frame, as it is kept for training: a row of half-precision numbers, the pooled vector
 /// first, then the maps from coarse to fine, each position by position.

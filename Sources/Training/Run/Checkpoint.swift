@@ -1,7 +1,7 @@
+import Tensors
 import Foundation
 import Models
 import SystemPackage
-import Tensors
 
 /// A training run's whole state between two steps, so that going on from it gives the bits of an unbroken run.
 struct Checkpoint {

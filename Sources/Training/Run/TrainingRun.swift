@@ -1,6 +1,5 @@
 import Foundation
 import Models
-
 package import SystemPackage
 import Tensors
 

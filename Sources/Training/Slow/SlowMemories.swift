@@ -1,5 +1,4 @@
 package import Models
-import Tensors
 
 /// The visual memories of a gallery, and sentences scored against them.
 package struct SlowMemories: Sendable {

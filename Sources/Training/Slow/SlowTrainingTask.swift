@@ -1,7 +1,5 @@
 import Glibc
-
 package import Models
-
 package import Tensors
 
 /// Training of the Slow model: by captioning, L_CAP = −Σ h(x, y) as a mean over words (Miech et al., CVPR 2021, eq. 4), or by matching,

@@ -5,7 +5,6 @@ import Models
 import SystemPackage
 import Terminal
 import Threads
-import Training
 
 /// Measures retrieval.
 struct EvaluateCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import Settings
-import ArgumentParser
 import DecodeProtocol
+import ArgumentParser
 import Models
 import SystemPackage
 import Tensors

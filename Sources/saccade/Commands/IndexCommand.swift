@@ -1,13 +1,12 @@
-import Daemon
-import ArgumentParser
 import Basics
+import ArgumentParser
 import Catalog
-import Settings
 import DecodeWorkers
 import Foundation
 import Library
 import Logging
 import Models
+import Settings
 import SystemPackage
 import Terminal
 import Threads

@@ -1,11 +1,8 @@
-import ArgumentParser
-import Basics
-import Catalog
 import DecodeProtocol
+import ArgumentParser
 import Foundation
 import Models
 import SystemPackage
-import Tensors
 import Terminal
 import Threads
 

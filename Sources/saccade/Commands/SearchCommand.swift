@@ -1,7 +1,7 @@
 import Daemon
+import Catalog
 import API
 import ArgumentParser
-import Catalog
 import Client
 import Foundation
 import Search

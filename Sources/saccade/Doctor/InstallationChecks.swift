@@ -1,10 +1,9 @@
-import Daemon
+import Models
 import Catalog
 import DecodeProtocol
 import DecodeWorkers
-import Settings
 import Foundation
-import Models
+import Settings
 import SystemPackage
 import Terminal
 

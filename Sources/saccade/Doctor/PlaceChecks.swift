@@ -1,9 +1,9 @@
 import API
 import Basics
 import Client
-import Settings
 import Foundation
 import Glibc
+import Settings
 import SystemPackage
 import Terminal
 

@@ -2,7 +2,6 @@ import CKernels
 import COpenBLAS
 import Foundation
 import SystemPackage
-import Tensors
 import Terminal
 import Threads
 

@@ -2,7 +2,6 @@ import Terminal
 import API
 import ArgumentParser
 import Foundation
-import Search
 import SystemPackage
 
 /// Which clips may answer a search.

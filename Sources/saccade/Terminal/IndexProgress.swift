@@ -1,4 +1,3 @@
-import FolderWatch
 import Catalog
 import Foundation
 import Library

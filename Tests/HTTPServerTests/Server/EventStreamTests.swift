@@ -1,8 +1,8 @@
+import HTTPServer
 import Threads
 import Settings
 import API
 import Foundation
-import HTTPServer
 import TestSupport
 import Testing
 

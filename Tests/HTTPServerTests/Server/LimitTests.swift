@@ -1,5 +1,5 @@
-import HTTPServer
 import Settings
+import HTTPServer
 import Foundation
 import Testing
 

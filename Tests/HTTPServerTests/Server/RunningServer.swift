@@ -1,8 +1,8 @@
-import Settings
 import Foundation
 import HTTPServer
 import Logging
 import ServiceLifecycle
+import Settings
 import SystemPackage
 import TestSupport
 import Testing

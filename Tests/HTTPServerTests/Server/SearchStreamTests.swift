@@ -1,7 +1,7 @@
+import Settings
 import API
 import Foundation
 import Logging
-import Settings
 import Testing
 
 /// Searches whose answers come in lines.

@@ -1,7 +1,7 @@
-import Settings
 import Foundation
 import HTTPServer
 import Logging
+import Settings
 import SystemPackage
 import TestSupport
 import Testing

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: fastLevels)
-    func `a product equals the reference for every rest of rows and columns`(level: UInt32) throws {
+    func `A product equals the reference for every rest of rows and columns`(level: UInt32) throws {
         var generator = SeededGenerator(state: 7)
         let columns = [8, 16, 24, 32, 40, 48, 56, 64, 72, 88, 96, 104, 120]
         for (index, outputs) in columns.enumerated() {
@@ -48,7 +48,7 @@ import Testing
     }
 
     @Test(arguments: fastLevels)
-    func `a depthwise row equals the reference for every kernel, stride and width`(level: UInt32) throws {
+    func `A depthwise row equals the reference for every kernel, stride and width`(level: UInt32) throws {
         var generator = SeededGenerator(state: 8)
         for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
             for channels in [8, 16, 24, 48, 72] {
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(arguments: [(3, 1), (3, 2), (5, 1), (5, 2)])
-    func `a block computed a few rows at a time equals its definition on whole maps, at every instruction set`(
+    func `A block computed a few rows at a time equals its definition on whole maps, at every instruction set`(
         kernel: Int, stride: Int
     ) throws {
         var generator = SeededGenerator(state: 9)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    @Test func `shapes that no kernel is made for are refused`() {
+    @Test func `Shapes that no kernel is made for are refused`() {
         let zeros = [Float](repeating: 0, count: 1000)
         let level = saccade_simd_detected()
         #expect(saccade_pointwise_create(level, 4, 12, zeros, zeros) == nil)

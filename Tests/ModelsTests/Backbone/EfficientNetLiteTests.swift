@@ -57,7 +57,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
     }
 
     @Test(arguments: levels)
-    func `maps and scores of a tiny network equal PyTorch's, from its own pickle, at every instruction set`(
+    func `Maps and scores of a tiny network equal PyTorch's, from its own pickle, at every instruction set`(
         level: UInt32
     ) throws {
         let network = try EfficientNetLite(
@@ -77,7 +77,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         #expect(difference(Array(scores[8..<16]), try expected.tensor(named: "scores").scalars) < Self.tolerance)
     }
 
-    @Test func `weights that were written and read back give the same maps`() throws {
+    @Test func `Weights that were written and read back give the same maps`() throws {
         var writer = SafetensorsWriter()
         let weights = try tinyWeights()
         for name in weights.names { try writer.add(weights.tensor(named: name), named: "backbone." + name) }
@@ -89,7 +89,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         #expect(try first.maps(of: images).maps[0].values == second.maps(of: images).maps[0].values)
     }
 
-    @Test func `a picture's maps don't depend on the batch that it is in`() throws {
+    @Test func `A picture's maps don't depend on the batch that it is in`() throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
         let images = formulaPictures(5, width: 40, height: 72)
         let batch = try network.maps(of: images).maps[0].values.scalars
@@ -98,7 +98,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
     }
 
     @Test(arguments: [1, 2, 3, 5, 31, 32, 33])
-    func `any size of picture has maps`(side: Int) throws {
+    func `Any size of picture has maps`(side: Int) throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
         let features = try network.features(of: formulaPictures(1, width: side, height: side + 1))
         for (map, channels) in zip(features.maps, [48, 32, 24]) {
@@ -112,7 +112,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
     }
 
     @Test(arguments: [32, 64, 250])
-    func `the maps of a square picture have the sizes that are promised`(side: Int) throws {
+    func `The maps of a square picture have the sizes that are promised`(side: Int) throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
         let maps = try network.maps(of: formulaPictures(1, width: side, height: side)).maps
         for (map, size) in zip(maps, network.mapSizes(side: side)) {
@@ -123,7 +123,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
 
     /// A picture whose every value is the mean is nothing to the network, whatever the stem's weights. That the deviation is the
     /// kernel's is what PyTorch's maps above say: it was given (x − 127) / 128.
-    @Test func `the stem takes pictures as the input says`() throws {
+    @Test func `The stem takes pictures as the input says`() throws {
         var tensors: [String: Tensor<Float>] = [:]
         let weights = try tinyWeights()
         for name in weights.names { tensors[name] = try weights.tensor(named: name) }
@@ -141,7 +141,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         #expect(EfficientNetLite.mean == SIMD3(repeating: 127) && EfficientNetLite.deviation == SIMD3(repeating: 128))
     }
 
-    @Test func `pictures that don't make a batch are refused`() throws {
+    @Test func `Pictures that don't make a batch are refused`() throws {
         let network = try EfficientNetLite(architecture: tinyArchitecture, weights: tinyWeights())
         let batches = [
             [], [RGBImage(width: 0, height: 0, pixels: [])],
@@ -150,7 +150,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         for batch in batches { #expect(throws: ModelError.self) { try network.features(of: batch) } }
     }
 
-    @Test func `weights that lack a tensor, have one too many or one of another shape are refused by name`() throws {
+    @Test func `Weights that lack a tensor, have one too many or one of another shape are refused by name`() throws {
         let weights = try tinyWeights()
         var tensors = [String: Tensor<Float>]()
         for name in weights.names { tensors[name] = try weights.tensor(named: name) }
@@ -170,7 +170,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         refused(bent, .shapeMismatch(tensor: "stem.weight", expected: [8, 3, 3, 3], found: [8, 3, 3, 1]))
     }
 
-    @Test func `the head is only there when the weights have it`() throws {
+    @Test func `The head is only there when the weights have it`() throws {
         let weights = try tinyWeights()
         var tensors = [String: Tensor<Float>]()
         for name in weights.names where name.hasPrefix("stem") || name.hasPrefix("blocks") {
@@ -185,7 +185,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         #expect(throws: ModelError.self) { try network.classScores(images) }
     }
 
-    @Test func `the published networks have the published widths`() {
+    @Test func `The published networks have the published widths`() {
         let lite0 = EfficientNetLiteArchitecture.lite0
         #expect(
             lite0.blocks.map(\.outputs) == [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320])
@@ -200,7 +200,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
     @Test(
         .enabled(if: reference != nil, "SACCADE_REFERENCE_WEIGHTS names a folder with lite0.pth and lite2.pth"),
         arguments: ["lite0", "lite2"])
-    func `maps and scores of the published weights equal PyTorch's`(variant: String) throws {
+    func `Maps and scores of the published weights equal PyTorch's`(variant: String) throws {
         let path = FilePath(try #require(Self.reference)).appending(variant + ".pth")
         let architecture: EfficientNetLiteArchitecture = variant == "lite0" ? .lite0 : .lite2
         let weights = try EfficientNetLiteImport.folded(
@@ -216,7 +216,7 @@ func formulaPictures(_ count: Int, width: Int, height: Int) -> [RGBImage] {
         .removingLastComponent().appending("models/saccade-small/backbone.safetensors")
 
     @Test(.enabled(if: FileManager.default.fileExists(atPath: shipped.string), "there is no models/saccade-small here"))
-    func `maps of the shipped weights equal PyTorch's on the same weights`() throws {
+    func `Maps of the shipped weights equal PyTorch's on the same weights`() throws {
         let expected = try SafetensorsFile(fixture("Backbone/shipped.samples.safetensors"))
         let side = try #require(expected.metadata["frame_size"].flatMap { Int($0) })
         let network = try EfficientNetLite(

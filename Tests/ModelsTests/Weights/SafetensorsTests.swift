@@ -14,7 +14,7 @@ import Testing
         withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { [UInt8]($0) } + [UInt8](header.utf8) + data
     }
 
-    @Test func `every type of the reference implementation's file is read exactly`() throws {
+    @Test func `Every type of the reference implementation's file is read exactly`() throws {
         let file = try SafetensorsFile(fixture("Weights/reference.safetensors"))
         #expect(file.metadata == ["format": "pt", "note": "tab\tline\nend"])
         #expect(file.names == ["bf16", "empty", "f16", "f32", "i64", "i8", "name \"quoted\" \\ é 😀", "scalar"])
@@ -30,7 +30,7 @@ import Testing
         #expect(throws: WeightsError.unsupportedType(tensor: "i64", type: "I64")) { try file.tensor(named: "i64") }
     }
 
-    @Test func `missing and mis-shaped tensors are named`() throws {
+    @Test func `Missing and mis-shaped tensors are named`() throws {
         let file = try SafetensorsFile(fixture("Weights/reference.safetensors"))
         #expect(throws: WeightsError.missing(tensor: "nothing", source: file.source)) {
             try file.tensor(named: "nothing")
@@ -40,7 +40,7 @@ import Testing
         }
     }
 
-    @Test func `what the writer writes is read back`() throws {
+    @Test func `What the writer writes is read back`() throws {
         var writer = SafetensorsWriter(metadata: ["model": "\"x\"\n\u{1}"])
         let values = (0..<24).map { Float($0 * $0 % 17) / 16 - 0.5 }
         let tensor = Tensor(values, shape: [4, 6])
@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `the order of adding doesn't change the file`() throws {
+    @Test func `The order of adding doesn't change the file`() throws {
         let one = Tensor<Float>([1], shape: [1])
         var first = SafetensorsWriter()
         try first.add(one, named: "a")
@@ -83,7 +83,7 @@ import Testing
         #expect(first.encoded() == second.encoded())
     }
 
-    @Test func `numbers that aren't finite are refused both ways`() throws {
+    @Test func `Numbers that aren't finite are refused both ways`() throws {
         var writer = SafetensorsWriter()
         for value in [Float.nan, .infinity] {
             #expect(throws: WeightsError.nonFinite(tensor: "x")) {
@@ -117,11 +117,11 @@ import Testing
         #"{"\ud800":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#,
         #"[]"#, #"{"#, "", #"{} {}"#, #"{"x":"#,
     ])
-    func `a header that breaks the format's rules is refused`(header: String) {
+    func `A header that breaks the format's rules is refused`(header: String) {
         #expect(throws: WeightsError.self) { try file(header: header, data: [UInt8](repeating: 0, count: 8)) }
     }
 
-    @Test func `a header that claims more than there is is refused`() {
+    @Test func `A header that claims more than there is is refused`() {
         for length in [UInt64.max, 1 << 62, 100_000_001, 17] {
             let content = withUnsafeBytes(of: length.littleEndian) { [UInt8]($0) } + [UInt8](repeating: 0x20, count: 16)
             #expect(throws: WeightsError.self) { try SafetensorsFile(content: content, source: "test") }
@@ -135,7 +135,7 @@ import Testing
         #"{"x":{"dtype":"I8","shape":[2],"data_offsets":[0,2]},"x.scale":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}}"#,
         #"{"x":{"dtype":"I8","shape":[],"data_offsets":[0,1]},"x.scale":{"dtype":"F32","shape":[],"data_offsets":[1,5]}}"#,
     ])
-    func `bytes without a fitting row of scales are refused`(header: String) throws {
+    func `Bytes without a fitting row of scales are refused`(header: String) throws {
         let end = header.contains("scale") ? (header.contains("\"shape\":[],") ? 5 : 6) : 2
         let file = try file(header: header, data: [UInt8](repeating: 0, count: end))
         #expect { try file.tensor(named: "x") } throws: { error in
@@ -144,7 +144,7 @@ import Testing
         }
     }
 
-    @Test func `truncated files are refused at every length`() throws {
+    @Test func `Truncated files are refused at every length`() throws {
         let content = try fixtureContent("Weights/reference.safetensors")
         for length in 0..<content.count {
             #expect(throws: WeightsError.self) {
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test func `mutated files are read or refused, never a crash`() throws {
+    @Test func `Mutated files are read or refused, never a crash`() throws {
         let original = try fixtureContent("Weights/reference.safetensors")
         var random = SeededGenerator(state: 1)
         for _ in 0..<4000 {
@@ -168,7 +168,7 @@ import Testing
         }
     }
 
-    @Test func `a file that can't be written leaves nothing behind`() throws {
+    @Test func `A file that can't be written leaves nothing behind`() throws {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: directory) }
         // The target is a folder: the new file is written, but can't take its place.
@@ -181,13 +181,13 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == ["target"])
     }
 
-    @Test func `a file that isn't there is named with the system's reason`() {
+    @Test func `A file that isn't there is named with the system's reason`() {
         #expect(throws: WeightsError.inaccessible(path: "/nowhere/x", reason: .noSuchFileOrDirectory)) {
             try SafetensorsFile("/nowhere/x")
         }
     }
 
-    @Test func `a set of weights names what a model misses and what it has no place for`() throws {
+    @Test func `A set of weights names what a model misses and what it has no place for`() throws {
         let one = Tensor<Float>([1], shape: [1])
         let set = WeightSet(["a.x": one, "a.y": one, "b": one], source: "test").scoped("a.")
         #expect(set.names == ["x", "y"])

@@ -1,10 +1,10 @@
-import Models
 import Tensors
+import Models
 import TestSupport
 import Testing
 
 @Suite struct TorchPickleTests {
-    @Test func `a state dictionary is read with its shapes, without its counters`() throws {
+    @Test func `A state dictionary is read with its shapes, without its counters`() throws {
         let tensors = try TorchPickle.tensors(at: fixture("Backbone/tiny.pth"))
         #expect(tensors["_conv_stem.weight"]?.shape == [8, 3, 3, 3])
         #expect(tensors["_fc.weight"]?.shape == [8, 160])
@@ -12,7 +12,7 @@ import Testing
         #expect(tensors["_bn0.num_batches_tracked"] == nil)
     }
 
-    @Test func `views, other precisions and shared storages are read`() throws {
+    @Test func `Views, other precisions and shared storages are read`() throws {
         let tensors = try TorchPickle.tensors(at: fixture("Weights/views.pth"))
         #expect(tensors["transposed"]?.scalars == [0, 3, 1, 4, 2, 5])
         #expect(tensors["transposed"]?.shape == [3, 2])
@@ -25,11 +25,11 @@ import Testing
         #expect(tensors["empty"]?.shape == [0, 2])
     }
 
-    @Test func `a stride of zero can't ask for more than the storage has`() throws {
+    @Test func `A stride of zero can't ask for more than the storage has`() throws {
         #expect(throws: WeightsError.self) { try TorchPickle.tensors(at: fixture("Weights/expanded.pth")) }
     }
 
-    @Test func `a pickle that would run code is refused by the name it mentions`() throws {
+    @Test func `A pickle that would run code is refused by the name it mentions`() throws {
         #expect {
             try TorchPickle.tensors(at: fixture("Weights/code.pth"))
         } throws: { error in
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func `truncated files are refused at every length`() throws {
+    @Test func `Truncated files are refused at every length`() throws {
         let content = try fixtureContent("Weights/views.pth")
         for length in 0..<content.count {
             #expect(throws: WeightsError.self) {
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 4]) func `mutated files are read or refused, never a crash`(seed: UInt64) throws {
+    @Test(arguments: [1, 2, 3, 4]) func `Mutated files are read or refused, never a crash`(seed: UInt64) throws {
         let original = try fixtureContent("Weights/views.pth")
         var random = SeededGenerator(state: seed)
         for _ in 0..<5000 {
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func `deep nesting is refused before it can exhaust the stack`() {
+    @Test func `Deep nesting is refused before it can exhaust the stack`() {
         let start = [UInt8](fixtureStart)
         let nested = start + [0x80, 2] + [UInt8(ascii: ")")] + [UInt8](repeating: 0x85, count: 1_000_000)
         #expect(throws: WeightsError.self) { try TorchPickle.tensors(in: nested, source: "test") }

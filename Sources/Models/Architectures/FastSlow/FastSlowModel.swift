@@ -1,6 +1,5 @@
 import DecodeProtocol
 import Foundation
-
 package import SystemPackage
 import Tensors
 

@@ -1,5 +1,4 @@
 package import CKernels
-
 package import Tensors
 import Threads
 

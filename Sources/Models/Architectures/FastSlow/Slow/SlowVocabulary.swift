@@ -1,7 +1,5 @@
 package import Foundation
-
 package import SystemPackage
-
 package import Tensors
 
 /// The word pieces that the Slow model reads and writes: those of the text tokenizer that its training sentences use.

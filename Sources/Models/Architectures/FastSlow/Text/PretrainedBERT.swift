@@ -1,7 +1,5 @@
 import Foundation
-
 package import SystemPackage
-
 package import Tensors
 
 /// A BERT model and its tokenizer as sentence-transformers publishes them, for example all-MiniLM-L6-v2.
