@@ -1,5 +1,3 @@
-
-
 extension API {
     /// Whether the Fast model's best clips are re-ranked by the Slow one.
     ///
