@@ -2,7 +2,7 @@ package import Foundation
 
 /// The types of the query socket's JSON, shared by the daemon and its clients.
 ///
-/// Names in JSON are in snake case, times of day are RFC 3339 in UTC, spans are in seconds, and absent values are omitted.
+/// Names in JSON are in snake case, times are RFC 3339 in UTC, durations are in seconds, and absent values are omitted.
 /// `docs/API.md` shows every route with an example.
 package enum API {
     /// What the first path component of every route says.

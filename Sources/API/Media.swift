@@ -1,8 +1,8 @@
 package import Foundation
 
 extension API {
-    /// A path. In JSON it is two values beside each other: `path`, its text, and `path_bytes`, its exact bytes in base64, when they
-    /// aren't UTF-8.
+    /// A path. In JSON it is two values beside each other: `path`, its text, and, when that isn't exact because the path is
+    /// not UTF-8, `path_bytes`, its bytes in base64.
     package struct Path: Sendable, Equatable {
         package var bytes: [UInt8]
 
@@ -28,7 +28,7 @@ extension API {
         }
     }
 
-    /// The media of a search result.
+    /// The media item of a search result.
     package struct MediaReference: Codable, Sendable, Equatable {
         package var id: Int64
         private var pathText: String
@@ -57,7 +57,7 @@ extension API {
         }
     }
 
-    /// How far a media has come.
+    /// How far the indexing of a media item has come.
     package enum MediaState: String, Codable, Sendable {
         case pending, indexing, indexed, failed
     }
@@ -128,9 +128,9 @@ extension API {
         }
     }
 
-    /// One place of a media.
+    /// One place of a media item.
     package struct MediaPath: Codable, Sendable, Equatable {
-        /// Nil for a file that was indexed by name.
+        /// Nil for a file that was indexed individually, outside every root.
         package var root: Int64?
         private var pathText: String
         private var pathBytes: Data?

@@ -81,9 +81,9 @@ extension API {
         package var recordedAfter: Date?
         /// Recorded before this time.
         package var recordedBefore: Date?
-        /// The media lasts at least this many seconds.
+        /// The media item lasts at least this many seconds.
         package var minDuration: Double?
-        /// The media lasts at most this many seconds.
+        /// The media item lasts at most this many seconds.
         package var maxDuration: Double?
 
         package init(

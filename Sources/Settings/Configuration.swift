@@ -2,7 +2,8 @@ package import SystemPackage
 
 /// Everything that can be set, after file, environment and arguments have been put together.
 ///
-/// `ConfigurationKey.all` is the one place that knows the keys; `docs/CONFIGURATION.md` lists them. The values here are their defaults.
+/// `ConfigurationKey.all` is the one place that knows the keys; `docs/CONFIGURATION.md` lists them. The values here are
+/// their defaults.
 package struct Configuration: Sendable, Equatable {
     /// Where the databases live.
     package var state: FilePath

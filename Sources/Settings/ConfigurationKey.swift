@@ -27,7 +27,8 @@ package struct ConfigurationKey: Sendable {
         "SACCADE_" + name.uppercased().replacing(".", with: "_")
     }
 
-    /// - Parameter defaultText: Needed where the property's own default says nothing, such as nil that stands for a number of processors.
+    /// - Parameter defaultText: Required where the property's own default says nothing, such as nil that stands for a
+    ///   number of processors.
     private init<Value: Equatable & Sendable>(
         _ name: String,
         _ property: any WritableKeyPath<Configuration, Value> & Sendable,
@@ -83,7 +84,8 @@ extension ConfigurationKey {
             "ingest.frames_per_second", \.ingest.framesPerSecond, .number(in: 0.1...30),
             "Frames sampled per second of video."),
         ConfigurationKey(
-            "ingest.rescan_seconds", \.ingest.rescanSeconds, .number(in: 10...604_800), "Seconds between full rescans."),
+            "ingest.rescan_seconds", \.ingest.rescanSeconds, .number(in: 10...604_800),
+            "Seconds between full rescans."),
         ConfigurationKey(
             "ingest.settle_seconds", \.ingest.settleSeconds, .number(in: 0...3600),
             "A file is indexed once unchanged for this many seconds."),

@@ -156,7 +156,8 @@ package final class HTTPServer: Service {
         let peer = await Peer.of(connection.channel)
         logger.debug("connection", metadata: peer.metadata)
         let handler = handler
-        // One for each connection, because its responder needs the peer and the listener's token, which HTTP1Channel doesn't pass on.
+        // One for each connection, because the responder needs the peer and the listener's token, which are not
+        // among its arguments.
         let http = HTTP1Channel { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))

@@ -33,8 +33,8 @@ struct RequestHandler: Sendable {
     /// - Parameters:
     ///   - token: What the request must show, nil on the Unix socket, where the file's mode decides.
     ///   - isConnected: Whether somebody is there to read the answer.
-    /// - Throws: Only when nobody is there to answer: what reading the body throws when the connection breaks, and `CancellationError` of
-    ///   a search that ended because its client hung up.
+    /// - Throws: Only when nobody is there to answer: what reading the body throws when the connection breaks, and
+    ///   `CancellationError` of a search that ended because its client hung up.
     func respond(
         to request: Request,
         peer: Peer,
@@ -53,7 +53,7 @@ struct RequestHandler: Sendable {
                 metadata: peer.metadata.merging(["path": "\(request.uri.path)"]) { $1 })
             throw error
         } catch {
-            response = Self.response(for: told(error, of: request), path: request.uri.path)
+            response = Self.response(for: apiError(for: error, of: request), path: request.uri.path)
         }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
         // Who looks at a status page asks every second.
@@ -66,8 +66,8 @@ struct RequestHandler: Sendable {
         return response
     }
 
-    /// What the client is told of an error; the details of one that isn't the client's go to the log.
-    private func told(_ error: any Error, of request: Request) -> APIError {
+    /// The error that the client gets; the details of one that isn't the client's go to the log.
+    private func apiError(for error: any Error, of request: Request) -> APIError {
         if let error = error as? APIError { return error }
         logger.error("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
         return APIError(.internalError, "internal error; see the daemon's log")
@@ -165,7 +165,7 @@ struct RequestHandler: Sendable {
                 defer { place.end() }
                 try await SearchStreamBody.write(first, then: answers, to: &writer) { error in
                     // Of a search that ended because its client is gone there is nothing to say.
-                    isConnected() ? told(error, of: request) : nil
+                    isConnected() ? apiError(for: error, of: request) : nil
                 }
             }
         )

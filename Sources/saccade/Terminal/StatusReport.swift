@@ -55,7 +55,8 @@ struct StatusReport {
         var facts: [(String, String)] = [
             (
                 "model",
-                "\(status.model.name), \(status.model.dimensions) dimensions, digest \(status.model.modelDigest.prefix(12))"
+                "\(status.model.name), \(status.model.dimensions) dimensions, "
+                    + "digest \(status.model.modelDigest.prefix(12))"
                     + (status.model.rerankDepth.map { ", re-ranks the best \(Quantities.count($0))" } ?? "")
             ),
             (
