@@ -1,3 +1,4 @@
+import Tensors
 import CKernels
 import Foundation
 import Models

@@ -1,3 +1,4 @@
+import DecodeWorkers
 import DecodeProtocol
 import Foundation
 import SystemPackage

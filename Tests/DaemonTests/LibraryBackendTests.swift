@@ -1,3 +1,7 @@
+import FolderWatch
+import Basics
+import Threads
+import Daemon
 import API
 import Catalog
 import DecodeProtocol

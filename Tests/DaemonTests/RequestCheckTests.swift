@@ -1,3 +1,5 @@
+import Daemon
+import Catalog
 import API
 import Foundation
 import Search

@@ -1,3 +1,5 @@
+import Daemon
+import Library
 import API
 import Foundation
 import Models

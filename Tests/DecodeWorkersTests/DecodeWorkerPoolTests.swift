@@ -1,3 +1,4 @@
+import Models
 import DecodeProtocol
 import DecodeWorkers
 import Foundation

@@ -1,3 +1,4 @@
+import Client
 import API
 import Foundation
 import SystemPackage

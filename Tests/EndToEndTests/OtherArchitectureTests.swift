@@ -1,3 +1,4 @@
+import Catalog
 import Daemon
 import DecodeProtocol
 import DecodeWorkers

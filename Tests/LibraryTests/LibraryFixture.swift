@@ -1,3 +1,5 @@
+import FolderWatch
+import Basics
 import Catalog
 import FolderFakes
 import Foundation

@@ -1,3 +1,6 @@
+import Basics
+import Search
+import Library
 import Catalog
 import DecodeProtocol
 import DecodeWorkers

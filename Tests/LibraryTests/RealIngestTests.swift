@@ -1,3 +1,5 @@
+import Catalog
+import Basics
 import DecodeWorkers
 import FolderWatch
 import Foundation

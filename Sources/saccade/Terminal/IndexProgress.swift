@@ -1,3 +1,4 @@
+import FolderWatch
 import Catalog
 import Foundation
 import Library
