@@ -37,7 +37,7 @@ func query(_ arguments: [String]) throws -> [Comparison] {
         ("duration", try MediaFilter(minDuration: 100), .clip),
         ("path prefix", try MediaFilter(pathPrefix: Array("/library/7".utf8)), .clip),
         ("path pattern", try MediaFilter(pathGlob: "*/*7*.mp4"), .clip),
-        ("best of each media", .all, .media),
+        ("best of each media item", .all, .media),
     ]
     for (name, filter, group) in cases {
         var timings: [SearchTimings] = []
@@ -69,7 +69,7 @@ private func processorSeconds() -> Double {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }
 
-/// Writes a catalog of random vectors: twenty clips a media, of which a hundred lie in a folder.
+/// Writes a catalog of random vectors: twenty clips a media item, of which a hundred lie in a folder.
 func fillCatalog(
     in folder: FilePath, clips count: Int, encoder: any QueryEncoder, storesRerankFeatures: Bool = false
 ) throws {

@@ -74,7 +74,7 @@ extension API {
     package enum SearchGroup: String, Codable, Sendable, CaseIterable {
         /// Every clip.
         case clip
-        /// The best clip of each media.
+        /// The best clip of each media item.
         case media
 
         package init(from decoder: any Decoder) throws {

@@ -1,7 +1,7 @@
 internal import GRDB
 package import SystemPackage
 
-/// A path of a media and whether it can be read.
+/// A path of a media item and whether it can be read.
 package struct MediaPlace: Sendable, Equatable {
     package var root: RootID?
     package var path: FilePath
@@ -17,7 +17,7 @@ package struct ClipFinding: Sendable, Equatable {
 }
 
 extension Catalog {
-    /// Where a media lies: those that can be read first, then in order of their files' ids. Empty for a tombstone.
+    /// Where a media item lies: those that can be read first, then in order of their files' ids. Empty for a tombstone.
     package func places(of media: MediaID) throws(CatalogError) -> [MediaPlace] {
         try read { try Self.places(of: media, $0) }
     }
@@ -36,7 +36,7 @@ extension Catalog {
 
     /// The first `limit` of some clips that are still there, in the order given, with what an answer says about them.
     ///
-    /// One snapshot of the catalog, so that a media is either found for all of its clips or for none.
+    /// One snapshot of the catalog, so that a media item is either found for all of its clips or for none.
     ///
     /// - Parameter filter: says which of a media item's places may be shown; the first is. A media item without one is passed over.
     package func findings(

@@ -67,9 +67,9 @@ extension Catalog {
         }
     }
 
-    /// Keeps that a media lies at a path: a new path, a changed content, or a tombstone that is back.
+    /// Keeps that a media item lies at a path: a new path, a changed content, or a tombstone that is back.
     ///
-    /// A media that is new gets a pending job in each index that is not retired.
+    /// A media item that is new gets a pending job in each index that is not retired.
     ///
     /// - Returns: the media item, and what ``removeFiles(_:at:)`` returns of the one that lay there before.
     package func recordFile(

@@ -87,7 +87,7 @@ extension Catalog {
         }
     }
 
-    /// Makes a index the live one and retires the one that was.
+    /// Makes an index the live one and retires the one that was.
     ///
     /// - Throws: ``CatalogError`` `notFound`.
     package func switchLive(to index: IndexID) throws(CatalogError) {
@@ -111,7 +111,7 @@ extension Catalog {
 
     /// Deletes clips of retired generations, tombstones that are older than `before` with their clips, and memories without a clip.
     ///
-    /// A media that comes back before all of it is deleted is gone on with after the clips that it still has: the last ones go first.
+    /// Indexing of a media item that comes back before all of it is deleted resumes after the clips that it still has: the last ones go first.
     ///
     /// - Parameters:
     ///   - limit: at most about this many clips and this many files and media in one call, so that the writer is soon

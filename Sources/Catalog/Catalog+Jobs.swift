@@ -3,7 +3,7 @@ internal import GRDB
 internal import SystemPackage
 
 extension Catalog {
-    /// A media whose turn ended with the program this often is not tried again until it changes.
+    /// A media item whose turn ended with the program this often is not tried again until it changes.
     static let crashLimit = 5
 
     /// SQL: that a row's media has a file in a root that is online, or one that was named.
@@ -17,7 +17,7 @@ extension Catalog {
         (jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ? OR jobs.state = 'failed' AND jobs.retry_at <= ?)
         """
 
-    /// The next jobs of a index that can be done now: pending, or failed with a time to try again that has come,
+    /// The next jobs of an index that can be done now: pending, or failed with a time to try again that has come,
     /// of media that lie in a root that is online or were named.
     ///
     /// - Parameter excluding: media in work.
@@ -39,7 +39,7 @@ extension Catalog {
         }
     }
 
-    /// The job of one media, whatever its state; nil when it has none.
+    /// The job of one media item, whatever its state; nil when it has none.
     package func job(of media: MediaID, index: IndexID) throws(CatalogError) -> Job? {
         try read { db in
             try Row.fetchOne(
@@ -52,7 +52,7 @@ extension Catalog {
         }
     }
 
-    /// Why a media is not in a index; nil when nothing is wrong with it.
+    /// Why a media item is not in an index; nil when nothing is wrong with it.
     package func problem(of media: MediaID, index: IndexID) throws(CatalogError) -> Problem? {
         try read { db in
             try Row.fetchOne(
@@ -88,7 +88,7 @@ extension Catalog {
             committedShot: last?["shot"])
     }
 
-    /// How many jobs of a index are begun, or are among those that ``nextJobs(of:at:limit:excluding:)`` gives now.
+    /// How many jobs of an index are begun, or are among those that ``nextJobs(of:at:limit:excluding:)`` gives now.
     package func queueDepth(of index: IndexID, at now: Timestamp) throws(CatalogError) -> Int {
         try read { db in
             try Int.fetchOne(
@@ -101,7 +101,7 @@ extension Catalog {
         }
     }
 
-    /// The first time after `now` at which a job of a index or a file is to be tried again, of those that can be: what
+    /// The first time after `now` at which a job of an index or a file is to be tried again, of those that can be: what
     /// ``nextJobs(of:at:limit:excluding:)`` and ``filesToRetry(at:limit:)`` have then. Nil when there is none.
     package func nextRetry(of index: IndexID, after now: Timestamp) throws(CatalogError) -> Timestamp? {
         try read { db in
@@ -119,7 +119,7 @@ extension Catalog {
         }
     }
 
-    /// Keeps that a job is begun, before anything of it is read, so that a media that takes the program down is known.
+    /// Marks a job as started, before anything of it is read, so that a media item that takes the program down is known.
     package func begin(_ job: Job) throws(CatalogError) {
         try write { db in
             try db.execute(
@@ -142,7 +142,7 @@ extension Catalog {
         }
     }
 
-    /// Keeps what a media's container says.
+    /// Keeps what a media item's container says.
     package func setProperties(_ properties: MediaProperties, of media: MediaID) throws(CatalogError) {
         try write { db in
             try db.execute(
@@ -159,7 +159,7 @@ extension Catalog {
 
     /// Commits a group of clips in one transaction, and with them that the media in `finished` are indexed.
     ///
-    /// A clip that is there already (same media, index and ordinal) is left as it is. Clips of a media that has
+    /// A clip that is there already (same media, index and ordinal) is left as it is. Clips of a media item that has
     /// left the catalog meanwhile are dropped. The rerank features are on the disk before the catalog's transaction commits; those
     /// of a transaction that fails are gone with the next one that doesn't.
     ///
@@ -190,7 +190,7 @@ extension Catalog {
                 try embed.execute(arguments: [id, index.id, VectorBlob.encode(clip.embedding)])
                 ids.append(id)
             }
-            // A media that gets on is not what ends the program.
+            // A media item that gets on is not what ends the program.
             for media in Set(clips.map(\.media)) {
                 try db.execute(
                     sql: "UPDATE jobs SET crashes = 0 WHERE media_id = ? AND generation_id = ? AND crashes > 0",
@@ -226,7 +226,7 @@ extension Catalog {
         }
     }
 
-    /// Keeps that a media could not be indexed. Its committed clips stay.
+    /// Keeps that a media item could not be indexed. Its committed clips stay.
     ///
     /// - Parameter isAttempt: whether it counts as an attempt: not where its file was never opened.
     package func fail(
@@ -256,7 +256,7 @@ extension Catalog {
         }
     }
 
-    /// Removes a media's clips and puts its job back to pending, so that it is made anew.
+    /// Removes a media item's clips and puts its job back to pending, so that it is made anew.
     package func restart(_ media: MediaID, of index: IndexID) throws(CatalogError) {
         try write { db in
             try db.execute(

@@ -22,7 +22,7 @@ extension Catalog {
             ?? false
     }
 
-    /// A media, also one that is a tombstone.
+    /// A media item, also one that is a tombstone.
     package func media(_ id: MediaID) throws(CatalogError) -> Media? {
         try read { db in
             try Row.fetchOne(db, sql: Media.selection + " WHERE media.id = ?", arguments: [id]).map(Media.init)
@@ -42,7 +42,7 @@ extension Catalog {
         }
     }
 
-    /// A media's clips in the order of time.
+    /// A media item's clips in the order of time.
     package func clips(of media: MediaID, index: IndexID) throws(CatalogError) -> [Clip] {
         try read { db in
             try Row.fetchAll(

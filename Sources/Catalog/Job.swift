@@ -1,4 +1,4 @@
-/// One media to be put into one index.
+/// One media item to be put into one index.
 package struct Job: Sendable, Equatable {
     package var media: MediaID
     package var index: IndexID

@@ -60,7 +60,7 @@ package struct MediaProperties: Sendable, Equatable {
     }
 }
 
-/// Why a file or a media is not indexed.
+/// Why a file or a media item is not indexed.
 package struct Problem: Sendable, Equatable {
     /// A stable word. The database keeps it, so none of them changes.
     package struct Code: RawRepresentable, Sendable, Hashable {
@@ -128,7 +128,7 @@ package struct Media: Sendable, Equatable, Identifiable {
     package var attempts: Int
 }
 
-/// A path at which a media lies, or at which something lies that could not be taken in.
+/// A path at which a media item lies, or at which something lies that could not be taken in.
 package struct MediaFile: Sendable, Equatable, Identifiable {
     package var id: FileID
     /// The root it was found in; nil for a file that was indexed by name.
@@ -144,7 +144,7 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var deletedAt: Timestamp?
 }
 
-/// A time span of one media: the unit that is embedded and found.
+/// A time span of one media item: the unit that is embedded and found.
 package struct Clip: Sendable, Equatable, Identifiable {
     package var id: ClipID
     package var media: MediaID
@@ -183,7 +183,7 @@ package struct IndexRecord: Sendable, Equatable, Identifiable {
     package var createdAt: Timestamp
 }
 
-/// A file or a media that is not indexed, and why.
+/// A file or a media item that is not indexed, and why.
 package struct Failure: Sendable, Equatable {
     package var media: MediaID?
     package var path: FilePath?

@@ -1,6 +1,6 @@
 package import DecodeProtocol
 
-/// A clip of a media with the frames that stand for it.
+/// A clip of a media item with the frames that stand for it.
 package struct AssembledClip: Sendable, Equatable {
     /// Seconds from the beginning of the media. A still picture's clip is 0 ... 0.
     package var start: Double
@@ -18,7 +18,7 @@ package struct AssembledClip: Sendable, Equatable {
     }
 }
 
-/// Turns the frames and cuts of one media, in the order of time, into its clips.
+/// Turns the frames and cuts of one media item, in the order of time, into its clips.
 ///
 /// - A shot of more than `Policy.longestClip` seconds is divided evenly into clips of at most that.
 /// - A shot shorter than `Policy.shortestShot` joins the next one, the last shot the one before it.
@@ -82,7 +82,7 @@ package struct ClipAssembler: Sendable {
     private var standing: SampledFrame?
 
     /// - Parameters:
-    ///   - start: seconds; the end of the last clip that is known already, for going on with a media.
+    ///   - start: seconds; the end of the last clip that is known already, for resuming a media item.
     ///   - shot: the number of the first shot.
     ///   - clips: how many clips are known already.
     package init(policy: Policy = Policy(), start: Double = 0, shot: Int = 0, clips: Int = 0) {

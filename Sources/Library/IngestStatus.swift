@@ -15,7 +15,7 @@ package struct IngestStatus: Sendable, Equatable {
         case stopped
     }
 
-    /// A media in work.
+    /// A media item in work.
     package struct Work: Sendable, Equatable {
         package var media: MediaID
         package var path: FilePath

@@ -26,7 +26,7 @@ extension Library {
     /// progress. Not for a library that runs.
     ///
     /// A file that is named is taken whatever its name, and at once, without waiting for it to settle. Files that were named
-    /// before and are gone are found no more.
+    /// before and are gone leave the index.
     /// - Returns: one outcome a file.
     /// - Throws: ``CatalogError``.
     package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {

@@ -36,7 +36,7 @@ extension Library {
         try await BlockingExecutor.shared.run { [catalog] in try catalog.root(id) }
     }
 
-    /// Stops watching a directory; what lies in no other root is found no more.
+    /// Stops watching a directory; what lies in no other root leaves the index.
     ///
     /// - Throws: ``CatalogError`` `notFound`.
     package func removeRoot(_ id: RootID) async throws {

@@ -125,7 +125,7 @@ extension Library {
 
     /// Lets the index of the encoder take over when it has all that the live one has. Blocking.
     ///
-    /// Media in roots that are offline hold it back, because they would be found no more; ``switchNow()`` doesn't wait.
+    /// Media in roots that are offline hold it back, because they would leave the index; ``switchNow()`` doesn't wait.
     func switchIfComplete() throws {
         guard keeper.live?.record.id != indexRecord.id, try catalog.mediaMissing(from: indexRecord.id) == 0 else {
             return

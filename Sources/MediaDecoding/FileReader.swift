@@ -2,7 +2,7 @@ import CFFmpeg
 import DecodeProtocol
 import Glibc
 
-/// The bytes of one media for FFmpeg: the only way in which FFmpeg gets at anything outside the process.
+/// The bytes of one media item for FFmpeg: the only way in which FFmpeg gets at anything outside the process.
 ///
 /// The container is read through callbacks on a descriptor that was opened here, so no protocol of FFmpeg is ever used:
 /// whatever the file's content asks for, it can't open another file or a connection.
@@ -136,6 +136,6 @@ extension DecodeError {
     static var memory: DecodeError {
         DecodeError(
             .outOfMemory, isRetryable: true,
-            message: "The decode worker's memory limit is too small for this media: raise it, or convert the file.")
+            message: "The decode worker's memory limit is too small for this media item: raise it, or convert the file.")
     }
 }

@@ -78,7 +78,7 @@ struct FrameSampler<Picture> {
         guard var last = previous else { return [] }
         let stands = max(mediaEnd, last.time + max(last.duration, 2 * Self.sameTime))
         let isWanted = nextWanted.map { $0 < stands - Self.sameTime } ?? false
-        // One frame is always had from a media that has one, so that a late or short one isn't lost.
+        // One frame is always had from a media item that has one, so that a late or short one isn't lost.
         let isOnly = delivered == 0 && last.time < end && last.time + max(last.duration, Self.reach) >= start
         guard isWanted || isOnly else { return [] }
         var chosen: [Picture] = []

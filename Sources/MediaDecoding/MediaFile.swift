@@ -25,7 +25,7 @@ final class MediaFile {
         "exr_pipe", "sgi_pipe", "sunrast_pipe", "pcx_pipe",
     ]
 
-    /// Opens a media and finds its video stream.
+    /// Opens a media item and finds its video stream.
     /// - Throws: `DecodeError`.
     init(_ source: MediaSource, limits: WorkerLimits, log: FFmpegLog, onRead: @escaping () -> Void)
         throws(DecodeError)

@@ -113,7 +113,7 @@ extension MediaFile {
         return rate > 0.01 && rate < 1000 ? 1 / rate : 0.04
     }
 
-    /// Why a media gave no frame at all.
+    /// Why a media item gave no frame at all.
     func nothingDecoded(by decoder: VideoDecoder, limits: WorkerLimits) -> DecodeError {
         if let size = FFmpegLog.shared.refusedSize {
             return .tooLarge(width: size.width, height: size.height, limit: limits.pixels)

@@ -42,7 +42,7 @@ import Testing
         #expect(after.clips == before.clips)
         #expect(try await paths(daemon.search("coloured bars")) == [renamed.string, other.string])
 
-        // Other content under the same name is another media.
+        // Other content under the same name is another media item.
         let replacement = home.path.appending("replacement.mp4")
         try await video(replacement, seconds: 5, scenes: 3)
         #expect(rename(replacement.string, renamed.string) == 0)

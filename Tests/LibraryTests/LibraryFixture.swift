@@ -109,7 +109,7 @@ extension FileOutcome {
 }
 
 extension LibraryEvent.Kind {
-    /// Why a media failed; nil for every other event.
+    /// Why a media item failed; nil for every other event.
     var problem: Problem? { if case .mediaFailed(_, _, let problem) = self { problem } else { nil } }
 
     /// The media that gets on, when it has this many clips.

@@ -362,7 +362,7 @@ import Testing
         #expect(fixture.source.decodings.count == 1)
     }
 
-    @Test func `A file that was indexed by name is found no more when it is deleted`() async throws {
+    @Test func `A file that was indexed by name leaves the index when it is deleted`() async throws {
         let fixture = try LibraryFixture()
         let file = try fixture.write("3", to: "a.mp4")
         let other = try fixture.write("4", to: "b.mp4")

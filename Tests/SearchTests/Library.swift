@@ -93,7 +93,7 @@ struct Library {
         try catalog.addRoot(FilePath(path), device: nil, at: 0).id
     }
 
-    /// One media with a clip of ten seconds for each vector, at each of the paths; `rerankFeatures` are stored of each clip.
+    /// One media item with a clip of ten seconds for each vector, at each of the paths; `rerankFeatures` are stored of each clip.
     @discardableResult
     func add(
         _ paths: [String], root: RootID? = nil, duration: Double? = nil, recordedAt: Double? = nil, clips: [[Float]],

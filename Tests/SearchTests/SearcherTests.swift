@@ -49,7 +49,7 @@ import Testing
 
     @Test func `Grouping by media item keeps the best clip of each`() throws {
         let library = try Library()
-        // One media fills the first ranks many times over.
+        // One media item fills the first ranks many times over.
         try library.add(["/v/long.mp4"], clips: (0..<250).map { leaning(0.9 - Float($0) / 1_000) })
         try library.add(["/v/b.mp4"], clips: [leaning(0.3), leaning(0.4)])
         try library.add(["/v/c.mp4"], clips: [leaning(0.1)])

@@ -35,7 +35,7 @@ private final class ByteScorer: PairScorer {
 
     init() throws { library = try Library(storesRerankFeatures: true) }
 
-    /// A media for each byte, in the order of their cosines; nil stores nothing.
+    /// A media item for each byte, in the order of their cosines; nil stores nothing.
     private func add(_ stored: [UInt8?]) throws {
         for (number, byte) in stored.enumerated() {
             try library.add(

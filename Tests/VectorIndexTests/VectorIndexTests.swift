@@ -76,7 +76,7 @@ import VectorIndex
         #expect(try index.search([1, 0], limit: 5).map(\.clip) == [3])
     }
 
-    //  writer: +batch 1 … +batch n, each of ten clips of one media, some removed again
+    //  writer: +batch 1 … +batch n, each of ten clips of one media item, some removed again
     //  reader: every answer holds whole batches only, never fewer than those known to be in
     @Test func `Searches see whole batches while others insert and remove`() async throws {
         let index = try VectorIndex(dimensions: 8, workers: 2)

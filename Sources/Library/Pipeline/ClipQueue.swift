@@ -5,7 +5,7 @@ internal import Threads
 
 /// What waits between decoding and encoding, at most so many frames.
 final class ClipQueue: Sendable {
-    /// One step of a media, in the order in which they have to be stored.
+    /// One step of a media item, in the order in which they have to be stored.
     enum Step: Sendable {
         case clip(AssembledClip, ordinal: Int, isLast: Bool)
         /// It has ended, and its last clip was sent before.
@@ -13,7 +13,7 @@ final class ClipQueue: Sendable {
         case failed(Problem)
         /// Its file isn't there or is another one, which is no attempt to read it.
         case vanished(Problem)
-        /// It is to be gone on with another time.
+        /// It is to be resumed another time.
         case released
         /// What was read is not what was asked for: the clips of it have to go.
         case changed
@@ -107,7 +107,7 @@ final class ClipQueue: Sendable {
                 taken += state.items[count].frames
                 count += 1
             }
-            // What follows without frames costs nothing, and ends a media the sooner.
+            // What follows without frames costs nothing, and ends a media item the sooner.
             while count < state.items.count, state.items[count].frames == 0 { count += 1 }
             defer {
                 state.items.removeFirst(count)

@@ -2,7 +2,7 @@ internal import Catalog
 internal import DecodeProtocol
 import DecodeWorkers
 
-/// How far a media has been read into clips, and so where to go on.
+/// How far a media item has been read into clips, and so where to resume.
 struct ClipReading: Sendable {
     private let policy: ClipAssembler.Policy
     private var assembler: ClipAssembler

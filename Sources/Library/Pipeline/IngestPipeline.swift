@@ -12,7 +12,7 @@ internal import Threads
 /// batches cross clips and files, and from there into one transaction a batch.
 ///
 /// Memory is bounded by the queue and by what each decoder's ``ClipAssembler`` holds, whatever the length of a video.
-/// A media is gone on with after its last committed clip.
+/// Indexing of a media item resumes after its last committed clip.
 final class IngestPipeline: Sendable {
     /// What the pipeline works with.
     struct Parts: Sendable {
@@ -202,7 +202,7 @@ final class IngestPipeline: Sendable {
         _ = await writer.persist { try catalog.setProperties(properties, of: media) }
     }
 
-    /// Sends the last clips of a media whose file is still the one that was asked for.
+    /// Sends the last clips of a media item whose file is still the one that was asked for.
     private func end(
         _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ feed: JobFeed,
         _ queue: ClipQueue
@@ -332,7 +332,7 @@ final class IngestPipeline: Sendable {
         }
     }
 
-    /// Keeps how work on a media ended without its last clip.
+    /// Keeps how work on a media item ended without its last clip.
     private func close(_ work: MediaWork, _ step: ClipQueue.Step) async {
         let (catalog, index, media) = (parts.catalog, parts.index.id, work.job.media)
         let (keeper, now) = (parts.keeper, parts.clock.now)

@@ -2,7 +2,7 @@ internal import Catalog
 internal import Synchronization
 internal import SystemPackage
 
-/// One media in work.
+/// One media item in work.
 final class MediaWork: Sendable {
     struct Progress: Sendable {
         var position = 0.0

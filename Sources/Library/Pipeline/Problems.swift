@@ -2,7 +2,7 @@ internal import Catalog
 internal import DecodeProtocol
 
 extension Problem {
-    /// What a decoder's error means for a media that was tried `attempts` times.
+    /// What a decoder's error means for a media item that was tried `attempts` times.
     init(_ error: any Error, after attempts: Int, _ retry: RetryPolicy, at now: Timestamp) {
         guard let error = error as? DecodeError else {
             self.init(code: .decode, message: "\(error)", retryAt: retry.next(after: attempts, at: now))
