@@ -1,4 +1,4 @@
 /// The version of this program and its API's answers.
 package enum ProgramVersion {
-    package static let text = "0.1.0"
+    package static let text = "0.2.0"
 }

@@ -1,5 +1,5 @@
-import Dispatch
 import Synchronization
+import Threads
 
 extension VectorIndexSnapshot {
     /// Fewer clips than this are scanned by the calling thread: waking another takes longer.
@@ -27,7 +27,8 @@ extension VectorIndexSnapshot {
         if workers == 1 {
             scan.work()
         } else {
-            DispatchQueue.concurrentPerform(iterations: workers) { _ in scan.work() }
+            // Beside another computation the calling thread does it all: the threads are never oversubscribed.
+            parallelFor(workers) { _ in scan.work() }
         }
         return scan.answer()
     }

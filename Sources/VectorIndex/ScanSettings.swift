@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// What every part of one index agrees on.
 struct ScanSettings: Sendable {
@@ -8,12 +7,6 @@ struct ScanSettings: Sendable {
     let level: saccade_simd_level
 
     /// Threads that one search uses when nobody says.
-    static let defaultWorkers: Int = {
-        if let text = getenv("SACCADE_THREADS"), let wanted = Int(String(cString: text)), wanted > 0 {
-            return min(wanted, 256)
-        }
-        return max(1, Int(saccade_processor_count()))
-    }()
 
     /// Far above any embedding, and far enough below Float's limits that no sum overflows.
     private static let greatestNorm: Float = 1e9

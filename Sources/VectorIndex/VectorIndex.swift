@@ -1,5 +1,6 @@
 package import CKernels
 import Synchronization
+import Threads
 
 /// A clip to put into the index.
 package struct ClipVector: Sendable {
@@ -57,7 +58,7 @@ package final class VectorIndex: Sendable {
     ) throws(VectorIndexError) {
         guard (1...4_096).contains(dimensions) else { throw .unusableDimensions(dimensions) }
         self.dimensions = dimensions
-        settings = ScanSettings(dimensions: dimensions, workers: workers ?? ScanSettings.defaultWorkers, level: level)
+        settings = ScanSettings(dimensions: dimensions, workers: workers ?? ThreadCount.configured, level: level)
         current = Mutex(VectorIndexSnapshot(segments: [], settings: settings))
     }
 
