@@ -215,7 +215,7 @@ let package = Package(
             name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
             name: "ModelsTests",
-            dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport"],
+            dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport", "Training"],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
@@ -304,7 +304,7 @@ let package = Package(
 )
 
 // `make fuzz`: a program that libFuzzer drives, and the readers that it feeds, instrumented. No other build has either.
-let fuzzedModules: Set<String> = ["API", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings"]
+let fuzzedModules: Set<String> = ["API", "Catalog", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Training"]
 let isFuzzing = Context.environment["SACCADE_FUZZ"] != nil
 
 if isFuzzing {
@@ -313,7 +313,8 @@ if isFuzzing {
         .executableTarget(
             name: "saccade-fuzz",
             dependencies: [
-                "API", "CFuzzer", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings", "Tensors",
+                "API", "CFuzzer", "Catalog", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings", "Tensors",
+                "Training",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Fuzz/saccade-fuzz",

@@ -57,7 +57,7 @@ extension Catalog {
             let changed = isLogged ? try Self.changedMedia(of: index, after: cursor.change, db) : []
             for (sequence, media) in changed where changes.entered.count < limit {
                 changes.left.append(media)
-                // Those behind the cursor's clip come in by themselves.
+                // Those after the cursor's clip come in by themselves.
                 changes.entered += try Self.embeddings(
                     db, where: "clips.media_id = ? AND clips.generation_id = ? AND clips.id <= ?",
                     [media, index, cursor.clip])

@@ -72,7 +72,7 @@ extension Catalog {
 
     /// How many media are searchable in the live index and still wait in `index`, in roots of any state.
     ///
-    /// A index that is being built takes over when this is 0: until then, asking it would find less.
+    /// An index that is being built takes over when this is 0: until then, asking it would find less.
     package func mediaMissing(from index: IndexID) throws(CatalogError) -> Int {
         try read { db in
             try Int.fetchOne(
@@ -109,7 +109,7 @@ extension Catalog {
         try db.execute(sql: "DELETE FROM index_changes WHERE index_id = ?", arguments: [index])
     }
 
-    /// Deletes clips of retired generations, tombstones that are older than `before` with their clips, and memories without a clip.
+    /// Deletes clips of retired indexes, tombstones that are older than `before` with their clips, and rerank features without a clip.
     ///
     /// Indexing of a media item that comes back before all of it is deleted resumes after the clips that it still has: the last ones go first.
     ///

@@ -211,7 +211,7 @@ extension Catalog {
         }
     }
 
-    /// Writes what belongs to the clips behind `last`, and nothing else stays there.
+    /// Writes what belongs to the clips after `last`, and nothing else stays there.
     ///
     /// Called inside of the catalog's transaction, which alone knows the clips' ids.
     private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, index: String) throws(CatalogError) {

@@ -61,7 +61,7 @@ extension Catalog {
         try indexes().first { $0.state == .live }
     }
 
-    /// The clips' memories that are there, by clip.
+    /// The clips' rerank features that are there, by clip.
     package func rerankFeatures(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
         guard let features else { return [:] }
         return try translatingErrors(on: featuresFile) {

@@ -4,12 +4,12 @@ package import SystemPackage
 
 /// What is known about the media: the truth from which everything in memory can be made again.
 ///
-/// Two SQLite files in the state folder: `catalog.sqlite` with everything but the clips' memories, and
+/// Two SQLite files in the state folder: `catalog.sqlite` with everything but the clips' rerank features, and
 /// `memories.sqlite` with those. Readers never wait for the writer. One process at a time may write.
 ///
-/// When a file is lost: without `catalog.sqlite`, everything is made again (a memory file of another catalog is
+/// When a file is lost: without `catalog.sqlite`, everything is made again (a features file of another catalog is
 /// emptied). Without `memories.sqlite`, or when it is damaged (it is set aside then), a new one is made and the media
-/// whose clips had memories go back to pending; see ``notices``.
+/// whose clips had rerank features go back to pending; see ``notices``.
 ///
 /// Every method blocks on SQLite: call them off Swift's cooperative pool, for example with ``BlockingExecutor``.
 /// Every method throws ``CatalogError``.
@@ -139,7 +139,7 @@ package final class Catalog: Sendable {
                     throw CatalogError(.damaged, "\(file) is damaged and can't be moved away: delete it.")
                 }
             }
-            notices.append("\(file) was damaged; it is now \(aside), and the memories are made again.")
+            notices.append("\(file) was damaged; it is now \(aside), and the rerank features are made again.")
             pool = try open()
         }
         let known = try translatingErrors(on: file) { [pool] in
@@ -172,7 +172,7 @@ package final class Catalog: Sendable {
         if again > 0 {
             notices.append(
                 """
-                \(file) was lost: \(again) media are indexed again, to make their memories; until \
+                \(file) was lost: \(again) media are indexed again, to make their rerank features; until \
                 then they are found without re-ranking.
                 """)
         }

@@ -49,8 +49,14 @@ package struct CatalogError: ExplainedError {
         }
     }
 
-    /// Whether the same call can succeed later without anybody changing the catalog's file.
-    package var isTransient: Bool { code == .diskFull || code == .busy }
+    /// Whether the same call can succeed later without a change to the catalog's content: a full disk is emptied, a file system
+    /// mounted again. What SQLite refuses by a constraint or because the file is damaged stays refused.
+    package var mayPass: Bool {
+        switch code {
+        case .diskFull, .busy, .locked, .readOnly, .unreadable: true
+        case .foreign, .newerSchema, .damaged, .overlappingRoot, .notFound, .sqlite: false
+        }
+    }
 
     /// What an error of SQLite on `file` means to the user.
     init(_ error: DatabaseError, file: FilePath) {

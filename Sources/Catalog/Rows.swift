@@ -176,7 +176,7 @@ package struct IndexRecord: Sendable, Equatable, Identifiable {
     /// Length of its embeddings.
     package var dimensions: Int
     package var state: State
-    /// Whether its clips have memories.
+    /// Whether its clips have rerank features.
     package var storesRerankFeatures: Bool
     /// Directory of the model that made it, so that its queries can be embedded while the next one is built.
     package var model: FilePath?

@@ -41,6 +41,7 @@ package struct LibraryBackend: Backend {
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
     private let captioner: (any Captioner)?
+    /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
 
     /// - Parameters:
@@ -105,7 +106,7 @@ package struct LibraryBackend: Backend {
 
     package func media(_ id: Int64) async throws -> API.Media {
         try await translating {
-            try await executor.run { [catalog] in
+            try await BlockingExecutor.shared.run { [catalog] in
                 guard let media = try catalog.media(id), media.deletedAt == nil else {
                     throw APIError(
                         .mediaNotFound, "there is no media \(id); it may have been removed since you saw its id")
@@ -186,11 +187,11 @@ package struct LibraryBackend: Backend {
     package func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) {
         do {
             return try await translating {
-                let known = try await executor.run { [catalog] in try catalog.roots() }
+                let known = try await BlockingExecutor.shared.run { [catalog] in try catalog.roots() }
                 let root = try await library.addRoot(path.filePath)
                 return (root.described(isScanning: false), !known.contains { $0.id == root.id })
             }
-        } catch let error as CatalogError where [.overlappingRoot, .notFound, .unreadable].contains(error.code) {
+        } catch let error as CatalogError where [.overlappingRoot, .notFound].contains(error.code) {
             throw APIError(.invalidRoot, error.message)
         }
     }
@@ -205,7 +206,7 @@ package struct LibraryBackend: Backend {
 
     private func lookUp(_ id: ClipID) async throws -> (Clip, Media, [MediaPlace]) {
         try await translating {
-            try await executor.run { [catalog] in
+            try await BlockingExecutor.shared.run { [catalog] in
                 guard let clip = try catalog.clip(id), let media = try catalog.media(clip.media), media.deletedAt == nil
                 else { throw Self.noClip(id) }
                 return (clip, media, try catalog.places(of: media.id))

@@ -344,7 +344,7 @@ extension APIError {
                 self.init(.invalidRequest, error.message)
             case .unusableEmbedding: return nil
             }
-        case let error as CatalogError where error.isTransient || error.code == .readOnly:
+        case let error as CatalogError where error.mayPass:
             self.init(.unavailable, error.message)
         default:
             return nil

@@ -32,6 +32,7 @@ final class DecodeRun {
             guard case .running(let worker) = state else { return nil }
             let message = try await worker.receive()
             switch message {
+            case .event(.frame(let frame)): try check(frame)
             case .event(.end): finish(worker)
             case .failure(let error):
                 finish(worker)
@@ -42,6 +43,15 @@ final class DecodeRun {
         } catch {
             loseWorker()
             throw error
+        }
+    }
+
+    /// A worker that was taken over by a file may not fill this process with larger pictures than were asked for.
+    private func check(_ frame: SampledFrame) throws(DecodeError) {
+        guard case .frames(_, let sampling) = request, frame.side == sampling.geometry.side else {
+            throw DecodeError(
+                .protocolBroken, isRetryable: true,
+                message: "The decode worker sent a picture of \(frame.side) pixels that wasn't asked for.")
         }
     }
 

@@ -21,6 +21,7 @@ package final class InotifyWatcher: DirectoryWatcher {
 
     private let descriptor: Int32
     private let state = Mutex(State())
+    private let watched = Atomic<Int>(0)
     /// Only made, activated and cancelled: by `init` and `deinit`, which nothing else runs beside.
     private nonisolated(unsafe) let source: any DispatchSourceRead
 
@@ -41,7 +42,8 @@ package final class InotifyWatcher: DirectoryWatcher {
         unsafe source.cancel()
     }
 
-    package var count: Int { state.withLock { $0.paths.count } }
+    /// Without the lock, which is held while the kernel looks at a directory, on a file system that may hang.
+    package var count: Int { watched.load(ordering: .relaxed) }
 
     package func onHint(_ body: @escaping @Sendable () -> Void) {
         state.withLock { $0.onHint = body }
@@ -68,12 +70,16 @@ package final class InotifyWatcher: DirectoryWatcher {
             if let before = state.paths[watch], before != directory { state.descriptors[before] = nil }
             state.paths[watch] = directory
             state.descriptors[directory] = watch
+            watched.store(state.paths.count, ordering: .relaxed)
             return .watching
         }
     }
 
     package func unwatch(tree: FilePath) {
-        state.withLock { Self.unwatch(tree, descriptor, &$0) }
+        state.withLock { state in
+            Self.unwatch(tree, descriptor, &state)
+            watched.store(state.paths.count, ordering: .relaxed)
+        }
     }
 
     private static func unwatch(_ tree: FilePath, _ descriptor: Int32, _ state: inout State) {
@@ -94,6 +100,7 @@ package final class InotifyWatcher: DirectoryWatcher {
             guard count > 0 else { break }
             state.withLock { state in
                 for event in InotifyEvent.parse(buffer[..<count]) { Self.take(event, descriptor, &state) }
+                watched.store(state.paths.count, ordering: .relaxed)
                 told = told || !state.hints.isEmpty
             }
         }

@@ -11,7 +11,7 @@ extension Library {
     /// - Parameter isConfigured: whether it is the configuration that asks.
     /// - Throws: ``CatalogError``: `notFound` when it isn't a directory that can be read, `overlappingRoot`.
     package func addRoot(_ path: FilePath, isConfigured: Bool = false) async throws -> Root {
-        let root = try await BlockingExecutor.shared.run { [self] in
+        let root = try await BlockingExecutor.files.run { [self] in
             let files = scanner.files
             do throws(Errno) {
                 let resolved = try FilePath.realPath(of: path)

@@ -101,11 +101,13 @@ extension Library {
         do {
             try scanner.scan(scope, isStopped: { isStopped })
             if scope.isFull { try purge() }
-            state.withLock { state in
+            let hadTrouble = state.withLock { state in
                 state.scanningRoots = []
-                state.trouble = nil
+                defer { state.trouble = nil }
                 if scope.isFull { state.scannedAt = clock.now }
+                return state.trouble != nil
             }
+            if hadTrouble, pipeline.writer.paused == nil { report(.paused(reason: nil)) }
         } catch {
             // Nothing is lost: the same pass is made again.
             requestScan(scope)

@@ -34,9 +34,9 @@ final class LiveIndexKeeper: Sendable {
         let next = try LiveIndex(index, of: catalog)
         try following.withLock { _ in
             try catalog.switchLive(to: index.id)
-            // What was committed while it was loaded.
-            try next.catchUp()
             current.withLock { $0 = next }
+            // What was committed while it was loaded; the next write does it again, should it fail.
+            try next.catchUp()
         }
     }
 }

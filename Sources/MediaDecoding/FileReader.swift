@@ -136,6 +136,6 @@ extension DecodeError {
     static var memory: DecodeError {
         DecodeError(
             .outOfMemory, isRetryable: true,
-            message: "The decode worker's memory limit is too small for this media item: raise it, or convert the file.")
+            message: "The decode worker's memory limit is too small for this file: raise it, or convert the file.")
     }
 }

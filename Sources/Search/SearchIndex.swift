@@ -21,7 +21,7 @@ package struct SearchIndex: Sendable {
         }
         guard reranker == nil || reranker?.modelDigest == encoder.modelDigest else {
             throw SearchError(
-                .otherModel, "The Fast and the Slow model don't belong together: reinstall the model.")
+                .otherModel, "The encoder and the re-ranker are of different models: reinstall the model.")
         }
         self.candidates = candidates
         self.encoder = encoder

@@ -36,7 +36,10 @@ package final class BlockingExecutor: Sendable {
     }
 
     /// For reads of the catalog and other short calls that may run beside each other.
-    package static let shared = BlockingExecutor(label: "saccade.blocking", threads: 8)
+    package static let shared = BlockingExecutor(label: "blocking", threads: 8)
+
+    /// For calls to the file systems of media, which may hang with a network or a disk: what needs ``shared`` goes on beside them.
+    package static let files = BlockingExecutor(label: "files", threads: 8)
 
     /// Runs `body` off the cooperative pool and waits for it without holding a thread of the pool.
     package func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
@@ -84,7 +87,7 @@ private final class Crew: Sendable {
         }
         // Where the system has no thread to give, those that are there do the work, the later.
         if isShort, addThread() != 0, state.withLock({ $0.threads == 0 }) {
-            DispatchQueue.global().async { self.runOne() }
+            DispatchQueue.global().async { self.runAll() }
             return
         }
         arrivals.signal()
@@ -148,9 +151,11 @@ private final class Crew: Sendable {
         }
     }
 
-    private func runOne() {
-        guard let job = takeJob() else { return }
-        job()
-        state.withLock { $0.idle += 1 }
+    /// All that is there: whoever added beside the caller may have counted on its thread.
+    private func runAll() {
+        while let job = takeJob() {
+            job()
+            state.withLock { $0.idle += 1 }
+        }
     }
 }

@@ -6,8 +6,6 @@ struct ScanSettings: Sendable {
     let workers: Int
     let level: saccade_simd_level
 
-    /// Threads that one search uses when nobody says.
-
     /// Far above any embedding, and far enough below Float's limits that no sum overflows.
     private static let greatestNorm: Float = 1e9
 

@@ -207,7 +207,7 @@ import Testing
                 failure = error
             }
         }
-        #expect(failure?.code == .diskFull && failure?.isTransient == true)
+        #expect(failure?.code == .diskFull && failure?.mayPass == true)
         #expect(try fixture.catalog.quickCheck() == [])
         #expect(try fixture.catalog.clips(of: media, index: index.id).count == committed)
         try fixture.catalog.restart(media, of: index.id)

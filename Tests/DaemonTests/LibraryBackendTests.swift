@@ -5,6 +5,7 @@ import Daemon
 import API
 import Catalog
 import DecodeProtocol
+import Dispatch
 import Foundation
 import Library
 import Search
@@ -164,6 +165,24 @@ struct LibraryBackendTests {
 
     private func throughJSON<Value: Codable>(_ value: Value) throws -> Value {
         try API.decoder().decode(Value.self, from: API.encoder().encode(value))
+    }
+
+    @Test func `status and lookups don't wait for searches that hold every thread they may have`() async throws {
+        let gate = DispatchSemaphore(value: 0)
+        let indexed = try await IndexedLibrary(reranker: ReversingReranker(batches: 1, onBatch: { _ in gate.wait() }))
+        let found = try await indexed.backend.search(API.SearchRequest(query: "grey", rerank: .off))
+        let clip = try #require(found.results.first?.clip)
+        let searches = 64
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<searches {
+                group.addTask { _ = try await indexed.backend.search(API.SearchRequest(query: "grey")) }
+            }
+            #expect(try await indexed.backend.status().index.clips == 1)
+            #expect(try await indexed.backend.clip(clip).id == clip)
+            for _ in 0..<searches { gate.signal() }
+            try await group.waitForAll()
+        }
+        indexed.library.close()
     }
 
     @Test func `events are told in the API's words`() {

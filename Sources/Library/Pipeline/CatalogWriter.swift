@@ -53,8 +53,10 @@ final class CatalogWriter: Sendable {
                 let value = try await executor.run(body)
                 resume(.writing)
                 return .written(value)
-            } catch let error as CatalogError where !error.mayPass {
+            } catch let error where (error as? CatalogError)?.mayPass != true {
+                let error = error as? CatalogError ?? CatalogError(.sqlite, "\(error)")
                 report(.writeRefused(reason: error.message))
+                resume(.writing)
                 return .refused(error)
             } catch {
                 pause(.writing, "\(error)")
@@ -87,16 +89,5 @@ final class CatalogWriter: Sendable {
     func stop() {
         state.withLock { $0.isStopped = true }
         wakeup.fire()
-    }
-}
-
-extension CatalogError {
-    /// Whether the same write may succeed without a change to the catalog: a full disk is emptied, a file system mounted again. What SQLite
-    /// refuses by a constraint or because the file is damaged stays refused.
-    fileprivate var mayPass: Bool {
-        switch code {
-        case .diskFull, .busy, .locked, .readOnly, .unreadable: true
-        case .foreign, .newerSchema, .damaged, .overlappingRoot, .notFound, .sqlite: false
-        }
     }
 }

@@ -95,7 +95,7 @@ final class IngestPipeline: Sendable {
         let catalog = parts.catalog
         guard await writer.persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
-        let file = await BlockingExecutor.shared.run { [files = parts.files, markDirty = parts.markDirty] in
+        let file = await BlockingExecutor.files.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
                 let there = try? files.attributes(of: file.path, followsLinks: true)
                 if let there, there.stamp.isSameContent(as: file.stamp) { return true }
@@ -114,12 +114,22 @@ final class IngestPipeline: Sendable {
                 try catalog.clear(job)
                 try keeper.catchUp()
             }
+            if case .refused(let error) = cleared {
+                let nowhere = MediaWork(job: job, path: file.path)
+                await queue.send(.init(work: nowhere, step: .failed(refusal(error, of: job))))
+            }
             guard cleared.value != nil else { return }
         }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
         parts.report(.mediaStarted(job.media, path: file.path))
         await read(file, work, feed, queue)
+    }
+
+    private func refusal(_ error: CatalogError, of job: Job) -> Problem {
+        Problem(
+            code: .catalog, message: "Its clips can't be stored: \(error.message)",
+            retryAt: parts.settings.folders.retry.next(after: job.attempts + 1, at: parts.clock.now))
     }
 
     private func vanished(_ job: Job) -> Problem {
@@ -207,7 +217,7 @@ final class IngestPipeline: Sendable {
         _ reading: inout ClipReading, duration: Double, _ file: MediaFile, _ work: MediaWork, _ feed: JobFeed,
         _ queue: ClipQueue
     ) async throws {
-        let isSame = await BlockingExecutor.shared.run { [files = parts.files] in
+        let isSame = await BlockingExecutor.files.run { [files = parts.files] in
             let there = try? files.attributes(of: file.path, followsLinks: true)
             return there.map { $0.stamp.isSameContent(as: file.stamp) } ?? true
         }
@@ -304,12 +314,11 @@ final class IngestPipeline: Sendable {
         }
         if case .refused(let error) = outcome {
             // Later clips of these media items would leave a gap before them.
-            for work in batch.works + batch.finished {
-                let problem = Problem(
-                    code: .catalog, message: "Its clips can't be stored: \(error.message)",
-                    retryAt: parts.settings.folders.retry.next(after: work.job.attempts + 1, at: now))
-                await close(work, .failed(problem))
-            }
+            for work in batch.works + batch.finished { await close(work, .failed(refusal(error, of: work.job))) }
+        }
+        if case .stopped = outcome {
+            // Nor may a later batch that finds room during the stop: the next start resumes before the gap.
+            for work in batch.works + batch.finished { work.progress.withLock { $0.isOver = true } }
         }
         guard let ids = outcome.value else { return }
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)

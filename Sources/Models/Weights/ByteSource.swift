@@ -1,7 +1,7 @@
-import SystemPackage
+package import SystemPackage
 
 /// Bytes that are read by range: a file's, or an array's.
-final class ByteSource: Sendable {
+package final class ByteSource: Sendable {
     private enum Storage {
         case memory([UInt8])
         case file(FileDescriptor, path: String)
@@ -9,15 +9,15 @@ final class ByteSource: Sendable {
 
     private let storage: Storage
     /// How many bytes there are; of a file, when it was opened.
-    let count: Int
+    package let count: Int
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         storage = .memory(bytes)
         count = bytes.count
     }
 
     /// Opens a file for reading. Throws `WeightsError.inaccessible`.
-    init(opening path: FilePath) throws {
+    package init(opening path: FilePath) throws {
         do {
             let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
             do {
@@ -39,7 +39,7 @@ final class ByteSource: Sendable {
     /// The bytes of `range`. Throws `WeightsError` if a file ends before it, or can't be read.
     ///
     /// - Precondition: the range lies within `0..<count`.
-    func read(_ range: Range<Int>) throws -> [UInt8] {
+    package func read(_ range: Range<Int>) throws -> [UInt8] {
         switch storage {
         case .memory(let bytes): return [UInt8](bytes[range])
         case .file(let descriptor, let path):

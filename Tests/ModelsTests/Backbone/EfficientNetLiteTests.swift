@@ -1,3 +1,4 @@
+import Training
 import CKernels
 import Foundation
 import Models

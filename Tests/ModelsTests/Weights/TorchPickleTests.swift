@@ -1,3 +1,4 @@
+import Training
 import Tensors
 import Models
 import TestSupport

@@ -48,13 +48,13 @@ extension FastSlowModel {
 
 extension ModelFolder {
     /// Makes the folder, and what was there no model any more until ``finish(_:fast:precision:)``.
-    func begin() throws {
+    package func begin() throws {
         try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
         try? FileManager.default.removeItem(atPath: configuration.string)
     }
 
     /// Writes the Fast part, and last of all the configuration.
-    func finish(
+    package func finish(
         _ model: FastSlowConfiguration, fast parameters: [(name: String, tensor: Tensor<Float>)],
         precision: WeightPrecision
     ) throws {

@@ -19,7 +19,7 @@ package final class EfficientNetLite: ImageEncoder {
     package static let mean = SIMD3<Float>(repeating: SACCADE_STEM_MEAN)
     package static let deviation = SIMD3<Float>(repeating: SACCADE_STEM_DEVIATION)
 
-    /// Takes the parameters that `EfficientNetLiteImport` names, and no others, and packs them for this processor.
+    /// Takes the parameters that Training's `EfficientNetLiteImport` names, and no others, and packs them for this processor.
     ///
     /// - Throws: `WeightsError` when a tensor is missing, unknown or of another shape.
     package convenience init(architecture: EfficientNetLiteArchitecture, weights: WeightSet) throws {

@@ -1,3 +1,5 @@
+import Models
+
 /// What a pickle of a state dictionary is made of. Values only: there are no references, so nothing can be cyclic.
 enum PickleValue: Equatable {
     case none

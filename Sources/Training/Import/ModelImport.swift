@@ -1,3 +1,4 @@
+package import Models
 import Foundation
 package import SystemPackage
 import Tensors

@@ -1,3 +1,4 @@
+package import Models
 package import Tensors
 
 /// The way from PyTorch's parameters to the ones that are kept: batch norm is folded into the convolution before it,

@@ -1,3 +1,5 @@
+import Models
+
 /// The stack and the memory of a pickle. Every operation checks that what it needs is there, and throws `error` if not.
 struct PickleMachine {
     private struct Slot {

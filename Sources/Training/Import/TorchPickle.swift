@@ -1,3 +1,4 @@
+import Models
 package import SystemPackage
 package import Tensors
 
