@@ -68,7 +68,7 @@ fuzz: packages
 # sanitizer all at once are too slow for the deadlines that some of them test. The first report ends the run with a failure; Tests/Sanitizers
 # says which reports are left out, and why.
 SUITES ?= APITests|BasicsTests|CatalogTests|DaemonTests|DecodeProtocolTests|FolderWatchTests|HTTPServerTests|KernelTests|LibraryTests|MediaDecodingTests|SearchTests|SettingsTests|ThreadsTests|VectorIndexTests
-SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'DecodeWorkerPoolTests|RealIngestTests'
+SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'EndToEndTests|DecodeWorkerPoolTests|RealIngestTests'
 REPORTS = halt_on_error=1:suppressions=$(CURDIR)/Tests/Sanitizers
 
 sanitize: sanitize-thread sanitize-address

@@ -35,3 +35,207 @@ package enum DecodeMessage: Sendable, Equatable {
     case thumbnail([UInt8])
     case failure(DecodeError)
 }
+
+extension DecodeRequest {
+    private enum Kind: UInt8 {
+        case probe = 1
+        case frames = 2
+        case thumbnail = 3
+    }
+
+    /// The bytes of the request, header included.
+    package func encoded(request: UInt32) -> [UInt8] {
+        var body = WireWriter()
+        let kind: Kind
+        switch self {
+        case .probe(let source):
+            kind = .probe
+            source.write(to: &body)
+        case .frames(let source, let sampling):
+            kind = .frames
+            source.write(to: &body)
+            body.double(sampling.framesPerSecond)
+            body.uint32(UInt32(clamping: sampling.geometry.side))
+            body.uint8(sampling.geometry.fit.rawValue)
+            body.uint8(sampling.geometry.filter.rawValue)
+            body.bool(sampling.detectsCuts)
+            body.double(sampling.start)
+            body.optionalDouble(sampling.end)
+        case .thumbnail(let source, let time, let longestSide):
+            kind = .thumbnail
+            source.write(to: &body)
+            body.double(time)
+            body.uint32(UInt32(clamping: longestSide))
+        }
+        return WireHeader.bytes(kind: kind.rawValue, request: request, body: body)
+    }
+
+    /// Takes a request apart.
+    /// - Throws: `WireError` when a value is missing, left over or out of its range.
+    package init(_ message: WireMessage) throws(WireError) {
+        guard let kind = Kind(rawValue: message.header.kind) else {
+            throw WireError(.kind, "There is no request of kind \(message.header.kind).")
+        }
+        guard message.payload.isEmpty else { throw WireError(.length, "A request has no payload.") }
+        var reader = WireReader(message.body)
+        let source = try MediaSource(from: &reader)
+        switch kind {
+        case .probe:
+            self = .probe(source)
+        case .frames:
+            let sampling = FrameSampling(
+                framesPerSecond: try reader.double(), geometry: try FrameGeometry(from: &reader),
+                detectsCuts: try reader.bool(), start: try reader.double(), end: try reader.optionalDouble())
+            guard (0.0001...1000).contains(sampling.framesPerSecond), (0...1e9).contains(sampling.start),
+                (sampling.end ?? 0).magnitude <= 1e9
+            else { throw WireError(.content, "The sampling's rate or span is out of range.") }
+            self = .frames(source, sampling)
+        case .thumbnail:
+            let time = try reader.double()
+            guard (0...1e9).contains(time) else { throw WireError(.content, "The thumbnail's time is out of range.") }
+            self = .thumbnail(source, time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
+        }
+        try reader.finish()
+    }
+}
+
+extension FrameGeometry {
+    fileprivate init(from reader: inout WireReader) throws(WireError) {
+        let side = try reader.count(in: 1...DecodeLimits.frameSize)
+        guard let fit = Fit(rawValue: try reader.uint8()), let filter = Filter(rawValue: try reader.uint8()) else {
+            throw WireError(.content, "There is no such fit or filter of a frame.")
+        }
+        self.init(side: side, fit: fit, filter: filter)
+    }
+}
+
+extension MediaSource {
+    fileprivate func write(to writer: inout WireWriter) {
+        switch self {
+        case .path(let bytes):
+            writer.uint8(0)
+            writer.blob(bytes)
+        case .descriptor(let descriptor):
+            writer.uint8(1)
+            writer.uint32(UInt32(bitPattern: descriptor))
+        }
+    }
+
+    fileprivate init(from reader: inout WireReader) throws(WireError) {
+        switch try reader.uint8() {
+        case 0:
+            let path = try reader.blob(limit: DecodeLimits.pathBytes)
+            guard !path.isEmpty, !path.contains(0) else {
+                throw WireError(.content, "A path is empty or holds a zero.")
+            }
+            self = .path(path)
+        case 1: self = .descriptor(Int32(bitPattern: try reader.uint32()))
+        case let kind: throw WireError(.content, "There is no media source of kind \(kind).")
+        }
+    }
+}
+
+extension DecodeMessage {
+    private enum Kind: UInt8 {
+        case mediaInfo = 1
+        case frame = 2
+        case cut = 3
+        case progress = 4
+        case thumbnail = 5
+        case end = 6
+        case failure = 7
+    }
+
+    /// The bytes of the message: header and body, and the payload that is to follow them, which isn't copied.
+    package func encoded(request: UInt32) -> (head: [UInt8], payload: [UInt8]) {
+        var body = WireWriter()
+        var payload: [UInt8] = []
+        let kind: Kind
+        switch self {
+        case .event(.mediaInfo(let info)):
+            kind = .mediaInfo
+            info.write(to: &body)
+        case .event(.frame(let frame)):
+            kind = .frame
+            body.double(frame.time)
+            body.uint32(UInt32(clamping: frame.side))
+            payload = frame.pixels
+        case .event(.cut(let time)):
+            kind = .cut
+            body.double(time)
+        case .event(.progress(let time)):
+            kind = .progress
+            body.double(time)
+        case .event(.end(let duration)):
+            kind = .end
+            body.double(duration)
+        case .thumbnail(let jpeg):
+            kind = .thumbnail
+            payload = jpeg
+        case .failure(let error):
+            kind = .failure
+            body.string(error.code.rawValue)
+            body.bool(error.isRetryable)
+            body.string(error.message)
+        }
+        let head = WireHeader.bytes(kind: kind.rawValue, request: request, body: body, payload: payload.count)
+        return (head, payload)
+    }
+
+    /// Takes a message apart.
+    /// - Throws: `WireError` when a value is missing, left over or out of its range.
+    package init(_ message: WireMessage) throws(WireError) {
+        guard let kind = Kind(rawValue: message.header.kind) else {
+            throw WireError(.kind, "There is no message of kind \(message.header.kind).")
+        }
+        var reader = WireReader(message.body)
+        var payload = 0
+        switch kind {
+        case .mediaInfo:
+            self = .event(.mediaInfo(try MediaInfo(from: &reader)))
+        case .frame:
+            let time = try reader.mediaTime()
+            let side = try reader.count(in: 1...DecodeLimits.frameSize)
+            payload = side * side * 3
+            self = .event(.frame(SampledFrame(time: time, side: side, pixels: message.payload)))
+        case .cut:
+            self = .event(.cut(time: try reader.mediaTime()))
+        case .progress:
+            self = .event(.progress(time: try reader.mediaTime()))
+        case .end:
+            self = .event(.end(duration: try reader.mediaTime()))
+        case .thumbnail:
+            payload = message.payload.count
+            self = .thumbnail(message.payload)
+        case .failure:
+            guard let code = DecodeError.Code(rawValue: try reader.string()), code.isOfFile else {
+                throw WireError(.content, "There is no such failure of a file.")
+            }
+            self = .failure(DecodeError(code, isRetryable: try reader.bool(), message: try reader.string()))
+        }
+        try reader.finish()
+        guard message.payload.count == payload else {
+            throw WireError(.length, "A message has \(message.payload.count) bytes after its body, not \(payload).")
+        }
+    }
+}
+
+extension MediaInfo {
+    fileprivate func write(to writer: inout WireWriter) {
+        writer.optionalDouble(duration)
+        writer.uint32(UInt32(width))
+        writer.uint32(UInt32(height))
+        writer.string(codec)
+        writer.string(container)
+        writer.bool(isStill)
+        writer.optionalDouble(creationTime)
+    }
+
+    fileprivate init(from reader: inout WireReader) throws(WireError) {
+        let side = 1...1_000_000
+        self.init(
+            duration: try reader.optionalDouble(), width: try reader.count(in: side),
+            height: try reader.count(in: side), codec: try reader.string(), container: try reader.string(),
+            isStill: try reader.bool(), creationTime: try reader.optionalDouble())
+    }
+}

@@ -6,7 +6,8 @@ import NIOCore
 import NIOHTTPTypes
 import NIOPosix
 import ServiceLifecycle
-import Settings
+package import Settings
+import Synchronization
 import SystemPackage
 package import Threads
 
@@ -180,5 +181,22 @@ package final class HTTPServer: Service {
         } catch {
             logger.debug("a refused connection broke", metadata: ["error": "\(error)"])
         }
+    }
+}
+
+/// The server's limits as they are now: SIGHUP may change them.
+package final class LiveLimits: Sendable {
+    private let storage: Mutex<Configuration.HTTP>
+
+    package init(_ limits: Configuration.HTTP) {
+        storage = Mutex(limits)
+    }
+
+    package var current: Configuration.HTTP {
+        storage.withLock { $0 }
+    }
+
+    package func update(_ limits: Configuration.HTTP) {
+        storage.withLock { $0 = limits }
     }
 }
