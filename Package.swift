@@ -326,8 +326,8 @@ if isFuzzing {
 
 // `make sanitize-thread`: locks as ThreadSanitizer has to see them.
 if Context.environment["SACCADE_THREAD_SANITIZER"] != nil {
-    package.targets.append(.target(name: "CSanitizedMutex", path: "Tests/Sanitizers/CSanitizedMutex"))
-    package.targets.first { $0.name == "TestSupport" }?.dependencies.append("CSanitizedMutex")
+    package.targets.append(.target(name: "CThreadSanitizer", path: "Tests/Sanitizers/CThreadSanitizer"))
+    package.targets.first { $0.name == "TestSupport" }?.dependencies.append("CThreadSanitizer")
 }
 
 let strictness: [SwiftSetting] = [
@@ -338,7 +338,7 @@ let strictness: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux", "CSanitizedMutex"]
+let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux", "CThreadSanitizer"]
 
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
     var settings = (target.swiftSettings ?? []) + strictness

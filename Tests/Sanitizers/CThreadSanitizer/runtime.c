@@ -1,9 +1,13 @@
-// Swift's Mutex, made visible to ThreadSanitizer. A lock that nobody holds is taken in code that the compiler inlined and instrumented. One
-// that somebody waits for is taken and released by two functions of the standard library, which isn't instrumented: each contended lock
-// would be reported as a race. These two stand before them and tell the sanitizer what they do.
-// Source: swift/stdlib/public/Synchronization/Mutex/LinuxImpl.swift.
+// Makes visible to ThreadSanitizer what Swift's libraries, which aren't instrumented, do between threads.
+//
+// Mutex: a lock that nobody holds is taken in code that the compiler inlined and instrumented. One that somebody waits for is taken and released
+// by two functions of the standard library: each contended lock would be reported as a race. Two functions of the same names stand before them
+// and tell the sanitizer. Source: swift/stdlib/public/Synchronization/Mutex/LinuxImpl.swift.
+//
+// Tasks: the runtime tells the sanitizer when a task goes from one thread to another, once its hook is called. On Linux the sanitizer, linked into
+// the program, finds a weak hook of its own instead: so it is called here. Source: swift/stdlib/public/Threading/ThreadSanitizer.cpp.
 #define _GNU_SOURCE
-#include "CSanitizedMutex.h"
+#include "CThreadSanitizer.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
@@ -35,4 +39,10 @@ SWIFT void unlock_slow(SELF void *handle) {
     SWIFT void (*const real)(SELF void *) = next("$s15Synchronization12_MutexHandleV11_unlockSlowyyF");
     __tsan_release(handle);
     real(handle);
+}
+
+__attribute__((constructor)) static void show_tasks(void) {
+    void (*const enable)(void) = dlsym(RTLD_DEFAULT, "__tsan_on_initialize");
+    if (enable == NULL) abort();
+    enable();
 }

@@ -1,1 +1,0 @@
-// The target only replaces two functions; there is nothing to import.

@@ -1,0 +1,1 @@
+// The target only stands between the program and its libraries; there is nothing to import.
