@@ -328,6 +328,24 @@ import Testing
         #expect(try fixture.catalog.quickCheck() == [])
     }
 
+    @Test func `A stop while the disk is full is no crash of the media in work`() async throws {
+        let directory = try TemporaryDirectory()
+        // More often than a media item may take the program down.
+        for _ in 0..<8 {
+            let fixture = try LibraryFixture(in: directory)
+            let file = try fixture.write("10000", to: "a.mp4")
+            try fixture.catalog.limitGrowth(pages: 0)
+            let events = fixture.library.events()
+            async let outcomes = fixture.library.index([file])
+            _ = try await events.first { $0.pauseReason != nil }
+            fixture.library.stop()
+            #expect(try await outcomes.map(\.result) == [.stopped])
+        }
+        let fixture = try LibraryFixture(in: directory)
+        let results = try await fixture.library.index([fixture.folder.appending("a.mp4")]).map(\.result)
+        #expect(results == [.indexed(clips: 1000)])
+    }
+
     @Test func `A root that comes back is scanned without being told`() async throws {
         let fixture = try LibraryFixture()
         try fixture.write("3", to: "a.mp4")
