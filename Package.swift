@@ -49,7 +49,7 @@ let package = Package(
         ),
 
         // Numbers.
-        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
+        .target(name: "Tensors", dependencies: ["Basics", "CKernels", "COpenBLAS", "Threads"]),
         .target(
             name: "Models",
             dependencies: [
@@ -64,7 +64,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .target(name: "VectorIndex", dependencies: ["CKernels", "Threads"]),
+        .target(name: "VectorIndex", dependencies: ["Basics", "CKernels", "Threads"]),
 
         // Media.
         .target(name: "DecodeProtocol", dependencies: ["Basics"]),
@@ -154,7 +154,7 @@ let package = Package(
         .target(
             name: "Terminal",
             dependencies: [
-                "Basics", "Client", "Settings", "Models",
+                "Basics", "Client", "Settings", "Models", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
