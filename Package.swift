@@ -2,7 +2,7 @@
 
 import PackageDescription
 
-let numericModules: Set<String> = ["Tensors", "Models", "Training", "VectorIndex"]
+let numericModules: Set<String> = ["Differentiation", "Models", "Tensors", "Training", "VectorIndex"]
 
 let package = Package(
     name: "saccade",
@@ -49,7 +49,9 @@ let package = Package(
         ),
 
         // Numbers.
-        .target(name: "Tensors", dependencies: ["CKernels", "COpenBLAS", "Threads"]),
+        .target(name: "Tensors", dependencies: ["Basics", "CKernels", "COpenBLAS", "Threads"]),
+        // Apart, so that only what trains links it.
+        .target(name: "Differentiation", dependencies: ["Tensors"]),
         .target(
             name: "Models",
             dependencies: [
@@ -60,11 +62,12 @@ let package = Package(
         .target(
             name: "Training",
             dependencies: [
-                "Basics", "CKernels", "DecodeProtocol", "DecodeWorkers", "Models", "Tensors", "Threads",
+                "Basics", "CKernels", "DecodeProtocol", "DecodeWorkers", "Differentiation", "Models", "Tensors",
+                "Threads",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .target(name: "VectorIndex", dependencies: ["CKernels", "Threads"]),
+        .target(name: "VectorIndex", dependencies: ["Basics", "CKernels", "Threads"]),
 
         // Media.
         .target(name: "DecodeProtocol", dependencies: ["Basics"]),
@@ -154,7 +157,7 @@ let package = Package(
         .target(
             name: "Terminal",
             dependencies: [
-                "Basics", "Client", "Settings", "Models",
+                "Basics", "Client", "Settings", "Models", "Tensors",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -183,8 +186,8 @@ let package = Package(
         .executableTarget(
             name: "saccade-benchmarks",
             dependencies: [
-                "API", "Basics", "CKernels", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "Library",
-                "Models", "Search",
+                "API", "Basics", "CKernels", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "Differentiation",
+                "Library", "Models", "Search",
                 "Tensors", "Threads", "Training", "VectorIndex", "saccade", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -212,12 +215,17 @@ let package = Package(
             dependencies: ["Basics", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         .testTarget(name: "ThreadsTests", dependencies: ["TestSupport", "Threads"]),
         .testTarget(
-            name: "TensorsTests", dependencies: ["CKernels", "COpenBLAS", "Tensors", "TestSupport", "Threads"]),
+            name: "TensorsTests",
+            dependencies: ["CKernels", "COpenBLAS", "Differentiation", "Tensors", "TestSupport", "Threads"]),
         .testTarget(
             name: "ModelsTests",
-            dependencies: ["Basics", "CKernels", "DecodeProtocol", "Models", "Tensors", "TestSupport", "Training"],
+            dependencies: [
+                "Basics", "CKernels", "DecodeProtocol", "Differentiation", "Models", "Tensors", "TestSupport",
+                "Training",
+            ],
             resources: [.copy("Fixtures")]),
-        .testTarget(name: "TrainingTests", dependencies: ["Models", "Tensors", "TestSupport", "Training"]),
+        .testTarget(
+            name: "TrainingTests", dependencies: ["Differentiation", "Models", "Tensors", "TestSupport", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
         .testTarget(

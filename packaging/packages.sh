@@ -3,11 +3,13 @@
 # Installs only what is missing, and only on systems with apt.
 set -euo pipefail
 
-if ! swift --version >/dev/null 2>&1; then
-    cat >&2 <<'TEXT'
-Saccade is built with Swift, and there is no `swift` on the PATH.
-Install Swift 6.2 or newer from https://www.swift.org/install/linux/ (the Debian 12 toolchain), then run make again.
-TEXT
+advice='Install Swift 6.3 or newer from https://www.swift.org/install/linux/ (the Debian 12 toolchain), then run make again.'
+if ! version=$(swift --version 2>/dev/null); then
+    printf '%s\n' 'Saccade is built with Swift, and there is no `swift` on the PATH.' "$advice" >&2
+    exit 69
+fi
+if [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] && ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] < 6003)); then
+    printf '%s\n' "This is Swift ${BASH_REMATCH[1]}.${BASH_REMATCH[2]}, which is too old for Saccade." "$advice" >&2
     exit 69
 fi
 

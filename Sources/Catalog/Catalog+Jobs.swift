@@ -270,14 +270,17 @@ extension Catalog {
         }
     }
 
-    /// Puts jobs that a crash left begun back to pending, or to failed when it happened too often.
-    func recoverUnfinishedJobs() throws(CatalogError) {
+    /// Puts jobs that were left begun back to pending, or to failed when too many crashes left them.
+    ///
+    /// - Parameter afterCrash: whether the last writer crashed. One that was stopped leaves jobs begun too, when their release
+    ///   couldn't be written: on a full disk.
+    func recoverUnfinishedJobs(afterCrash: Bool) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'pending', crashes = crashes + 1, attempts = max(0, attempts - 1)
+                    UPDATE jobs SET state = 'pending', crashes = crashes + ?, attempts = max(0, attempts - 1)
                     WHERE state = 'running'
-                    """)
+                    """, arguments: [afterCrash ? 1 : 0])
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'failed', problem_code = ?, retry_at = NULL,

@@ -37,8 +37,8 @@ package final class Catalog: Sendable {
     var catalogFile: FilePath { Self.catalogFile(in: state) }
     var featuresFile: FilePath { Self.featuresFile(in: state) }
 
-    /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that a crash
-    /// left unfinished goes back to pending.
+    /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that the last
+    /// writer left unfinished goes back to pending.
     package init(state: FilePath, access: Access) throws(CatalogError) {
         self.state = state
         self.access = access
@@ -96,7 +96,7 @@ package final class Catalog: Sendable {
             }
         }
         self.notices = notices
-        if access == .readWrite { try recoverUnfinishedJobs() }
+        if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned) }
     }
 
     private static func configuration(
@@ -233,7 +233,7 @@ package final class Catalog: Sendable {
         }
     }
 
-    /// Closes both files and lets another writer in; the catalog can't be used afterwards.
+    /// Closes both files and lets another writer in; the catalog can't be used afterwards. A writer that ends without it has crashed.
     package func close() {
         try? features?.close()
         try? pool.close()

@@ -3,9 +3,12 @@ package import SystemPackage
 
 /// The claim of one process to be the only writer of a state folder; given back when it is released or the process ends.
 ///
-/// A lock on `STATE/lock`, which also names the holder's process for the message that others get.
+/// A lock on `STATE/lock`, which also names the holder's process: for the message that others get, and, since an orderly release
+/// takes the name away, for whoever comes after one that ended without it.
 package final class StateLock: Sendable {
     private let descriptor: Int32
+    /// Whether the last holder ended without ``release()``.
+    package let wasAbandoned: Bool
 
     /// - Throws: ``CatalogError`` `locked`, naming the process that holds the folder; `unreadable` when the file can't
     ///   be made.
@@ -34,6 +37,7 @@ package final class StateLock: Sendable {
                 """)
         }
         self.descriptor = descriptor
+        wasAbandoned = Self.holder(descriptor) != nil
         let text = Array("\(getpid())\n".utf8)
         _ = ftruncate(descriptor, 0)
         _ = unsafe text.withUnsafeBytes { unsafe pwrite(descriptor, $0.baseAddress, $0.count, 0) }
@@ -41,6 +45,8 @@ package final class StateLock: Sendable {
 
     /// Lets another process have the folder.
     package func release() {
+        // Needs no room, so that it succeeds on a full disk.
+        _ = ftruncate(descriptor, 0)
         flock(descriptor, LOCK_UN)
     }
 

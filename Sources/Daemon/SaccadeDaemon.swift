@@ -112,12 +112,12 @@ package struct SaccadeDaemon: Sendable {
         // Not left to the first search: a model that can't be used is an error of the start.
         _ = try await BlockingExecutor.shared.run { try searchSwitch.index() }
         let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
-        let engine = await BlockingExecutor.shared.run { Self.engine() }
-        do throws(BLASError) {
-            try BLAS.load()
+        do {
+            try await BlockingExecutor.shared.run { try BLAS.load() }
         } catch {
             logger.error("everything takes several times as long without OpenBLAS: \(error)")
         }
+        let engine = Self.engine
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
@@ -207,8 +207,8 @@ package struct SaccadeDaemon: Sendable {
         )
     }
 
-    /// Loads OpenBLAS, which has no name before.
-    private static func engine() -> API.Status.Engine {
+    /// What computes; to be asked after `BLAS.load()`, so that nobody waits for the library here.
+    private static var engine: API.Status.Engine {
         API.Status.Engine(
             blasCore: BLAS.coreName ?? "",
             simd: unsafe String(cString: saccade_simd_name(saccade_simd_detected())),

@@ -14,6 +14,9 @@ package enum DecodeLimits {
 }
 
 /// What is wrong with bytes that should have been the wire format.
+///
+/// One end sees what the other did wrong, and a person can do nothing about it but in a ``DecodeError``, which quotes the
+/// description: so this is no `ExplainedError`.
 package struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
         case version

@@ -2,17 +2,20 @@ import Foundation
 package import SystemPackage
 
 extension ModelFolder {
+    /// The name of the model that comes with the program.
+    package static let shippedName = "saccade-small"
+
     /// The folder of the model that comes with the program.
     ///
-    /// `$SACCADE_MODEL`, else `../share/saccade/models/saccade-small` beside the program, else `models/saccade-small` in a
-    /// folder above it: in a checkout.
+    /// `$SACCADE_MODEL`, else `../share/saccade/models/NAME` beside the program, else `models/NAME` in a folder above it: in a
+    /// checkout.
     ///
     /// - Throws: ``ModelError`` that lists the places.
     package static func shipped(
         environment: [String: String] = ProcessInfo.processInfo.environment, executable: FilePath? = nil
     ) throws -> FilePath {
         if let named = environment["SACCADE_MODEL"], !named.isEmpty { return FilePath(named) }
-        let name = "models/saccade-small"
+        let name = "models/" + shippedName
         var folder =
             executable
             ?? FilePath((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/")

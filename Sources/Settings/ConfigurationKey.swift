@@ -68,7 +68,7 @@ extension ConfigurationKey {
             "roots", \.roots, .paths, reloadable: true,
             "Folders to watch, besides those added with `saccade watch add`."),
         ConfigurationKey(
-            "model", \.model, .optional(.path), default: "the shipped saccade-small", "Folder of the model."),
+            "model", \.model, .optional(.path), default: "the model that comes with Saccade", "Folder of the model."),
         ConfigurationKey(
             "decoder", \.decoder, .optional(.path), default: "saccade-decode of this installation",
             "Program of the decode worker."),

@@ -1,12 +1,14 @@
+package import Basics
+
 /// Why vectors were refused. Nothing has changed when one of these is thrown.
-package enum VectorIndexError: Error, Equatable, CustomStringConvertible {
+package enum VectorIndexError: ExplainedError, Equatable {
     case unusableDimensions(Int)
     case wrongDimensions(expected: Int, found: Int)
     case notFinite(position: Int)
     case tooLong(norm: Float)
     case invalidLimit(Int)
 
-    package var description: String {
+    package var message: String {
         switch self {
         case .unusableDimensions(let count):
             "an index can't have \(count) dimensions: give it 1 to 4096"
@@ -18,6 +20,14 @@ package enum VectorIndexError: Error, Equatable, CustomStringConvertible {
             "the vector's length is \(norm), which no normalised embedding has: check the model's weights with `saccade doctor`"
         case .invalidLimit(let limit):
             "a search can't return \(limit) clips: ask for 0 or more"
+        }
+    }
+
+    package var category: ErrorCategory {
+        switch self {
+        case .unusableDimensions, .invalidLimit: .invalidInput
+        case .wrongDimensions: .configuration
+        case .notFinite, .tooLong: .unexpected
         }
     }
 }

@@ -9,6 +9,11 @@ struct EvaluationReport: Encodable, Sendable {
         var metrics: RetrievalMetrics
         var secondsPerQuery: Double
 
+        init(_ measurement: RetrievalEvaluation.Measurement) {
+            metrics = measurement.metrics
+            secondsPerQuery = measurement.secondsPerQuery
+        }
+
         enum CodingKeys: String, CodingKey {
             case recallAt1 = "R@1"
             case recallAt5 = "R@5"
@@ -41,9 +46,9 @@ struct EvaluationReport: Encodable, Sendable {
     /// How rerank features were stored: full, compact or exact, without quantisation; nil where none were used.
     var rerankFeatures: String?
     /// The Fast model's recall at K, in percent: no re-ranking of K can find more.
-    var ceiling: [String: Double] = [:]
-    var textToVideo: [String: Metrics] = [:]
-    var videoToText: [String: Metrics] = [:]
+    var ceiling: [String: Double]
+    var textToVideo: [String: Metrics]
+    var videoToText: [String: Metrics]
 
     enum CodingKeys: String, CodingKey {
         case model, data, queries, gallery, beta
@@ -55,71 +60,25 @@ struct EvaluationReport: Encodable, Sendable {
         case videoToText = "video_to_text"
     }
 
-    /// - Parameters:
-    ///   - captions: of each item, how many are queries; nil takes all.
-    ///   - limit: of all of these, how many are asked, spread evenly, from text to video alone; nil asks all, in both directions.
-    ///   - progress: is called while pairs are scored.
     init(
-        model: FastSlowModel, features: FeatureSet, modes: [EvaluationMode], captions: Int?, queries limit: Int?,
-        beta: Double?, precision: FeaturePrecision?, progress: (_ done: Int, _ all: Int) -> Void
+        _ evaluation: RetrievalEvaluation, of model: FastSlowModel, on dataset: CaptionedDataset,
+        precision: FeaturePrecision?
     ) {
-        let fast = FastEmbeddings(
-            model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
-            encode: model.tokens(of:))
-        var table = fast.table
-        let asked = limit.map { limit in
-            let count = min(limit, table.captions)
-            return (0..<count).map { $0 * table.captions / count }
-        }
-        if let asked { table = table.restricted(to: asked) }
         self.model = model.name
         modelDigest = model.modelDigest
-        data = features.dataset.name
-        itemsDigest = features.dataset.identifierDigest
-        queries = table.captions
-        gallery = features.count
-        if modes.contains(.fast) {
-            textToVideo["fast"] = Metrics(metrics: table.textToVideo, secondsPerQuery: fast.secondsPerSentence)
-            if asked == nil {
-                videoToText["fast"] = Metrics(metrics: table.videoToText, secondsPerQuery: fast.secondsPerClip)
-            }
-        }
-        let others = modes.filter { $0 != .fast }
-        guard let slow = model.slow, let deepest = others.map(\.cost).max() else { return }
-        let beta = beta ?? model.reranking?.beta ?? Reranking.untuned.beta
-        self.beta = beta
-        rerankFeatures = precision?.rawValue ?? "exact"
-        let ranks = table.textToVideoRanks
-        for case .reranked(let depth) in modes {
-            ceiling["\(depth)"] = RetrievalMetrics.recall(at: depth, ranks: ranks)
-        }
-        var sentences = features.dataset.items.flatMap { item in
-            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
-        }
-        if let asked { sentences = asked.map { sentences[$0] } }
-        let memories = SlowMemories(
-            model: slow.model, features: features, items: Array(0..<features.count), precision: precision)
-        let evaluation = RerankingEvaluation(
-            captioner: slow, memories: memories, fast: table, sentences: sentences,
-            pairs: deepest == .max ? .all : asked == nil ? .best(deepest) : .bestItems(deepest), progress: progress)
-        let clock = QueryClock(memories: memories, sentences: sentences, items: features.count)
-        for mode in others {
-            let (depth, weight, clips) =
-                switch mode {
-                case .fast: (0, 0.0, 0)
-                case .slow: (max(table.items, table.captions), 0.0, table.items)
-                case .reranked(let depth): (depth, beta, min(depth, table.items))
-                }
-            let scoring = clock.seconds(clips: clips)
-            textToVideo[mode.name] = Metrics(
-                metrics: RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: weight)),
-                secondsPerQuery: scoring + (mode == .slow ? 0 : fast.secondsPerSentence))
-            if asked != nil { continue }
-            videoToText[mode.name] = Metrics(
-                metrics: RetrievalMetrics(ranks: evaluation.videoToTextRanks(depth: depth, beta: weight)),
-                secondsPerQuery: evaluation.seconds / Double(max(1, evaluation.slow.captions * table.items))
-                    * Double(min(depth, table.captions)))
-        }
+        data = dataset.name
+        itemsDigest = dataset.identifierDigest
+        queries = evaluation.queries
+        gallery = evaluation.gallery
+        beta = evaluation.beta
+        rerankFeatures = evaluation.beta == nil ? nil : precision?.rawValue ?? "exact"
+        ceiling = Self.named(evaluation.ceiling) { "\($0)" }
+        textToVideo = Self.named(evaluation.textToVideo, \.name).mapValues(Metrics.init)
+        videoToText = Self.named(evaluation.videoToText, \.name).mapValues(Metrics.init)
+    }
+
+    private static func named<Key, Value>(_ values: [Key: Value], _ name: (Key) -> String) -> [String: Value] {
+        Dictionary(uniqueKeysWithValues: values.map { (name($0.key), $0.value) })
     }
 
     var table: String {
@@ -164,25 +123,5 @@ struct EvaluationReport: Encodable, Sendable {
                 labels: rows.map(\.key))
         ]
         return chart
-    }
-}
-
-/// How long the Slow model takes for one query, as a search asks it: one sentence, many clips.
-private struct QueryClock {
-    let memories: SlowMemories
-    let sentences: [[Int32]]
-    let items: Int
-
-    /// The median of a few queries.
-    func seconds(clips: Int) -> Double {
-        let rounds = clips > 256 ? 3 : 9
-        let times = (0..<rounds).map { round in
-            let sentence = sentences[(round * 7919) % sentences.count]
-            let some = (0..<clips).map { ($0 * 31 + round) % items }
-            let begin = ContinuousClock.now
-            _ = memories.scores(of: sentence, against: some)
-            return (ContinuousClock.now - begin) / .seconds(1)
-        }
-        return times.sorted()[rounds / 2]
     }
 }

@@ -25,6 +25,7 @@ enum DirectSearch {
             let catalog = try Catalog(state: configuration.state, access: .readOnly)
             defer { catalog.close() }
             catalog.notices.forEach(warn)
+            Terminal.adviseOnBLAS()
             let model = try InstalledModel.load(configuration.model)
             let searcher = Searcher(
                 catalog: catalog,

@@ -1,5 +1,6 @@
 import Basics
 import Catalog
+import Foundation
 import SystemPackage
 import TestSupport
 
@@ -13,9 +14,12 @@ struct CatalogFixture {
         catalog = try Catalog(state: directory.path, access: .readWrite)
     }
 
-    /// Closes the catalog without a word about work that was begun, as a crash would, and opens it again.
-    mutating func reopen() throws {
+    /// Closes the catalog without a word about work that was begun, and opens it again.
+    ///
+    /// - Parameter crash: whether it looks as if its process had ended without closing it.
+    mutating func reopen(crash: Bool = true) throws {
         catalog.close()
+        if crash { try Data("1\n".utf8).write(to: URL(filePath: directory.path.appending("lock").string)) }
         catalog = try Catalog(state: directory.path, access: .readWrite)
     }
 

@@ -37,6 +37,19 @@ import Testing
         #expect(try fixture.catalog.media(media)?.problem?.code == .crash)
     }
 
+    @Test func `Work that an orderly end left begun is pending again, and never a crash`() throws {
+        var fixture = try CatalogFixture()
+        let index = try fixture.index()
+        try fixture.file("/a.mp4", content: 1)
+        for _ in 0..<20 {
+            try fixture.catalog.begin(
+                try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first))
+            try fixture.reopen(crash: false)
+        }
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
+        #expect(job.attempts == 0)
+    }
+
     @Test func `A failure that can pass is due at its time, another never`() throws {
         let fixture = try CatalogFixture()
         let index = try fixture.index()

@@ -328,6 +328,27 @@ import Testing
         #expect(try fixture.catalog.quickCheck() == [])
     }
 
+    @Test func `A stop while the disk is full is no crash of the media in work`() async throws {
+        let directory = try TemporaryDirectory()
+        let state: FilePath
+        do {
+            let fixture = try LibraryFixture(in: directory)
+            state = fixture.catalog.state
+            let file = try fixture.write("10000", to: "a.mp4")
+            let events = fixture.library.events()
+            try fixture.catalog.limitGrowth(pages: 12)
+            async let outcomes = fixture.library.index([file])
+            _ = try await events.first { $0.pauseReason != nil }
+            fixture.library.stop()
+            #expect(try await outcomes.map(\.result) == [.stopped])
+        }
+        // The next writer counts, when it opens.
+        let catalog = try Catalog(state: state, access: .readWrite)
+        defer { catalog.close() }
+        let database = try DatabaseQueue(path: Catalog.catalogFile(in: state).string)
+        #expect(try await database.read { try Int.fetchAll($0, sql: "SELECT crashes FROM jobs") } == [0])
+    }
+
     @Test func `A root that comes back is scanned without being told`() async throws {
         let fixture = try LibraryFixture()
         try fixture.write("3", to: "a.mp4")

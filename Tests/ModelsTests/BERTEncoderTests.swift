@@ -1,4 +1,5 @@
 import Basics
+import Differentiation
 import Foundation
 import Models
 import SystemPackage

@@ -54,7 +54,7 @@ import Testing
                 preconditionFailure("loading succeeded")
             } catch {
                 precondition(error.code == .unavailable)
-                precondition(error.description.contains("apt-get install libopenblas0"))
+                precondition(error.message.contains("apt-get install libopenblas0"))
                 precondition(error.reason.contains("libnothing-of-this-name"))
             }
             precondition(BLAS.coreName == nil)

@@ -1,3 +1,4 @@
+import Differentiation
 import Tensors
 import Testing
 

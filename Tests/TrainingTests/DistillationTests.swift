@@ -1,3 +1,4 @@
+import Differentiation
 import Models
 import Glibc
 import SystemPackage

@@ -53,6 +53,35 @@ import Training
             #expect(before > 2 ? after == before : after <= 2)
         }
     }
+
+    @Test func `The best weight is no worse than any other, and the least depth close to the best is taken`() throws {
+        let (all, _) = try evaluation(.all)
+        let choices = [2, 4, 8].map { RerankingChoice(depth: $0, by: all) }
+        let score = { (metrics: RetrievalMetrics) in (metrics.recallAt1 + metrics.recallAt10) / 2 }
+        for choice in choices {
+            for beta in [0, 1, 2.5, 12] {
+                let other = RetrievalMetrics(ranks: all.textToVideoRanks(depth: choice.depth, beta: beta))
+                #expect(score(choice.metrics) >= score(other))
+            }
+        }
+        let top = try #require(choices.map { score($0.metrics) }.max())
+        let taken = try #require(RerankingChoice.least(of: choices))
+        #expect(score(taken.metrics) >= top - 0.5)
+        #expect(choices.allSatisfy { $0.depth >= taken.depth || score($0.metrics) < top - 0.5 })
+        #expect(RerankingChoice.least(of: [])?.depth == nil)
+    }
+}
+
+@Suite struct EvaluationModeTests {
+    @Test(arguments: [EvaluationMode.fast, .slow, .reranked(1), .reranked(10_000)])
+    func `A mode is read from its name`(mode: EvaluationMode) {
+        #expect(EvaluationMode(name: mode.name) == mode)
+    }
+
+    @Test(arguments: ["", "Fast", "fast+slow", "fast+slow@", "fast+slow@0", "fast+slow@10001", "fast+slow@x"])
+    func `Other names are none of a mode`(name: String) {
+        #expect(EvaluationMode(name: name) == nil)
+    }
 }
 
 @Suite struct CalibrationFitTests {

@@ -1,11 +1,12 @@
+package import Basics
 import COpenBLAS
 
 /// The matrix product's library: OpenBLAS, opened at run time with the kernels that suit the processor.
 package enum BLAS {
     /// Opens the library; does nothing when it is open.
     ///
-    /// Programs call it at start, so that a missing library is an error with advice. Operations work
-    /// without it, on this module's own kernels, at a fraction of the speed.
+    /// Programs call it before they compute, so that a missing library is an error with advice. Operations
+    /// work without it, on this module's own kernels, at a fraction of the speed.
     ///
     /// - Throws: `BLASError` when the library can't be opened.
     package static func load() throws(BLASError) {
@@ -35,7 +36,7 @@ package enum BLAS {
 }
 
 /// What is wrong with the matrix product's library.
-package struct BLASError: Error, CustomStringConvertible, Equatable {
+package struct BLASError: ExplainedError, Equatable {
     package enum Code: Sendable {
         /// The dynamic linker can't open it.
         case unavailable
@@ -46,7 +47,9 @@ package struct BLASError: Error, CustomStringConvertible, Equatable {
     /// The dynamic linker's words.
     package var reason: String
 
-    package var description: String {
+    package var message: String {
         "OpenBLAS can't be loaded (\(reason)). Install it with: apt-get install libopenblas0-pthread"
     }
+
+    package var category: ErrorCategory { .configuration }
 }

@@ -69,22 +69,21 @@ struct CalibrateCommand: AsyncParsableCommand {
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
         let evaluation = evaluated(model, slow, features)
         let depths = depth.map { [$0] } ?? Self.depths
-        let tried = depths.map { depth in (depth, Self.bestBeta(evaluation, depth: depth)) }
-        for (depth, best) in tried {
-            let (first, tenth) = (best.metrics.recallAt1, best.metrics.recallAt10)
+        let choices = depths.map { RerankingChoice(depth: $0, by: evaluation) }
+        for choice in choices {
             print(
-                "K \(depth): β \(Quantities.fixed(best.beta, 2)), R@1 \(Quantities.fixed(first, 1)), "
-                    + "R@10 \(Quantities.fixed(tenth, 1))")
+                "K \(choice.depth): β \(Quantities.fixed(choice.beta, 2)), "
+                    + "R@1 \(Quantities.fixed(choice.metrics.recallAt1, 1)), "
+                    + "R@10 \(Quantities.fixed(choice.metrics.recallAt10, 1))")
         }
-        let top = tried.map { Self.score($0.1.metrics) }.max() ?? 0
-        guard let (depth, best) = tried.first(where: { Self.score($0.1.metrics) >= top - 0.5 }) else { return }
-        let answers = evaluation.answers(depth: depth, beta: best.beta, count: Self.answers)
+        guard let best = RerankingChoice.least(of: choices) else { return }
+        let answers = evaluation.answers(depth: best.depth, beta: best.beta, count: Self.answers)
         let fit = CalibrationFit(answers.flatMap { $0.with + $0.without })
-        let reranking = Reranking(depth: depth, beta: best.beta, calibration: fit.calibration)
+        let reranking = Reranking(depth: best.depth, beta: best.beta, calibration: fit.calibration)
         try reranking.write(to: ModelFolder(folder).reranking)
         report(fit, answers)
         try plot.map { try Self.chart(of: fit, model.name).write(to: FilePath.absolute($0).string) }
-        print("Wrote \(ModelFolder(folder).reranking): K \(depth), β \(Quantities.fixed(best.beta, 2)).")
+        print("Wrote \(ModelFolder(folder).reranking): K \(best.depth), β \(Quantities.fixed(best.beta, 2)).")
     }
 
     private func evaluated(
@@ -106,22 +105,6 @@ struct CalibrateCommand: AsyncParsableCommand {
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }
-    }
-
-    /// What K and β are chosen by.
-    private static func score(_ metrics: RetrievalMetrics) -> Double {
-        (metrics.recallAt1 + metrics.recallAt10) / 2
-    }
-
-    /// The weight that is best for text to video.
-    private static func bestBeta(
-        _ evaluation: RerankingEvaluation, depth: Int
-    ) -> (beta: Double, metrics: RetrievalMetrics) {
-        let betas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 12]
-        let tried = betas.map { beta in
-            (beta: beta, metrics: RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta)))
-        }
-        return tried.max { score($0.metrics) < score($1.metrics) } ?? tried[0]
     }
 
     private func report(

@@ -5,6 +5,7 @@ import Models
 import SystemPackage
 import Terminal
 import Threads
+import Training
 
 /// Measures retrieval.
 struct EvaluateCommand: AsyncParsableCommand {
@@ -70,7 +71,14 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     private func modes() throws -> [EvaluationMode]? {
-        try mode.map { try $0.split(separator: ",").map { try EvaluationMode($0) } }
+        try mode.map { list in
+            try list.split(separator: ",").map { name in
+                guard let mode = EvaluationMode(name: name) else {
+                    throw ValidationError("--mode \(name): expected fast, slow or fast+slow@K, such as fast+slow@32")
+                }
+                return mode
+            }
+        }
     }
 
     func run() async throws {
@@ -89,8 +97,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {
         let model = try FastSlowModel(directory: modelOptions.folder())
-        let modes =
-            try modes() ?? [.fast] + (model.slow == nil ? [] : EvaluationMode.depths.map { .reranked($0) })
+        let modes = try modes() ?? EvaluationMode.usual(hasSlow: model.slow != nil)
         if model.slow == nil, modes.contains(where: { $0 != .fast }) {
             throw ValidationError("the model \(model.name) has no Slow part: the only mode is fast")
         }
@@ -98,11 +105,13 @@ struct EvaluateCommand: AsyncParsableCommand {
         let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
-        return EvaluationReport(
+        let precision = FeaturePrecision(rawValue: rerankFeatures)
+        let evaluation = RetrievalEvaluation(
             model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
-            precision: FeaturePrecision(rawValue: rerankFeatures)
+            precision: precision
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
         }
+        return EvaluationReport(evaluation, of: model, on: dataset, precision: precision)
     }
 }

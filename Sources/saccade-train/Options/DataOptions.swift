@@ -65,6 +65,7 @@ struct DataOptions: ParsableArguments {
     func features(
         of dataset: CaptionedDataset, model: FastSlowModel, decoder: FilePath?, mirrored: Bool = false
     ) throws -> FeatureSet {
+        Terminal.adviseOnBLAS()
         var bar = ProgressBar("Features of \(dataset.name)")
         defer { bar.finish() }
         let extraction = FeatureExtraction(

@@ -25,7 +25,7 @@ struct TrainingOptions: ParsableArguments {
     var output: String
 
     @Option(help: "The name of the new model.")
-    var name = "saccade-small"
+    var name = ModelFolder.shippedName
 
     @Option(help: "The seed of the random number generator.")
     var seed: UInt64 = 1

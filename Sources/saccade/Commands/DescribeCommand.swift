@@ -47,7 +47,8 @@ struct DescribeCommand: AsyncParsableCommand {
         }
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try await BlockingExecutor.shared.run {
-            try InstalledModel.load(configuration.model)
+            Terminal.adviseOnBLAS()
+            return try InstalledModel.load(configuration.model)
         }
         guard let captioner = model.captioner else {
             throw CommandFailure(

@@ -52,6 +52,7 @@ struct IndexCommand: AsyncParsableCommand {
     /// The state folder with this process as its writer.
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
+        Terminal.adviseOnBLAS()
         let model = try InstalledModel.load(
             configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
         var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)

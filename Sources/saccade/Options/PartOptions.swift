@@ -1,10 +1,12 @@
 import ArgumentParser
+import Models
 import Settings
 
 /// The parts of the installation that may be named.
 struct PartOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("The model's folder. (default: saccade-small, which comes with Saccade)", valueName: "dir"),
+        help: ArgumentHelp(
+            "The model's folder. (default: \(ModelFolder.shippedName), which comes with Saccade)", valueName: "dir"),
         completion: .directory
     )
     var model: String?

@@ -79,7 +79,7 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
     /// What the frozen backbone sees in pictures: what the heads are fed with.
     ///
     /// - Parameter images: as ``input`` says.
-    /// - Returns: `pooled` [N, channels], and the maps of strides 32, 16 and 8.
+    /// - Returns: `pooled` [N, channels], nil when the backbone has no head, and all of the backbone's maps, from coarse to fine.
     /// - Throws: ``ModelError`` when there is no picture or one has the wrong size.
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
         try input.require(images)

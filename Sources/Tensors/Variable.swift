@@ -14,8 +14,9 @@ package final class Variable<Scalar: TensorScalar>: @unchecked Sendable {
     package let requiresGradient: Bool
 
     /// Greater than that of everything it was computed from.
-    let number: Int
-    private(set) var step: RecordedStep<Scalar>?
+    package let number: Int
+    /// Nil for parameters, for constants, and for what was computed from constants alone.
+    package private(set) var step: RecordedStep<Scalar>?
 
     /// A value that no gradient is asked for.
     package init(constant value: Tensor<Scalar>) {
@@ -63,7 +64,7 @@ package final class Variable<Scalar: TensorScalar>: @unchecked Sendable {
     package var detached: Variable { Variable(constant: value) }
 
     /// Takes the step out, so that what it keeps is freed as soon as it has been used.
-    func takeStep() -> RecordedStep<Scalar>? {
+    package func takeStep() -> RecordedStep<Scalar>? {
         defer { step?.isConsumed = true }
         guard let step, !step.isConsumed else {
             precondition(
@@ -78,12 +79,13 @@ package final class Variable<Scalar: TensorScalar>: @unchecked Sendable {
 }
 
 /// How a variable was computed.
-final class RecordedStep<Scalar: TensorScalar> {
-    var inputs: [Variable<Scalar>]
-    var gradient: ((Tensor<Scalar>) -> [Tensor<Scalar>?])?
-    var isConsumed = false
+package final class RecordedStep<Scalar: TensorScalar> {
+    package fileprivate(set) var inputs: [Variable<Scalar>]
+    /// From the gradient of the variable to those of the inputs, in their order.
+    package fileprivate(set) var gradient: ((Tensor<Scalar>) -> [Tensor<Scalar>?])?
+    fileprivate var isConsumed = false
 
-    init(inputs: [Variable<Scalar>], gradient: ((Tensor<Scalar>) -> [Tensor<Scalar>?])?) {
+    fileprivate init(inputs: [Variable<Scalar>], gradient: ((Tensor<Scalar>) -> [Tensor<Scalar>?])?) {
         self.inputs = inputs
         self.gradient = gradient
     }

@@ -1,3 +1,5 @@
+package import Tensors
+
 /// The gradients of a number with respect to variables, by reverse accumulation.
 ///
 /// The graph is used up: what its steps kept is freed on the way, and asking a second time is a mistake that stops the program,
