@@ -100,8 +100,8 @@ import Training
         #expect(model.slow != nil)
         let tail = try model.tail(blocks: 1)
         let head = try #require(tail.parameters.first { $0.name == "head.weight" }).variable
-        let values = head.value.scalars.map { -$0 }
-        head.update { $0 = Tensor(values, shape: head.shape) }
+        let turned = head.value.scaled(by: -1)
+        head.update { $0 = turned }
         let folder = try TemporaryDirectory()
         try model.write(
             to: folder.path, name: "other", precision: .half, reranking: model.reranking, tail: tail)
