@@ -216,7 +216,9 @@ let package = Package(
         .testTarget(name: "ThreadsTests", dependencies: ["TestSupport", "Threads"]),
         .testTarget(
             name: "TensorsTests",
-            dependencies: ["CKernels", "COpenBLAS", "Differentiation", "Tensors", "TestSupport", "Threads"]),
+            dependencies: ["CKernels", "COpenBLAS", "Differentiation", "Tensors", "TestSupport", "Threads"],
+            // Found by their path in the repository.
+            exclude: ["Fixtures"]),
         .testTarget(
             name: "ModelsTests",
             dependencies: [

@@ -1,6 +1,6 @@
 """One training step of the graphs of TrainingStepBenchmark.swift, in PyTorch's fastest way on a CPU.
 
-Usage: training_step.py minilm|decoder THREADS. Prints `ready`, then answers each line with `seconds loss`.
+Usage: training_step.py minilm|decoder|backbone THREADS. Prints `ready`, then answers each line with `seconds loss`.
 """
 
 import sys
@@ -103,9 +103,43 @@ def decoder():
     return shapes, loss
 
 
+def backbone():
+    # EfficientNet-Lite2's blocks 15 to 20 and its head: kernel, stride, inputs, outputs, each six times as wide inside.
+    blocks = [(5, 2, 120, 208)] + [(5, 1, 208, 208)] * 4 + [(3, 1, 208, 352)]
+    batch, side, head = 128, 16, 1280
+    shapes = []
+    for kernel, _, inputs, outputs in blocks:
+        wide = 6 * inputs
+        shapes += [((wide, inputs), (6 / inputs) ** 0.5, 0), ((wide,), 0.1, 0)]
+        shapes += [((wide, kernel, kernel), (6 / kernel**2) ** 0.5, 0), ((wide,), 0.1, 0)]
+        shapes += [((outputs, wide), (3 / wide) ** 0.5, 0), ((outputs,), 0.1, 0)]
+    shapes += [((head, 352), (6 / 352) ** 0.5, 0), ((head,), 0.1, 0)]
+    frames = reproducible((batch, side * side, 120), 555, 2).view(batch, side, side, 120).permute(0, 3, 1, 2)
+    frames = frames.contiguous(memory_format=torch.channels_last)
+    of_pooled, of_map = reproducible((batch, head), 556), reproducible((batch, side * side // 4, 352), 557)
+
+    def loss(p):
+        t = Taker(p)
+        x = frames
+        for kernel, stride, inputs, outputs in blocks:
+            y = F.relu6(F.conv2d(x, t.take()[:, :, None, None], t.take()))
+            padding = kernel // 2
+            if stride == 2:
+                # TensorFlow's SAME for an even side: the odd zero goes to the end.
+                y, padding = F.pad(y, (kernel // 2 - 1, kernel // 2, kernel // 2 - 1, kernel // 2)), 0
+            y = F.relu6(F.conv2d(y, t.take()[:, None], t.take(), stride=stride, padding=padding, groups=6 * inputs))
+            y = F.conv2d(y, t.take()[:, :, None, None], t.take())
+            x = x + y if stride == 1 and inputs == outputs else y
+        pooled = F.relu6(F.conv2d(x, t.take()[:, :, None, None], t.take())).mean((2, 3))
+        map = x.permute(0, 2, 3, 1).reshape(of_map.shape)
+        return (pooled * of_pooled).mean() + (map * of_map).mean()
+
+    return shapes, loss
+
+
 def main():
     torch.set_num_threads(int(sys.argv[2]))
-    shapes, loss_of = {"minilm": minilm, "decoder": decoder}[sys.argv[1]]()
+    shapes, loss_of = {"minilm": minilm, "decoder": decoder, "backbone": backbone}[sys.argv[1]]()
     parameters = [
         torch.nn.Parameter(reproducible(shape, index + 1, scale, offset))
         for index, (shape, scale, offset) in enumerate(shapes)

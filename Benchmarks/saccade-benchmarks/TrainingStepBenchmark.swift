@@ -1,18 +1,19 @@
 import Differentiation
 import Foundation
+import Models
 import Tensors
 import Threads
 
-/// One training step (forward, backward, AdamW) of two graphs, beside PyTorch on the same numbers: `training_step.py`.
+/// One training step (forward, backward, AdamW) of three graphs, beside PyTorch on the same numbers: `training_step.py`.
 ///
 /// Both sides begin with the same weights and inputs, so equal losses show that they compute the same thing.
-/// Arguments: `minilm` or `decoder` to run one of them, a number for the rounds.
+/// Arguments: `minilm`, `decoder` or `backbone` to run one of them, a number for the rounds.
 func trainingStep(_ arguments: [String]) throws -> [Comparison] {
     try BLAS.load()
     let rounds = arguments.compactMap { Int($0) }.first ?? 7
     print("threads \(ThreadCount.configured), OpenBLAS core \(BLAS.coreName ?? "none")")
     var comparisons: [Comparison] = []
-    for graph in [StepGraph.miniLM, .decoder]
+    for graph in [StepGraph.miniLM, .decoder, .backbone]
     where arguments.isEmpty || Int(arguments[0]) != nil || arguments.contains(graph.name) {
         let peer = Peer(script: "training_step.py", arguments: [graph.name, String(ThreadCount.configured)])
         var trainer = StepTrainer(graph)
@@ -175,6 +176,32 @@ extension StepGraph {
                 x = x + linear(linear(norm(x)).gelu())
             }
             return norm(x).linear(weight: table).crossEntropy(targets: targets).mean()
+        }
+    }
+
+    /// EfficientNet-Lite2's blocks 15 to 20 and its head, on 128 frames' maps of stride 16 at 256 pixels.
+    static var backbone: StepGraph {
+        let network = EfficientNetLiteArchitecture.lite2
+        let first = 15
+        let blocks = network.blocks[first...]
+        let (batch, side) = (128, 16)
+        func convolution(_ shape: [Int], gain: Float) -> [Entry] {
+            [(shape, (gain / Float(shape.dropFirst().reduce(1, *))).squareRoot(), 0), ([shape[0]], 0.1, 0)]
+        }
+        var shapes: [Entry] = []
+        for block in blocks {
+            shapes += convolution([block.wide, block.inputs], gain: 6)
+            shapes += convolution([block.wide, block.kernel, block.kernel], gain: 6)
+            shapes += convolution([block.outputs, block.wide], gain: 3)
+        }
+        shapes += convolution([network.head, 352], gain: 6)
+        let frames = Variable(constant: reproducible([batch, side * side, 120], seed: 555, scale: 2))
+        let ofPooled = Variable(constant: reproducible([batch, network.head], seed: 556))
+        let ofMap = Variable(constant: reproducible([batch, side * side / 4, 352], seed: 557))
+        return StepGraph(name: "backbone", shapes: shapes) { p in
+            let tail = BackboneTail(network, from: first, parameters: p.map { ("", $0) })
+            let (pooled, map) = tail(frames, side: side)
+            return (pooled * ofPooled).mean() + (map * ofMap).mean()
         }
     }
 }

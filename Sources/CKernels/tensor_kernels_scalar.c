@@ -18,6 +18,7 @@ static float value_of(saccade_unary_operation operation, float x) {
         case SACCADE_SIGMOID: return logistic(x);
         case SACCADE_EXP: return expf(x);
         case SACCADE_LOG: return logf(x);
+        case SACCADE_RELU6: return x > 0 ? x < 6 ? x : 6 : 0;
     }
     return x;
 }
@@ -32,6 +33,7 @@ static float slope_of(saccade_unary_operation operation, float x) {
         case SACCADE_SIGMOID: y = logistic(x); return y * (1 - y);
         case SACCADE_EXP: return expf(x);
         case SACCADE_LOG: return 1 / x;
+        case SACCADE_RELU6: return x > 0 && x < 6 ? 1 : 0;
     }
     return 1;
 }
@@ -233,6 +235,50 @@ static void small_product(int64_t m, int64_t n, int64_t k, const float *a, int64
     }
 }
 
+// Calls `body` with every place of the output, tap, and place of the input under it.
+#define EACH_TAP(map, body) \
+    do { \
+        saccade_same_padding rows = saccade_same((map)->height, (map)->kernel, (map)->stride); \
+        saccade_same_padding columns = saccade_same((map)->width, (map)->kernel, (map)->stride); \
+        for (int64_t y = 0; y < rows.out; y++) { \
+            for (int64_t x = 0; x < columns.out; x++) { \
+                for (int64_t tap = 0; tap < (map)->kernel * (map)->kernel; tap++) { \
+                    int64_t row = y * (map)->stride + tap / (map)->kernel - rows.before; \
+                    int64_t column = x * (map)->stride + tap % (map)->kernel - columns.before; \
+                    if (row < 0 || row >= (map)->height || column < 0 || column >= (map)->width) continue; \
+                    int64_t to = (y * columns.out + x) * (map)->channels; \
+                    int64_t from = (row * (map)->width + column) * (map)->channels; \
+                    for (int64_t c = 0; c < (map)->channels; c++) body; \
+                } \
+            } \
+        } \
+    } while (0)
+
+static int64_t outputs_of(const saccade_depthwise_map *map) {
+    return saccade_same(map->height, map->kernel, map->stride).out * saccade_same(map->width, map->kernel, map->stride).out;
+}
+
+static void depthwise(const saccade_depthwise_map *map, const float *in, float *out) {
+    int64_t channels = map->channels, places = outputs_of(map);
+    for (int64_t place = 0; place < places; place++) memcpy(out + place * channels, map->bias, sizeof(float) * channels);
+    EACH_TAP(map, out[to + c] += in[from + c] * map->weights[tap * channels + c]);
+    unary(SACCADE_RELU6, out, out, places * channels);
+}
+
+static void depthwise_gradient(const saccade_depthwise_map *map, const float *in, const float *out, const float *dout, float *din,
+                               float *dweights, float *dbias) {
+    int64_t channels = map->channels, inputs = map->height * map->width * channels;
+    memset(din, 0, sizeof(float) * inputs);
+#define GRADIENT (dout[to + c] * slope_of(SACCADE_RELU6, out[to + c]))
+    EACH_TAP(map, dweights[tap * channels + c] += in[from + c] * GRADIENT);
+    EACH_TAP(map, din[from + c] += map->weights[tap * channels + c] * GRADIENT);
+#undef GRADIENT
+    for (int64_t i = 0; i < outputs_of(map) * channels; i++) {
+        dbias[i % channels] += dout[i] * slope_of(SACCADE_RELU6, out[i]);
+    }
+    unary_gradient(SACCADE_RELU6, in, din, din, inputs);
+}
+
 const saccade_tensor_kernels saccade_tensor_kernels_scalar = {
     .unary = unary,
     .unary_gradient = unary_gradient,
@@ -255,4 +301,6 @@ const saccade_tensor_kernels saccade_tensor_kernels_scalar = {
     .attend_gradient = attend_gradient,
     .adamw = adamw,
     .small_product = small_product,
+    .depthwise = depthwise,
+    .depthwise_gradient = depthwise_gradient,
 };

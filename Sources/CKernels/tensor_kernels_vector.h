@@ -121,6 +121,7 @@ INLINE vector value_of(saccade_unary_operation operation, vector x) {
         case SACCADE_SIGMOID: return logistic(x);
         case SACCADE_EXP: return exponential(x);
         case SACCADE_LOG: return logarithm(x);
+        case SACCADE_RELU6: x = x > 0.0f ? x : splat(0); return x < 6.0f ? x : splat(6);
     }
     return x;
 }
@@ -139,6 +140,7 @@ INLINE vector slope_of(saccade_unary_operation operation, vector x) {
         case SACCADE_SIGMOID: y = logistic(x); return y * (1.0f - y);
         case SACCADE_EXP: return exponential(x);
         case SACCADE_LOG: return 1.0f / x;
+        case SACCADE_RELU6: return ((x > 0.0f) & (x < 6.0f)) ? splat(1) : splat(0);
     }
     return splat(1);
 }
@@ -165,6 +167,7 @@ INLINE void slope_loop(saccade_unary_operation operation, const float *x, const 
         case SACCADE_SIGMOID: CALL(SACCADE_SIGMOID); break; \
         case SACCADE_EXP: CALL(SACCADE_EXP); break; \
         case SACCADE_LOG: CALL(SACCADE_LOG); break; \
+        case SACCADE_RELU6: CALL(SACCADE_RELU6); break; \
     }
 
 static void unary(saccade_unary_operation operation, const float *x, float *y, int64_t count) {
@@ -307,6 +310,7 @@ static void adamw(saccade_adamw_step step, float *parameter, const float *gradie
 
 #include "tensor_rows_vector.h"
 #include "tensor_attention_vector.h"
+#include "tensor_convolution_vector.h"
 
 const saccade_tensor_kernels TABLE = {
     .unary = unary,
@@ -330,4 +334,6 @@ const saccade_tensor_kernels TABLE = {
     .attend_gradient = attend_gradient,
     .adamw = adamw,
     .small_product = small_product,
+    .depthwise = depthwise,
+    .depthwise_gradient = depthwise_gradient,
 };

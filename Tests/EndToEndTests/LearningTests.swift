@@ -112,6 +112,37 @@ struct LearningTests {
         #expect(refused.errors.contains("fast+slow@K"))
     }
 
+    @Test func `blocks of the backbone learn, and the model that is written has them and no Slow part`() async throws {
+        let home = try TemporaryDirectory()
+        try await pictures(in: home)
+        let run = Commands(home: home.path)
+        let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls --batch 6"
+        _ = try await run("train slow --new --width 32 --minimum-count 1 --epochs 1 \(data) --output slow")
+        let tuned = "--text-learning-rate 0 --backbone-warm-up 0 --crop 0.75 \(data)"
+        for (command, blocks) in [("train fast", 1), ("train distill --hard 1 --captions 2 --taught 2", 7)] {
+            let written = try await run(
+                "\(command) --model slow --backbone-blocks \(blocks) --epochs 2 --average 0.9 \(tuned) --output tuned\(blocks)"
+            )
+            #expect(written.text.contains("train another") || written.text.contains("train one"), "\(written.text)")
+            func content(_ path: String) -> Data? {
+                try? Data(contentsOf: URL(filePath: home.path.appending(path).string))
+            }
+            #expect(
+                content("tuned\(blocks)/slow.safetensors") == nil && content("tuned\(blocks)/reranking.json") == nil)
+            let (old, new) = (content("slow/backbone.safetensors"), content("tuned\(blocks)/backbone.safetensors"))
+            #expect(new != nil && new != old && new?.count == old?.count)
+        }
+        let stores = try FileManager.default.contentsOfDirectory(atPath: home.path.appending("features").string)
+        #expect(
+            stores.contains { $0.contains("input-20-mirrored") } && stores.contains { $0.contains("input-14-plain") })
+        _ = try await run("evaluate --model tuned7 --data walls.jsonl --cache features --mode fast")
+        let mixed = try await run(
+            "train distill --model tuned1 --teacher slow --epochs 1 \(data) --output none", fails: true)
+        #expect(mixed.errors.contains("different backbones"), "\(mixed.errors)")
+        let early = try await run("train fast --model slow --backbone-blocks 21 \(data) --output none", fails: true)
+        #expect(early.errors.contains("the backbone has 21"), "\(early.errors)")
+    }
+
     @Test func `teachers that each left out a part teach a student together`() async throws {
         let home = try TemporaryDirectory()
         try await pictures(in: home)

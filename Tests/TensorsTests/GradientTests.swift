@@ -27,6 +27,8 @@ import Testing
     @Test func `Activations have the gradients of finite differences`() {
         let x = [normalWithoutZero([3, 5])]
         expectGradients(of: x) { $0[0].relu() }
+        expectGradients(of: x) { $0[0].relu6() }
+        expectGradients(of: x) { $0[0].scaled(by: 5).relu6() }
         expectGradients(of: x) { $0[0].gelu() }
         expectGradients(of: x) { $0[0].swish() }
         expectGradients(of: x) { $0[0].tanh() }

@@ -66,7 +66,7 @@ import Testing
             0, -0.0, 1e-30, -1e-30, 20, -20, 87.5, -87.5, 88.7, 89.5, -103, -110, 1e30, -1e30, .infinity, -.infinity,
             .nan,
         ]
-        for operation in [SACCADE_RELU, SACCADE_TANH, SACCADE_SIGMOID, SACCADE_EXP] {
+        for operation in [SACCADE_RELU, SACCADE_RELU6, SACCADE_TANH, SACCADE_SIGMOID, SACCADE_EXP] {
             compare([x, x]) { $0.unary(operation, $1[0], $1[1], Int64(x.count)) }
         }
         let finite = x.filter { $0.isFinite && abs($0) < 1e6 }
@@ -173,6 +173,36 @@ import Testing
                             adding: adding)
                         kernels.attend_gradient(&head, &gradient)
                     }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [(3, 1), (3, 2), (5, 1), (5, 2)], [1, 7, 8, 16, 17, 24])
+    func `Depthwise convolutions agree with the scalar reference`(shape: (kernel: Int, stride: Int), channels: Int) {
+        for (height, width) in [(1, 1), (2, 3), (5, 4), (7, 9), (8, 8), (16, 13)] {
+            let (kernel, stride) = (Int64(shape.kernel), Int64(shape.stride))
+            let taps = shape.kernel * shape.kernel * channels
+            let inputs = height * width * channels
+            let rows = Int(saccade_same(Int64(height), kernel, stride).out)
+            let outputs = rows * Int(saccade_same(Int64(width), kernel, stride).out) * channels
+            // Some of the values are cut off on either side.
+            let x = numbers(inputs, deviation: 4).map { min(max($0, 0), 6) }
+            compare([
+                x, numbers(taps, seed: 2, deviation: 0.3), numbers(channels), numbers(outputs),
+                numbers(outputs, seed: 4), numbers(inputs), numbers(taps, seed: 5), numbers(channels, seed: 6),
+            ]) { kernels, buffers in
+                var map = saccade_depthwise_map()
+                (map.height, map.width, map.channels) = (Int64(height), Int64(width), Int64(channels))
+                (map.kernel, map.stride) = (kernel, stride)
+                (map.weights, map.bias) = (UnsafePointer(buffers[1]), UnsafePointer(buffers[2]))
+                // NaN in the scratch shows whatever is read before it is written.
+                var scratch = [Float](repeating: .nan, count: Int(saccade_depthwise_map_scratch(&map)))
+                scratch.withUnsafeMutableBufferPointer { scratch in
+                    map.scratch = scratch.baseAddress
+                    kernels.depthwise(&map, buffers[0], buffers[3])
+                    kernels.depthwise_gradient(
+                        &map, buffers[0], buffers[3], buffers[4], buffers[5], buffers[6], buffers[7])
                 }
             }
         }

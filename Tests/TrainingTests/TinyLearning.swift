@@ -17,7 +17,10 @@ struct TinyLearning {
     let features: FeatureSet
 
     /// - Parameter folder: where the features are kept.
-    init(items: Int = 8, in folder: FilePath, name: String = "tiny", framesOfOdd: Int = 3) throws {
+    init(
+        items: Int = 8, in folder: FilePath, name: String = "tiny", framesOfOdd: Int = 3,
+        layout: FeatureLayout = FeatureLayout(pooledChannels: 6, maps: slowConfiguration.maps)
+    ) throws {
         var random = SplitMix64(seed: 12)
         let dataset = CaptionedDataset(
             name: name,
@@ -29,7 +32,6 @@ struct TinyLearning {
                         "w\(item + 1) w\(item) w\(item + 2)",
                     ])
             })
-        let layout = FeatureLayout(pooledChannels: 6, maps: Self.slowConfiguration.maps)
         let path = folder.appending("\(name).features")
         var writer = try FeatureStore.Writer(path: path, layout: layout, origin: name)
         for item in 0..<items {
@@ -39,7 +41,7 @@ struct TinyLearning {
                 let one = Tensor<Float>(normal: shape, deviation: 1, using: &random)
                 return Tensor([[Float]](repeating: one.scalars, count: frames).flatMap { $0 }, shape: [frames] + shape)
             }
-            let pooled = repeated([layout.pooledChannels])
+            let pooled = layout.pooledChannels > 0 ? repeated([layout.pooledChannels]) : nil
             let maps = layout.maps.map { size in
                 FeatureMap(
                     values: repeated([size.positions, size.channels]), height: size.side, width: size.side, stride: 1)

@@ -58,6 +58,64 @@ private final class LineTask: TrainingTask {
         #expect(resumed.weight.value.scalar.bitPattern == reference.weight.value.scalar.bitPattern)
     }
 
+    @Test(arguments: [1, 13, 25])
+    func `The average of the weights is validated and kept, and a run that is broken off goes on to its bits`(
+        stop: Int
+    ) throws {
+        var settings = self.settings()
+        settings.averageDecay = 0.9
+        let (plain, whole, broken) = (try TemporaryDirectory(), try TemporaryDirectory(), try TemporaryDirectory())
+        func run(_ folder: TemporaryDirectory, _ settings: TrainingRun.Settings) -> TrainingRun {
+            TrainingRun(name: "line", settings: settings, folder: folder.path) { _ in }
+        }
+        let (reference, unaveraged) = (LineTask(), LineTask())
+        let score = try #require(try run(whole, settings).train(reference))
+        #expect(abs(score + abs(Double(reference.weight.value.scalar) - 2)) < 1e-6)
+        try run(plain, self.settings()).train(unaveraged)
+        #expect(reference.weight.value.scalar != unaveraged.weight.value.scalar)
+        #expect(try run(broken, settings).train(LineTask(), stopAfter: stop) == nil)
+        let resumed = LineTask()
+        try run(broken, settings).train(resumed)
+        #expect(resumed.weight.value.scalar.bitPattern == reference.weight.value.scalar.bitPattern)
+        #expect(throws: DatasetError.self) { try run(broken, self.settings()).train(LineTask()) }
+    }
+
+    @Test func `The average forgets the first weights soon and then keeps its decay`() {
+        let weight = Variable<Float>(parameter: Tensor([0, 1], shape: [2]))
+        let parameters = [TrainableParameter(name: "w", variable: weight, weightDecay: 0)]
+        var average = WeightAverage(of: parameters, decay: 0.5)
+        weight.update { $0 = Tensor([1, 3], shape: [2]) }
+        average.update(with: parameters, step: 1)
+        // (1 + 1) / (10 + 1) of the old value.
+        let first: [Float] = [9.0 / 11, 29.0 / 11]
+        for (found, expected) in zip(average.values[0].scalars, first) { #expect(abs(found - expected) < 1e-6) }
+        average.update(with: parameters, step: 100)
+        let second: [Float] = [10.0 / 11, 31.0 / 11]
+        for (found, expected) in zip(average.values[0].scalars, second) { #expect(abs(found - expected) < 1e-6) }
+        average.exchange(with: parameters)
+        #expect(average.values[0] == Tensor([1, 3], shape: [2]) && weight.value.scalars != [1, 3])
+    }
+
+    @Test func `A parameter that begins later stays as it is until then, and then takes the steps of a beginning`() {
+        func parameter(_ firstStep: Int) -> TrainableParameter {
+            TrainableParameter(
+                name: "w\(firstStep)", variable: Variable(parameter: Tensor([1], shape: [1])), weightDecay: 0,
+                firstStep: firstStep)
+        }
+        let (early, late) = (parameter(0), parameter(3))
+        var optimiser = Optimiser(
+            parameters: [early, late], settings: .init(learningRate: 0.1),
+            schedule: LearningRateSchedule(steps: 100, warmupSteps: 2))
+        let gradient = Tensor<Float>([0.5], shape: [1])
+        for _ in 0..<3 { _ = optimiser.update(gradients: [gradient, gradient]) }
+        #expect(late.variable.value.scalar == 1 && early.variable.value.scalar < 0.8)
+        #expect(optimiser.firstMoments[1].scalar == 0)
+        let rate = 0.1 * optimiser.schedule.factor(at: 3)
+        _ = optimiser.update(gradients: [gradient, gradient])
+        // The first step of Adam is the learning rate, here half of it, whatever the gradient.
+        #expect(abs(Double(late.variable.value.scalar) - (1 - rate / 2)) < 1e-5)
+    }
+
     @Test func `A checkpoint of another run is refused`() throws {
         let folder = try TemporaryDirectory()
         let first = TrainingRun(name: "line", settings: settings(), folder: folder.path) { _ in }

@@ -20,6 +20,7 @@ typedef enum {
     SACCADE_SIGMOID,
     SACCADE_EXP,
     SACCADE_LOG,
+    SACCADE_RELU6,
 } saccade_unary_operation;
 
 typedef enum { SACCADE_ADD, SACCADE_SUBTRACT, SACCADE_MULTIPLY } saccade_binary_operation;
@@ -64,6 +65,15 @@ typedef struct {
     float rate, correction, beta1, beta2, epsilon, decay, gradient_scale;
 } saccade_adamw_step;
 
+// A depthwise convolution of one map [height, width, channels] with TensorFlow's SAME padding, and ReLU6 on its result.
+typedef struct {
+    int64_t height, width, channels;
+    int64_t kernel, stride;  // 3 or 5; 1 or 2
+    const float *weights;    // [kernel * kernel, channels]
+    const float *bias;       // [channels]
+    float *scratch;          // saccade_depthwise_map_scratch(map) floats
+} saccade_depthwise_map;
+
 // The mask of element i is a hash of seed and i.
 typedef struct {
     uint32_t offset, seed, threshold;
@@ -105,6 +115,11 @@ typedef struct {
     // c[m, n] = (adding ? c : 0) + a * b with b[k, n] in rows, and a's element (i, p) at a[i * a_row + p * a_column].
     void (*small_product)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_column, const float *b,
                           int64_t b_stride, float *c, int64_t c_stride, bool adding);
+    // y = relu6(x convolved + bias): [ceil(height / stride), ceil(width / stride), channels].
+    void (*depthwise)(const saccade_depthwise_map *, const float *x, float *y);
+    // For an x that is itself the result of a ReLU6: dx is the gradient before it. dweights and dbias are added to.
+    void (*depthwise_gradient)(const saccade_depthwise_map *, const float *x, const float *y, const float *dy, float *dx,
+                               float *dweights, float *dbias);
 } saccade_tensor_kernels;
 
 // The functions for an instruction set; those of the next lower one where it has none of its own.
@@ -116,6 +131,25 @@ static inline int64_t saccade_query_stride(int64_t queries) {
 
 static inline int64_t saccade_attention_scratch(int64_t queries, int64_t keys, int64_t depth) {
     return saccade_query_stride(queries) * (depth + keys + 2);
+}
+
+// One axis of a convolution with SAME padding: zeros go on either side, the odd one at the end.
+typedef struct {
+    int64_t out;     // outputs
+    int64_t padded;  // inputs with the zeros
+    int64_t before;  // zeros before the first input
+} saccade_same_padding;
+
+static inline saccade_same_padding saccade_same(int64_t size, int64_t kernel, int64_t stride) {
+    int64_t out = (size + stride - 1) / stride, padded = (out - 1) * stride + kernel;
+    return (saccade_same_padding){out, padded, (padded - size) / 2};
+}
+
+static inline int64_t saccade_depthwise_map_scratch(const saccade_depthwise_map *map) {
+    int64_t kernel = map->kernel;
+    int64_t rows = saccade_same(map->height, kernel, map->stride).padded;
+    int64_t columns = saccade_same(map->width, kernel, map->stride).padded;
+    return 16 * (rows * columns + (rows + kernel - 1) * (columns + kernel - 1) + kernel * kernel);
 }
 
 #endif

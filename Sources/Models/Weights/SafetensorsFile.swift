@@ -86,6 +86,11 @@ package final class SafetensorsFile: Sendable {
         return try tensor(named: name)
     }
 
+    /// Every tensor as it is stored.
+    func records() throws -> [String: SafetensorsRecord] {
+        try entries.mapValues { SafetensorsRecord(type: $0.type, shape: $0.shape, bytes: try content(of: $0)) }
+    }
+
     private func content(of entry: SafetensorsEntry) throws -> [UInt8] {
         try bytes.read(dataStart + entry.range.lowerBound..<dataStart + entry.range.upperBound)
     }

@@ -2,6 +2,13 @@ import Glibc
 package import SystemPackage
 package import Tensors
 
+/// A tensor as a file stores it; scales are a tensor of their own.
+struct SafetensorsRecord: Sendable {
+    var type: SafetensorsType
+    var shape: [Int]
+    var bytes: [UInt8]
+}
+
 /// Collects tensors and writes them as one safetensors file.
 ///
 /// The file depends on the tensors and the metadata only, not on the order they were added in.
@@ -17,14 +24,8 @@ package struct SafetensorsWriter: Sendable {
         case int8
     }
 
-    private struct Record {
-        var type: SafetensorsType
-        var shape: [Int]
-        var bytes: [UInt8]
-    }
-
     private let metadata: [String: String]
-    private var records: [String: Record] = [:]
+    private var records: [String: SafetensorsRecord] = [:]
 
     /// An empty file with these strings in its header.
     package init(metadata: [String: String] = [:]) {
@@ -40,24 +41,26 @@ package struct SafetensorsWriter: Sendable {
         guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
         switch storage {
         case .float32:
-            try insert(Record(type: .f32, shape: tensor.shape, bytes: Self.encode(values.map(\.bitPattern))), name)
+            try insert(
+                SafetensorsRecord(type: .f32, shape: tensor.shape, bytes: Self.encode(values.map(\.bitPattern))), name)
         case .float16:
             let halves = values.map { Float16($0) }
             guard halves.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
-            try insert(Record(type: .f16, shape: tensor.shape, bytes: Self.encode(halves.map(\.bitPattern))), name)
+            try insert(
+                SafetensorsRecord(type: .f16, shape: tensor.shape, bytes: Self.encode(halves.map(\.bitPattern))), name)
         case .int8:
             guard let rows = tensor.shape.first else {
                 throw WeightsError.badScale(tensor: name, reason: "a tensor of no axis has no rows")
             }
             let (integers, scales) = Self.quantise(values, rows: rows)
-            try insert(Record(type: .i8, shape: tensor.shape, bytes: integers), name)
+            try insert(SafetensorsRecord(type: .i8, shape: tensor.shape, bytes: integers), name)
             try insert(
-                Record(type: .f32, shape: [rows], bytes: Self.encode(scales.map(\.bitPattern))),
+                SafetensorsRecord(type: .f32, shape: [rows], bytes: Self.encode(scales.map(\.bitPattern))),
                 name + SafetensorsFile.scaleSuffix)
         }
     }
 
-    private mutating func insert(_ record: Record, _ name: String) throws {
+    mutating func insert(_ record: SafetensorsRecord, _ name: String) throws {
         guard records[name] == nil, name != "__metadata__" else { throw WeightsError.duplicate(tensor: name) }
         records[name] = record
     }

@@ -148,6 +148,19 @@ extension Float: TensorScalar {
         withUnsafePointer(to: head.kernel) { kernels.attend_gradient($0, &outputs) }
     }
 
+    package static func depthwise(
+        _ pass: DepthwisePass<Float>, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafePointer(to: pass.kernelMap) { kernels.depthwise($0, x, y) }
+    }
+
+    package static func depthwiseGradient(
+        _ pass: DepthwisePass<Float>, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, _ dy: UnsafePointer<Float>,
+        _ dx: UnsafeMutablePointer<Float>, dweights: UnsafeMutablePointer<Float>, dbias: UnsafeMutablePointer<Float>
+    ) {
+        withUnsafePointer(to: pass.kernelMap) { kernels.depthwise_gradient($0, x, y, dy, dx, dweights, dbias) }
+    }
+
     package static func adamW(_ step: AdamWStep, _ buffers: AdamWBuffers<Float>, count: Int) {
         let constants = saccade_adamw_step(
             rate: Float(step.correctedRate), correction: Float(step.inverseRootCorrection), beta1: Float(step.beta1),
@@ -167,6 +180,14 @@ extension LayerNormPass<Float> {
         saccade_layer_norm(
             x: x, gamma: gamma, beta: beta, mean: mean, inverse_deviation: inverseDeviation, rows: Int64(rows),
             count: Int64(count), epsilon: epsilon)
+    }
+}
+
+extension DepthwisePass<Float> {
+    fileprivate var kernelMap: saccade_depthwise_map {
+        saccade_depthwise_map(
+            height: Int64(height), width: Int64(width), channels: Int64(channels), kernel: Int64(kernel),
+            stride: Int64(stride), weights: weights, bias: bias, scratch: scratch)
     }
 }
 

@@ -30,6 +30,7 @@ extension TensorScalar {
                 case .sigmoid: logistic(value)
                 case .exponential: exponential(value)
                 case .logarithm: logarithm(value)
+                case .relu6: min(max(value, 0), 6)
                 }
         }
     }
@@ -57,6 +58,7 @@ extension TensorScalar {
                 slope = gate * (1 - gate)
             case .exponential: slope = exponential(value)
             case .logarithm: slope = 1 / value
+            case .relu6: slope = value > 0 && value < 6 ? 1 : 0
             }
             dx[i] = dy[i] * slope
         }

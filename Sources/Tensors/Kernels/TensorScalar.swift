@@ -78,6 +78,15 @@ package protocol TensorScalar: BinaryFloatingPoint, Sendable where Self.RawSigni
     /// Gradients of `attend` with respect to query, key and value.
     static func attendGradient(_ head: AttentionHead<Self>, _ gradient: AttentionHeadGradient<Self>)
 
+    /// The depthwise convolution of one map, with ReLU6 on its result. See `DepthwisePass`.
+    static func depthwise(
+        _ pass: DepthwisePass<Self>, _ x: UnsafePointer<Self>, _ y: UnsafeMutablePointer<Self>)
+
+    /// dx of `depthwise`, taken through the ReLU6 that x is a result of; dweights and dbias are added to.
+    static func depthwiseGradient(
+        _ pass: DepthwisePass<Self>, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>, _ dy: UnsafePointer<Self>,
+        _ dx: UnsafeMutablePointer<Self>, dweights: UnsafeMutablePointer<Self>, dbias: UnsafeMutablePointer<Self>)
+
     /// AdamW on a range of elements, in place. See `AdamWStep`.
     static func adamW(_ step: AdamWStep, _ buffers: AdamWBuffers<Self>, count: Int)
 
@@ -87,7 +96,7 @@ package protocol TensorScalar: BinaryFloatingPoint, Sendable where Self.RawSigni
 
 /// Functions of one number.
 package enum UnaryOperation: Int32, Sendable, CaseIterable {
-    case relu, gelu, swish, tanh, sigmoid, exponential, logarithm
+    case relu, gelu, swish, tanh, sigmoid, exponential, logarithm, relu6
 }
 
 /// Functions of two numbers.
@@ -204,6 +213,30 @@ package struct AttentionHeadGradient<Scalar: TensorScalar> {
     var dkey: UnsafeMutablePointer<Scalar>
     var dvalue: UnsafeMutablePointer<Scalar>
     var adding: Bool
+}
+
+/// A depthwise convolution of one map [height · width, channels], row by row, with TensorFlow's SAME padding.
+package struct DepthwisePass<Scalar: TensorScalar> {
+    var height: Int
+    var width: Int
+    var channels: Int
+    /// 3 or 5.
+    var kernel: Int
+    /// 1 or 2.
+    var stride: Int
+    /// [kernel², channels].
+    var weights: UnsafePointer<Scalar>
+    /// [channels].
+    var bias: UnsafePointer<Scalar>
+    /// `scratchCount` elements for the kernel's own use.
+    var scratch: UnsafeMutablePointer<Scalar>
+
+    static func scratchCount(height: Int, width: Int, kernel: Int, stride: Int) -> Int {
+        var map = saccade_depthwise_map()
+        (map.height, map.width) = (Int64(height), Int64(width))
+        (map.kernel, map.stride) = (Int64(kernel), Int64(stride))
+        return Int(saccade_depthwise_map_scratch(&map))
+    }
 }
 
 /// Which keys a query sees, beside the padding that it never sees.

@@ -2,6 +2,9 @@ extension Variable {
     /// max(x, 0).
     package func relu() -> Variable { applying(.relu) }
 
+    /// min(max(x, 0), 6).
+    package func relu6() -> Variable { applying(.relu6) }
+
     /// x · Φ(x), with the exact normal distribution (erf), as BERT uses it.
     package func gelu() -> Variable { applying(.gelu) }
 

@@ -22,6 +22,22 @@ extension Tensor {
         }
     }
 
+    /// self ← self + factor · (other − self), in place when the memory is not shared.
+    package mutating func approach(_ other: Tensor, by factor: Scalar) {
+        precondition(shape == other.shape, "a tensor of shape \(shape) can't approach one of \(other.shape)")
+        withUnsafeMutableBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            parallelFor(buffer.count, grain: elementwiseGrain) { range in
+                // Parts that stay in the first cache between the two passes.
+                for start in stride(from: range.lowerBound, to: range.upperBound, by: 4096) {
+                    let count = min(4096, range.upperBound - start)
+                    Scalar.scale(base + start, by: 1 - factor, into: base + start, count: count)
+                    Scalar.accumulate(other.pointer + start, scaledBy: factor, into: base + start, count: count)
+                }
+            }
+        }
+    }
+
     /// A tensor of the same shape, computed range by range of elements.
     func mapped(
         grain: Int = elementwiseGrain,

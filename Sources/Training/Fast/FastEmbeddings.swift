@@ -16,9 +16,12 @@ package struct FastEmbeddings: Sendable {
     /// Wall time of an item from its feature maps to its vector, in batches.
     package let secondsPerClip: Double
 
-    /// - Parameter captions: at most this many of each item's; nil takes all.
+    /// - Parameters:
+    ///   - vision: how the features become what the model takes.
+    ///   - captions: at most this many of each item's; nil takes all.
     package init(
-        model: FastModel<Float>, features: FeatureSet, framesInUse: Int, captions limit: Int? = nil,
+        model: FastModel<Float>, vision: FastVisualInput = FastVisualInput(), features: FeatureSet, framesInUse: Int,
+        captions limit: Int? = nil,
         encode: (String) -> [Int32]
     ) {
         let clock = ContinuousClock()
@@ -26,16 +29,15 @@ package struct FastEmbeddings: Sendable {
         let items = Array(0..<features.count)
         var clips: [Tensor<Float>] = []
         var off = Dropout.off
+        let vision = vision.detached
         for start in stride(from: 0, to: items.count, by: 64) {
             let batch = FrameBatch(
                 clips: items[start..<min(start + 64, items.count)].map { item in
                     (features.views[0], features.evenFrames(item: item, limit: framesInUse))
                 })
+            let (pooled, map) = vision(batch)
             clips.append(
-                model.visual(
-                    pooled: Variable(constant: batch.pooled), map: Variable(constant: batch.map(0)),
-                    frameCounts: batch.frameCounts, dropout: &off
-                ).value)
+                model.visual(pooled: pooled, map: map, frameCounts: batch.frameCounts, dropout: &off).value)
         }
         let clipsDone = clock.now
         let captions = items.flatMap { item in

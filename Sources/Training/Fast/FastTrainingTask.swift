@@ -1,7 +1,7 @@
 package import Models
 package import Tensors
 
-/// Training of the Fast model by contrast, and by a Slow teacher where one is given.
+/// Training of the Fast model, with the backbone's last blocks or without, by contrast, and by a Slow teacher where one is given.
 package final class FastTrainingTask: TrainingTask {
     package struct Settings: Sendable, Equatable, Codable {
         package var dropout = 0.2
@@ -16,11 +16,20 @@ package final class FastTrainingTask: TrainingTask {
         package var studentTemperature = 0.05
         /// α of H(p, q) + α·L_NCE, where there is a teacher.
         package var contrast = 1.0
+        /// Captions of a step that the teacher teaches, at most; each brings as many other clips as the teacher has scored.
+        package var taughtCaptions = Int.max
+        /// The learning rate of the backbone's blocks as a part of the heads'.
+        package var backboneLearningRate = 0.1
+        /// The step with which they begin to learn.
+        package var backboneFirstStep = 0
+        /// The smallest window of a frame's map that a step sees, its side as a part of the map's; 1 always takes all of it.
+        package var crop = 1.0
 
         package init() {}
     }
 
     package let model: FastModel<Float>
+    private let vision: FastVisualInput
     private let pool: TrainingPool
     private let teacher: TeacherScores?
     private let validation: [FeatureSet]
@@ -30,14 +39,17 @@ package final class FastTrainingTask: TrainingTask {
     package let parameters: [TrainableParameter]
 
     /// - Parameters:
+    ///   - tail: the backbone's last blocks, to learn too; the features are then the input of the first of them.
     ///   - pool: with captions in the text tokenizer's ids.
     ///   - teacher: of the same pool; nil trains by contrast alone.
     ///   - validation: sets that nothing is learned from; the best checkpoint is the one with the best mean of R@1 and R@10.
     package init(
-        model: FastModel<Float>, pool: TrainingPool, teacher: TeacherScores? = nil, validation: [FeatureSet],
+        model: FastModel<Float>, tail: BackboneTail<Float>? = nil, pool: TrainingPool, teacher: TeacherScores? = nil,
+        validation: [FeatureSet],
         framesInUse: Int, settings: Settings, encode: @escaping (String) -> [Int32]
     ) {
         self.model = model
+        vision = FastVisualInput(tail: tail)
         self.pool = pool
         self.teacher = teacher
         self.validation = validation
@@ -55,7 +67,13 @@ package final class FastTrainingTask: TrainingTask {
                 learningRateScale: settings.textLearningRate,
                 weightDecay: parameter.variable.shape.count > 1 ? 0.01 : 0)
         }
-        parameters = heads + text
+        let blocks = (tail?.parameters ?? []).map { parameter in
+            TrainableParameter(
+                name: "backbone." + parameter.name, variable: parameter.variable,
+                learningRateScale: settings.backboneLearningRate,
+                weightDecay: parameter.variable.shape.count > 1 ? 0.01 : 0, firstStep: settings.backboneFirstStep)
+        }
+        parameters = heads + text + blocks
     }
 
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
@@ -64,12 +82,16 @@ package final class FastTrainingTask: TrainingTask {
         let draws = pool.draws(step: step, random: &random)
         var dropout = Dropout(rate: settings.dropout, random: random.split())
         var textDropout = Dropout(rate: settings.textDropout, random: random.split())
-        let clips = embed(draws, &dropout, &random)
+        let vision = step < settings.backboneFirstStep ? vision.detached : vision
+        let clips = embed(draws, vision, &dropout, &random)
         let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
         let contrast = contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
         guard let teacher else { return contrast }
         // The teacher has scored some captions of each item; contrast teaches by all.
-        let taught = draws.indices.filter { draws[$0].caption < teacher.captionsPerItem }
+        var taught = draws.indices.filter { draws[$0].caption < teacher.captionsPerItem }
+        if taught.count > settings.taughtCaptions {
+            taught = taught.shuffled(using: &random).prefix(settings.taughtCaptions).sorted()
+        }
         guard !taught.isEmpty else { return contrast.scaled(by: Float(settings.contrast)) }
         let candidates = taught.map { place in
             teacher.candidates(source: draws[place].source, item: draws[place].item, caption: draws[place].caption)
@@ -77,7 +99,7 @@ package final class FastTrainingTask: TrainingTask {
         let others = candidates.flatMap { candidate in
             candidate.clips.dropFirst().map { TrainingPool.Draw(source: $0.source, item: $0.item, caption: 0) }
         }
-        let wrong = embed(others, &dropout, &random)
+        let wrong = embed(others, vision, &dropout, &random)
         let rows = taught.map { Int32($0) }
         let (count, dimensions) = (taught.count, clips.shape[1])
         let all = concatenated(
@@ -91,12 +113,17 @@ package final class FastTrainingTask: TrainingTask {
     }
 
     private func embed(
-        _ draws: [TrainingPool.Draw], _ dropout: inout Dropout, _ random: inout SplitMix64
+        _ draws: [TrainingPool.Draw], _ vision: FastVisualInput, _ dropout: inout Dropout, _ random: inout SplitMix64
     ) -> Variable<Float> {
         let frames = pool.frames(draws, limit: settings.frames, random: &random)
-        return model.visual(
-            pooled: Variable(constant: frames.pooled), map: Variable(constant: frames.map(0)),
-            frameCounts: frames.frameCounts, dropout: &dropout)
+        var crops: MapCrops?
+        if let tail = vision.tail, settings.crop < 1 {
+            crops = MapCrops(
+                smallest: settings.crop, ofSide: frames.mapSide(0), step: tail.stride, clips: draws.count,
+                random: &random)
+        }
+        let (pooled, map) = vision(frames, crops: crops)
+        return model.visual(pooled: pooled, map: map, frameCounts: frames.frameCounts, dropout: &dropout)
     }
 
     package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {
@@ -105,7 +132,7 @@ package final class FastTrainingTask: TrainingTask {
         for features in validation {
             let name = features.dataset.name
             let metrics = FastEmbeddings(
-                model: model, features: features, framesInUse: framesInUse, encode: encode
+                model: model, vision: vision, features: features, framesInUse: framesInUse, encode: encode
             ).table.textToVideo
             figures += [
                 (name + "_R@1", metrics.recallAt1), (name + "_R@5", metrics.recallAt5),

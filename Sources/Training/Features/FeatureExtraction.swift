@@ -12,27 +12,40 @@ package protocol PictureSource {
     func pictures(of item: CaptionedItem, as geometry: FrameGeometry) throws -> [RGBImage]
 }
 
+/// What is kept of every frame.
+package enum FeatureChoice: Sendable, Equatable {
+    /// The pooled head and this many maps, beginning with the coarsest.
+    case maps(Int)
+    /// What a block of the backbone is given, one map: for training from that block on.
+    case input(ofBlock: Int)
+
+    fileprivate var name: String {
+        switch self {
+        case .maps(let count): "\(count)-maps"
+        case .input(let block): "input-\(block)"
+        }
+    }
+}
+
 /// Computes the frozen backbone's features of a data set once and keeps them in a folder.
 package struct FeatureExtraction {
     private let model: FastSlowModel
     private let folder: FilePath
-    private let maps: Int
+    private let choice: FeatureChoice
     private let pictures: any PictureSource
     private let progress: (_ done: Int, _ all: Int) -> Void
 
     /// Items whose frames go through the backbone together.
     private static let itemsPerBatch = 16
 
-    /// - Parameters:
-    ///   - maps: how many maps are kept, beginning with the coarsest.
-    ///   - progress: is called after every batch, in the calling thread.
+    /// - Parameter progress: is called after every batch, in the calling thread.
     package init(
-        model: FastSlowModel, folder: FilePath, maps: Int, pictures: any PictureSource,
+        model: FastSlowModel, folder: FilePath, keeping choice: FeatureChoice, pictures: any PictureSource,
         progress: @escaping (_ done: Int, _ all: Int) -> Void
     ) {
         self.model = model
         self.folder = folder
-        self.maps = maps
+        self.choice = choice
         self.pictures = pictures
         self.progress = progress
     }
@@ -42,7 +55,7 @@ package struct FeatureExtraction {
     /// - Throws: what `pictures` throws; ``DatasetError`` when an item has no pictures or the folder can't be written.
     package func features(of dataset: CaptionedDataset, mirrored: Bool) throws -> FeatureSet {
         let names = mirrored ? ["plain", "mirrored"] : ["plain"]
-        let kept = "\(maps)-maps"
+        let kept = choice.name
         let origin = "\(try backboneDigest())/\(dataset.sourceDigest)/\(kept)"
         let paths = names.map { folder.appending("\(dataset.name)-\(dataset.sourceDigest)-\(kept)-\($0).features") }
         let stores = zip(paths, names).map { FeatureStore(path: $0, origin: "\(origin)/\($1)") }
@@ -71,7 +84,7 @@ package struct FeatureExtraction {
                 images += mirrored ? found.map(\.mirrored) : found
                 counts.append(found.count)
             }
-            let features = try model.features(of: images)
+            let features = try features(of: images)
             if writer == nil {
                 writer = try FeatureStore.Writer(path: path, layout: layout, origin: origin)
             }
@@ -82,9 +95,22 @@ package struct FeatureExtraction {
     }
 
     private var layout: FeatureLayout {
-        FeatureLayout(
-            pooledChannels: model.backbone.pooledChannels,
-            maps: Array(model.backbone.mapSizes(side: model.input.geometry.side).prefix(maps)))
+        let side = model.input.geometry.side
+        return switch choice {
+        case .maps(let count):
+            FeatureLayout(
+                pooledChannels: model.backbone.pooledChannels,
+                maps: Array(model.backbone.mapSizes(side: side).prefix(count)))
+        case .input(let block):
+            FeatureLayout(pooledChannels: 0, maps: [model.backbone.inputSize(ofBlock: block, side: side)])
+        }
+    }
+
+    private func features(of images: [RGBImage]) throws -> VisualFeatures {
+        switch choice {
+        case .maps: try model.features(of: images)
+        case .input(let block): VisualFeatures(maps: [try model.input(ofBlock: block, images)])
+        }
     }
 
     /// Names the backbone alone: new heads need no new features.

@@ -65,6 +65,11 @@ package struct FrameBatch: Sendable {
     /// - Parameter index: the map's place from coarse to fine.
     package func map(_ index: Int) -> Tensor<Float> { joined { $0.map(index, $1) } }
 
+    /// Cells along a side of a map.
+    ///
+    /// - Precondition: there is a clip.
+    package func mapSide(_ index: Int) -> Int { sources[0].store.layout.maps[index].side }
+
     private func joined(_ rows: (FeatureStore, [Int]) -> Tensor<Float>) -> Tensor<Float> {
         let parts = sources.map { rows($0.store, $0.rows) }
         if parts.count == 1 { return parts[0] }

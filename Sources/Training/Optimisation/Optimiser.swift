@@ -7,12 +7,17 @@ package struct TrainableParameter: Sendable {
     /// Times the run's learning rate: pre-trained parts learn more slowly than new ones.
     package var learningRateScale: Double
     package var weightDecay: Double
+    /// The run's steps before it leave the parameter as it is; then its learning rate rises as the run's did at its beginning.
+    package var firstStep: Int
 
-    package init(name: String, variable: Variable<Float>, learningRateScale: Double = 1, weightDecay: Double) {
+    package init(
+        name: String, variable: Variable<Float>, learningRateScale: Double = 1, weightDecay: Double, firstStep: Int = 0
+    ) {
         self.name = name
         self.variable = variable
         self.learningRateScale = learningRateScale
         self.weightDecay = weightDecay
+        self.firstStep = firstStep
     }
 }
 
@@ -54,10 +59,12 @@ package struct Optimiser {
         guard norm.isFinite else { return norm }
         let scale = norm > settings.clippingNorm ? settings.clippingNorm / norm : 1
         let rate = settings.learningRate * schedule.factor(at: step)
-        for (index, parameter) in parameters.enumerated() {
+        for (index, parameter) in parameters.enumerated() where step >= parameter.firstStep {
+            let own = step - parameter.firstStep
+            let rise = parameter.firstStep == 0 ? 1 : min(1, Double(own + 1) / Double(max(1, schedule.warmupSteps)))
             let update = AdamWStep(
-                learningRate: rate * parameter.learningRateScale, beta1: settings.beta1, beta2: settings.beta2,
-                epsilon: settings.epsilon, weightDecay: parameter.weightDecay, gradientScale: scale, number: step + 1)
+                learningRate: rate * rise * parameter.learningRateScale, beta1: settings.beta1, beta2: settings.beta2,
+                epsilon: settings.epsilon, weightDecay: parameter.weightDecay, gradientScale: scale, number: own + 1)
             parameter.variable.update { value in
                 update.update(
                     &value, gradient: gradients[index], firstMoment: &firstMoments[index],

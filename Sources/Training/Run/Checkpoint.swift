@@ -11,9 +11,13 @@ struct Checkpoint {
         var settings: Optimiser.Settings
         var schedule: LearningRateSchedule
         var seed: UInt64
+        /// Of the weights' moving average; nil for none.
+        var averageDecay: Double?
     }
 
-    static func save(to path: FilePath, optimiser: Optimiser, identity: Identity, bestScore: Double?) throws {
+    static func save(
+        to path: FilePath, optimiser: Optimiser, average: WeightAverage?, identity: Identity, bestScore: Double?
+    ) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
         var metadata = [
@@ -25,15 +29,18 @@ struct Checkpoint {
             try writer.add(parameter.variable.value, named: "parameter/" + parameter.name)
             try writer.add(optimiser.firstMoments[index], named: "first/" + parameter.name)
             try writer.add(optimiser.secondMoments[index], named: "second/" + parameter.name)
+            if let average { try writer.add(average.values[index], named: "average/" + parameter.name) }
         }
         try writer.write(to: path)
     }
 
-    /// Puts a checkpoint's state into the optimiser and its parameters.
+    /// Puts a checkpoint's state into the optimiser, its parameters and their average.
     ///
     /// - Returns: the best validation score so far, if there was a validation.
     /// - Throws: ``DatasetError`` when the checkpoint belongs to another run.
-    static func load(from path: FilePath, into optimiser: inout Optimiser, identity: Identity) throws -> Double? {
+    static func load(
+        from path: FilePath, into optimiser: inout Optimiser, _ average: inout WeightAverage?, identity: Identity
+    ) throws -> Double? {
         let file = try SafetensorsFile(path)
         guard let text = file.metadata["identity"], let step = file.metadata["step"].flatMap({ Int($0) }),
             let found = try? JSONDecoder().decode(Identity.self, from: Data(text.utf8)), found == identity
@@ -48,6 +55,9 @@ struct Checkpoint {
             parameter.variable.update { $0 = value }
             optimiser.firstMoments[index] = try file.tensor(named: "first/" + parameter.name, shape: shape)
             optimiser.secondMoments[index] = try file.tensor(named: "second/" + parameter.name, shape: shape)
+            if average != nil {
+                average?.values[index] = try file.tensor(named: "average/" + parameter.name, shape: shape)
+            }
         }
         optimiser.step = step
         return file.metadata["bestScore"].flatMap { Double($0) }

@@ -14,6 +14,8 @@ package struct TrainingRun {
         package var optimiser: Optimiser.Settings
         /// Part of the steps in which the learning rate rises.
         package var warmup = 0.1
+        /// Of an exponential moving average of the weights, by step; it is validated and kept instead of them. Nil for none.
+        package var averageDecay: Double?
         package var seed: UInt64
         package var stepsBetweenReports = 20
         package var epochsBetweenValidations = 1
@@ -72,19 +74,22 @@ package struct TrainingRun {
         let schedule = LearningRateSchedule(steps: steps, warmupSteps: Int(Double(steps) * settings.warmup))
         var optimiser = Optimiser(parameters: task.parameters, settings: settings.optimiser, schedule: schedule)
         let identity = Checkpoint.Identity(
-            task: name, settings: settings.optimiser, schedule: schedule, seed: settings.seed)
+            task: name, settings: settings.optimiser, schedule: schedule, seed: settings.seed,
+            averageDecay: settings.averageDecay)
+        var average = settings.averageDecay.map { WeightAverage(of: task.parameters, decay: $0) }
         var bestScore: Double?
         if resume, FileManager.default.fileExists(atPath: checkpointPath.string) {
-            bestScore = try Checkpoint.load(from: checkpointPath, into: &optimiser, identity: identity)
+            bestScore = try Checkpoint.load(from: checkpointPath, into: &optimiser, &average, identity: identity)
         }
         var progress = Progress(steps: steps, step: optimiser.step)
         var badSteps = 0
         while optimiser.step < steps {
             if let stopAfter, optimiser.step >= stopAfter {
-                try Checkpoint.save(to: checkpointPath, optimiser: optimiser, identity: identity, bestScore: bestScore)
+                try save(optimiser, average, identity, bestScore)
                 return nil
             }
             let loss = try takeStep(task, &optimiser)
+            average?.update(with: task.parameters, step: optimiser.step)
             badSteps = loss.isFinite ? 0 : badSteps + 1
             if badSteps >= 10 {
                 throw DatasetError("\(name): the loss isn't a number any more; try a lower learning rate")
@@ -93,24 +98,33 @@ package struct TrainingRun {
             let endOfEpoch = optimiser.step % task.stepsPerEpoch == 0
             let epoch = optimiser.step / task.stepsPerEpoch
             if endOfEpoch, epoch % settings.epochsBetweenValidations == 0 || optimiser.step == steps {
+                average?.exchange(with: task.parameters)
                 let (score, figures) = try task.validate()
                 if score > bestScore ?? -.infinity {
                     bestScore = score
                     try saveParameters(task)
                 }
+                average?.exchange(with: task.parameters)
                 emit(progress.report(step: optimiser.step, epoch: epoch, figures: figures))
-                try Checkpoint.save(to: checkpointPath, optimiser: optimiser, identity: identity, bestScore: bestScore)
+                try save(optimiser, average, identity, bestScore)
                 progress.checkpointed()
             } else if optimiser.step % settings.stepsBetweenReports == 0 {
                 emit(progress.report(step: optimiser.step, epoch: epoch, figures: []))
             }
             if progress.secondsSinceCheckpoint > settings.secondsBetweenCheckpoints {
-                try Checkpoint.save(to: checkpointPath, optimiser: optimiser, identity: identity, bestScore: bestScore)
+                try save(optimiser, average, identity, bestScore)
                 progress.checkpointed()
             }
         }
         try loadBest(into: task)
         return bestScore
+    }
+
+    private func save(
+        _ optimiser: Optimiser, _ average: WeightAverage?, _ identity: Checkpoint.Identity, _ bestScore: Double?
+    ) throws {
+        try Checkpoint.save(
+            to: checkpointPath, optimiser: optimiser, average: average, identity: identity, bestScore: bestScore)
     }
 
     private func takeStep(_ task: some TrainingTask, _ optimiser: inout Optimiser) throws -> Double {

@@ -15,7 +15,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
         discussion: """
             The teacher scores a few clips for each caption once: its own, hard negatives mined by the teacher's Fast part, and \
             random negatives. The scores are cached with the features. The student starts from --model's Fast part. The model \
-            that is written has the student and the teacher's Slow part.
+            that is written has the student and the teacher's Slow part; none when the backbone's blocks learned too.
 
             A teacher overfits the items that it was trained on, and its scores of them add little to the captions. \
             With --teacher given N times, the K-th teacher scores the K-th of N parts of the items (cross-fitting): train it \
@@ -46,6 +46,12 @@ struct TrainDistillCommand: AsyncParsableCommand {
     @Option(help: "Weight of the contrastive loss beside the distillation loss.")
     var contrast = 1.0
 
+    @Option(
+        help: ArgumentHelp(
+            "With --backbone-blocks: captions of a step that are distilled, because each brings twice --hard other clips.",
+            valueName: "captions"))
+    var taught = 16
+
     @OptionGroup(title: "Data and output") var training: TrainingOptions
     @OptionGroup(title: "Fast model") var fast: FastTrainingOptions
     @OptionGroup var dataOptions: DataOptions
@@ -53,7 +59,9 @@ struct TrainDistillCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func validate() throws {
-        if hard < 1 || captions < 1 { throw ValidationError("--hard and --captions must be at least 1") }
+        if hard < 1 || captions < 1 || taught < 1 {
+            throw ValidationError("--hard, --captions and --taught must be at least 1")
+        }
         if !(temperature > 0) || !(studentTemperature > 0) || !(contrast >= 0) {
             throw ValidationError("temperatures must be positive, and --contrast not negative")
         }
@@ -69,26 +77,32 @@ struct TrainDistillCommand: AsyncParsableCommand {
         let source = try modelOptions.folder()
         let model = try FastSlowModel(directory: source, learning: fast.learns)
         let teachers = try teachers(of: model, source)
-        let sources = try training.sources(dataOptions, model: model, decoder: decoder)
-        let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
-        let scores = try scores(of: teachers, sources.map(\.features))
-        var settings = fast.taskSettings
+        let tail = try fast.tail(of: model)
+        let choice = tail.map { FeatureChoice.input(ofBlock: $0.firstBlock) }
+        let scores = try scores(
+            of: teachers, try training.sources(dataOptions, model: model, decoder: decoder).map(\.features))
+        let pool = TrainingPool(
+            try training.sources(dataOptions, model: model, decoder: decoder, keeping: choice), batch: fast.batch,
+            seed: training.seed, encode: model.tokens(of:))
+        let validation = try training.validationSets(dataOptions, model: model, decoder: decoder, keeping: choice)
+        var settings = fast.taskSettings(stepsPerEpoch: pool.stepsPerEpoch)
+        if tail != nil { settings.taughtCaptions = taught }
         settings.temperature = temperature
         settings.studentTemperature = studentTemperature
         settings.contrast = contrast
         let task = FastTrainingTask(
-            model: model.fast,
-            pool: TrainingPool(sources, batch: fast.batch, seed: training.seed, encode: model.tokens(of:)),
-            teacher: scores, validation: validation, framesInUse: model.framesPerClip, settings: settings,
-            encode: model.tokens(of:))
-        try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
+            model: model.fast, tail: tail, pool: pool, teacher: scores, validation: validation,
+            framesInUse: model.framesPerClip, settings: settings, encode: model.tokens(of:))
+        try training.train(task, name: fast.taskName("distill"), settings: fast.runSettings(seed: training.seed))
         try model.write(
             to: training.folder, name: training.name, precision: .half,
-            slow: teachers.count == 1 ? teachers[0].slow : nil,
-            reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking)
-        print(
-            "Wrote \(training.folder). Calibrate it: `saccade calibrate --model \(training.output) "
-                + "--data \(training.validation[0])`.")
+            slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,
+            reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking, tail: tail)
+        let next =
+            tail == nil
+            ? "Calibrate it: `saccade calibrate --model \(training.output) --data \(training.validation[0])`."
+            : "It has no Slow part, because the backbone changed: train one with `saccade train slow`."
+        print("Wrote \(training.folder). \(next)")
     }
 
     /// The models that teach, each with a Slow part on the student's backbone.

@@ -62,14 +62,17 @@ struct DataOptions: ParsableArguments {
     }
 
     /// Features of a data set, with a progress bar while they are computed.
+    ///
+    /// - Parameter choice: nil keeps the pooled head and the coarsest maps.
     func features(
-        of dataset: CaptionedDataset, model: FastSlowModel, decoder: FilePath?, mirrored: Bool = false
+        of dataset: CaptionedDataset, model: FastSlowModel, decoder: FilePath?, mirrored: Bool = false,
+        keeping choice: FeatureChoice? = nil
     ) throws -> FeatureSet {
         Terminal.adviseOnBLAS()
         var bar = ProgressBar("Features of \(dataset.name)")
         defer { bar.finish() }
         let extraction = FeatureExtraction(
-            model: model, folder: cacheFolder, maps: maps,
+            model: model, folder: cacheFolder, keeping: choice ?? .maps(maps),
             pictures: try DecodedPictures(decoder: decoder, framesPerItem: model.framesPerClip)
         ) { done, all in
             bar.update(Double(done) / Double(max(1, all)), "\(done) of \(all)")

@@ -42,18 +42,24 @@ struct TrainingOptions: ParsableArguments {
     var folder: FilePath { .absolute(output) }
 
     /// The training features of every data set, as they are and mirrored.
-    func sources(_ options: DataOptions, model: FastSlowModel, decoder: FilePath?) throws -> [TrainingPool.Source] {
+    func sources(
+        _ options: DataOptions, model: FastSlowModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
+    ) throws -> [TrainingPool.Source] {
         try data.map { path in
             let set = try options.features(
-                of: options.dataset(path), model: model, decoder: decoder, mirrored: true)
+                of: options.dataset(path), model: model, decoder: decoder, mirrored: true, keeping: choice)
             // A video has more sentences and more frames to learn from than a picture.
             let moving = set.views[0].frames > set.count
             return TrainingPool.Source(features: set, repeats: moving ? 2 : 1)
         }
     }
 
-    func validationSets(_ options: DataOptions, model: FastSlowModel, decoder: FilePath?) throws -> [FeatureSet] {
-        try validation.map { try options.features(of: options.dataset($0), model: model, decoder: decoder) }
+    func validationSets(
+        _ options: DataOptions, model: FastSlowModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
+    ) throws -> [FeatureSet] {
+        try validation.map {
+            try options.features(of: options.dataset($0), model: model, decoder: decoder, keeping: choice)
+        }
     }
 
     /// Trains, with a log, checkpoints and a plot below the output folder.

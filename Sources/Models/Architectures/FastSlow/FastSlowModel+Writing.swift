@@ -9,25 +9,33 @@ extension FastSlowModel {
             + fast.text.parameters.map { (FastModel<Float>.textPrefix + $0.name, $0.variable.value) }
     }
 
-    /// Writes the model as a folder of the current format, its backbone as it is.
+    /// Writes the model as a folder of the current format.
     ///
     /// - Parameters:
     ///   - slow: takes the place of this model's own Slow part.
+    ///   - tail: what the backbone's last blocks became; nil leaves the backbone as it is. A Slow part reads the features of the
+    ///     backbone that it was trained on: with a tail the model is written without one.
     ///   - reranking: how the scores are combined; nil leaves out the file, and then nothing is re-ranked unless it is asked for.
     /// - Throws: ``WeightsError`` when a parameter isn't finite or a file can't be written; `config.json` is written last, so
     ///   that half a folder isn't taken for a model.
     package func write(
         to directory: FilePath, name: String, precision: WeightPrecision,
-        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil
+        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil, tail: BackboneTail<Float>? = nil
     ) throws {
-        let slow = replacement ?? slow
+        precondition(tail == nil || replacement == nil, "a Slow part can't have been trained on these blocks")
+        let slow = tail == nil ? replacement ?? slow : nil
         var configuration = configuration
         configuration.name = name
         configuration.slow = slow?.model.configuration
         let (from, to) = (folder, ModelFolder(directory))
         try to.begin()
+        if let tail {
+            try SafetensorsFile(from.backbone).replacing(tail.parameters.map { ($0.name, $0.variable.value) })
+                .write(to: to.backbone)
+        }
         if from.path != to.path {
-            for (old, new) in [(from.backbone, to.backbone), (from.vocabulary, to.vocabulary)] {
+            for (old, new) in [(from.backbone, to.backbone), (from.vocabulary, to.vocabulary)]
+            where tail == nil || new != to.backbone {
                 try? FileManager.default.removeItem(atPath: new.string)
                 try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
             }
@@ -41,7 +49,7 @@ extension FastSlowModel {
             try writer.write(to: to.slow)
             try slow.vocabulary.text.write(to: URL(filePath: to.slowVocabulary.string), options: .atomic)
         }
-        try reranking?.write(to: to.reranking)
+        if tail == nil { try reranking?.write(to: to.reranking) }
         try to.finish(configuration, fast: fastParameters, precision: precision)
     }
 }

@@ -8,7 +8,7 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
     package let folder: ModelFolder
     package let configuration: FastSlowConfiguration
     package let modelDigest: String
-    package let backbone: any ImageEncoder
+    package let backbone: EfficientNetLite
     package let fast: FastModel<Float>
     /// Nil for a model that can't re-rank.
     package let slow: SlowCaptioner?
@@ -90,6 +90,34 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         }
         guard !parts.isEmpty else { throw ModelError(.input, "the model was given no picture") }
         return VisualFeatures(joining: parts)
+    }
+
+    /// What a block of the backbone is given for pictures: what ``tail(blocks:)`` is fed with.
+    ///
+    /// - Parameters:
+    ///   - block: at least 1.
+    ///   - images: as ``input`` says.
+    /// - Throws: ``ModelError`` when there is no picture or one has the wrong size.
+    package func input(ofBlock block: Int, _ images: [RGBImage]) throws -> FeatureMap {
+        try input.require(images)
+        var parts: [VisualFeatures] = []
+        for start in stride(from: 0, to: images.count, by: Self.pictureBatch) {
+            let batch = Array(images[start..<min(start + Self.pictureBatch, images.count)])
+            parts.append(VisualFeatures(maps: [try backbone.input(ofBlock: block, batch)]))
+        }
+        guard !parts.isEmpty else { throw ModelError(.input, "the model was given no picture") }
+        return VisualFeatures(joining: parts).maps[0]
+    }
+
+    /// The last blocks of the backbone and its head, to be trained. Reads them.
+    ///
+    /// - Parameter count: at least 1, and fewer than the backbone has.
+    /// - Throws: ``WeightsError`` when they can't be read; ``ModelError`` when the first of them can't be trained.
+    package func tail(blocks count: Int) throws -> BackboneTail<Float> {
+        let architecture = configuration.backbone.network
+        return try BackboneTail(
+            architecture, from: architecture.blocks.count - count,
+            ParameterSource(try WeightSet(SafetensorsFile(folder.backbone)), trainable: true))
     }
 
     package func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {

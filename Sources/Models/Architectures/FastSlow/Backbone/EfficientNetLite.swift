@@ -119,33 +119,55 @@ package final class EfficientNetLite: ImageEncoder {
     package func maps(
         of images: [RGBImage], head wantsHead: Bool = false
     ) throws -> (maps: [FeatureMap], head: FeatureMap?) {
+        guard !wantsHead || head != nil else {
+            throw ModelError(
+                .input, "these weights have no head: ask for the maps alone, or import them with their head")
+        }
+        let maps = try outputs(of: architecture.levels.map(\.block), images)
+        var headMap = maps[0]
+        if wantsHead, let head { headMap.values = Self.widened(headMap.values, by: head) }
+        return (maps, wantsHead ? headMap : nil)
+    }
+
+    /// What a block is given: the output of the block before it.
+    ///
+    /// - Parameters:
+    ///   - block: at least 1.
+    ///   - images: as ``features(of:)`` takes them.
+    /// - Throws: ``ModelError`` as ``features(of:)`` does.
+    package func input(ofBlock block: Int, _ images: [RGBImage]) throws -> FeatureMap {
+        try outputs(of: [block - 1], images)[0]
+    }
+
+    /// The size of ``input(ofBlock:_:)`` for a square picture.
+    package func inputSize(ofBlock block: Int, side: Int) -> FeatureMapSize {
+        let stride = architecture.stride(of: block - 1)
+        return FeatureMapSize(
+            side: (side + stride - 1) / stride, channels: architecture.blocks[block - 1].outputs)
+    }
+
+    /// The outputs of some blocks; those after the last of them aren't run.
+    private func outputs(of kept: [Int], _ images: [RGBImage]) throws -> [FeatureMap] {
         guard let first = images.first else { throw ModelError(.input, "the backbone was given no picture") }
         let size = MapSize(height: first.height, width: first.width)
         guard size.area > 0, images.allSatisfy({ $0.height == size.height && $0.width == size.width }) else {
             throw ModelError(
                 .input, "the pictures of a batch must not be empty and must have one size: scale them first")
         }
-        guard !wantsHead || head != nil else {
-            throw ModelError(
-                .input, "these weights have no head: ask for the maps alone, or import them with their head")
-        }
-
         var sizes = [size]
         for block in blocks { sizes.append(block.outputSize(sizes[sizes.count - 1])) }
-        let levels = architecture.levels
-        let plan = Plan(network: self, sizes: sizes, levels: levels.map(\.block))
-        let shapes = levels.map { level in
-            [images.count, sizes[level.block + 1].area, architecture.blocks[level.block].outputs]
+        let plan = Plan(network: self, sizes: sizes, kept: kept)
+        let shapes = kept.map { block in
+            [images.count, sizes[block + 1].area, architecture.blocks[block].outputs]
         }
         let values = Self.tensors(shapes) { outputs in
             parallelFor(images.count) { plan.run(images, $0, outputs: outputs) }
         }
-        func map(_ values: Tensor<Float>, _ level: (block: Int, stride: Int)) -> FeatureMap {
-            let size = sizes[level.block + 1]
-            return FeatureMap(values: values, height: size.height, width: size.width, stride: level.stride)
+        return zip(values, kept).map { values, block in
+            FeatureMap(
+                values: values, height: sizes[block + 1].height, width: sizes[block + 1].width,
+                stride: architecture.stride(of: block))
         }
-        let headMap = wantsHead ? head.map { map(Self.widened(values[0], by: $0), levels[0]) } : nil
-        return (zip(values, levels).map(map), headMap)
     }
 
     /// Tensors of these shapes, all of which `body` writes.
@@ -200,11 +222,11 @@ package final class EfficientNetLite: ImageEncoder {
         /// Of the input of each block, and of the last one's output.
         let sizes: [MapSize]
         /// The blocks whose outputs are kept.
-        let levels: [Int]
+        let kept: [Int]
 
         /// Runs some images of a batch one after the other; `outputs` are the kept maps of the whole batch.
         func run(_ images: [RGBImage], _ range: Range<Int>, outputs: [UnsafeMutablePointer<Float>]) {
-            let blocks = network.blocks
+            let blocks = network.blocks.prefix((kept.max() ?? 0) + 1)
             let mapFloats = blocks.indices.map { sizes[$0 + 1].area * network.architecture.blocks[$0].outputs }
             let largest = mapFloats.max() ?? 0
             let scratchFloats = blocks.indices.map { blocks[$0].scratch(sizes[$0]) }.max() ?? 0
@@ -219,7 +241,7 @@ package final class EfficientNetLite: ImageEncoder {
                         var input = pixels.baseAddress!
                         for (index, block) in blocks.enumerated() {
                             let output =
-                                if let level = levels.firstIndex(of: index) {
+                                if let level = kept.firstIndex(of: index) {
                                     outputs[level] + image * mapFloats[index]
                                 } else {
                                     base + parts[index % 2]

@@ -94,13 +94,10 @@ package struct EfficientNetLiteArchitecture: Sendable, Equatable {
         return Double(nearest) < 0.9 * wanted ? nearest + 8 : nearest
     }
 
+    /// Pixels of the picture between neighbouring cells of a block's output.
+    package func stride(of block: Int) -> Int { blocks[...block].reduce(2) { $0 * $1.stride } }
+
     private func lastBlock(ofStride wanted: Int) -> Int {
-        var stride = 2
-        var last = 0
-        for (index, block) in blocks.enumerated() {
-            stride *= block.stride
-            if stride <= wanted { last = index }
-        }
-        return last
+        blocks.indices.last { stride(of: $0) <= wanted } ?? 0
     }
 }
