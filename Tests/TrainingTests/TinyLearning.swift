@@ -58,6 +58,18 @@ struct TinyLearning {
         sentence.split(separator: " ").compactMap { Int32($0.dropFirst()).map { 3 + $0 } }
     }
 
+    /// The same, with a word of its own for every way to say that one thing is before another.
+    static func encodeSequence(_ sentence: String) -> [Int32] {
+        switch sentence {
+        case ", then": [2, 3 + 11]
+        case "and then": [3 + 11, 2]
+        case "before": [3 + 11]
+        case "followed by": [2, 2]
+        case "after": [3 + 10]
+        default: encode(sentence)
+        }
+    }
+
     static func slowModel(
         _ objective: SlowConfiguration.Objective = .captioning, seed: UInt64 = 5
     ) throws -> SlowModel<Float> {

@@ -69,14 +69,24 @@ package struct TrainingPool: Sendable {
     }
 
     /// The draws' frames, in a view drawn at random.
-    package func frames(_ draws: [Draw], limit: Int, random: inout SplitMix64) -> FrameBatch {
+    ///
+    /// - Parameter followers: of the draws that are shown before another one, the places of those others among the draws. Each of the two then has
+    ///   half of the frames.
+    package func frames(
+        _ draws: [Draw], followedBy followers: [Int: Int] = [:], limit: Int, random: inout SplitMix64
+    ) -> FrameBatch {
         FrameBatch(
-            clips: draws.map { draw in
-                let features = sources[draw.source].features
-                let view = Int.random(in: 0..<features.views.count, using: &random)
-                return (
-                    features.views[view], features.randomFrames(item: draw.item, limit: limit, random: &random)
-                )
+            sequences: draws.enumerated().map { index, draw in
+                guard let follower = followers[index] else { return [part(draw, limit: limit, random: &random)] }
+                return [draw, draws[follower]].map { part($0, limit: max(1, limit / 2), random: &random) }
             })
+    }
+
+    private func part(
+        _ draw: Draw, limit: Int, random: inout SplitMix64
+    ) -> (store: FeatureStore, rows: [Int]) {
+        let features = sources[draw.source].features
+        let view = Int.random(in: 0..<features.views.count, using: &random)
+        return (features.views[view], features.randomFrames(item: draw.item, limit: limit, random: &random))
     }
 }

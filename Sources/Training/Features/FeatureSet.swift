@@ -45,13 +45,18 @@ package struct FrameBatch: Sendable {
 
     /// - Parameter clips: of each, the store and its rows.
     package init(clips: [(store: FeatureStore, rows: [Int])]) {
-        frameCounts = clips.map(\.rows.count)
+        self.init(sequences: clips.map { [$0] })
+    }
+
+    /// - Parameter sequences: of each clip, the parts that are shown one after another.
+    package init(sequences: [[(store: FeatureStore, rows: [Int])]]) {
+        frameCounts = sequences.map { $0.reduce(0) { $0 + $1.rows.count } }
         var sources: [(store: FeatureStore, rows: [Int])] = []
-        for clip in clips {
-            if let last = sources.indices.last, sources[last].store === clip.store {
-                sources[last].rows += clip.rows
+        for part in sequences.joined() {
+            if let last = sources.indices.last, sources[last].store === part.store {
+                sources[last].rows += part.rows
             } else {
-                sources.append(clip)
+                sources.append(part)
             }
         }
         self.sources = sources

@@ -11,6 +11,9 @@ package final class SlowTrainingTask: TrainingTask {
         package var unknownWords = 0.02
         /// Part of the items that the model doesn't see, so that it knows what a sentence costs by itself.
         package var unseen = 0.05
+        /// Part of the items that are shown before another one of the batch, and described as ``SequenceWords`` say: captions of short clips rarely
+        /// speak of an order of time.
+        package var sequences = 0.0
         package var weightDecay = 0.05
         /// Captions of an item in a step: they share the clip's memory, which costs more than they do.
         package var captions = 3
@@ -25,6 +28,7 @@ package final class SlowTrainingTask: TrainingTask {
     private let hardness: FastHardness?
     private let validation: FeatureSet
     private let validationCaptions: [[[Int32]]]
+    private let sequenceWords: SequenceWords
     private let settings: Settings
     package let parameters: [TrainableParameter]
 
@@ -43,6 +47,7 @@ package final class SlowTrainingTask: TrainingTask {
         self.hardness = hardness
         self.validation = validation
         self.settings = settings
+        sequenceWords = SequenceWords(encode: encode)
         let items = min(settings.validationItems, validation.count)
         validationCaptions = validation.dataset.items.prefix(items).map { $0.captions.prefix(5).map(encode) }
         parameters = model.parameters.map { parameter in
@@ -56,11 +61,17 @@ package final class SlowTrainingTask: TrainingTask {
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)
-        let frames = pool.frames(draws, limit: model.configuration.frames, random: &random)
+        let followers = followers(of: draws, random: &random)
+        let frames = pool.frames(
+            draws, followedBy: followers, limit: model.configuration.frames, random: &random)
         var dropout = Dropout(rate: settings.dropout, random: random.split())
         switch model.configuration.objective {
         case .captioning:
-            let captions = draws.map { pool.captions($0, count: settings.captions, random: &random) }
+            let own = draws.map { pool.captions($0, count: settings.captions, random: &random) }
+            let captions = own.enumerated().map { index, captions in
+                guard let follower = followers[index] else { return captions }
+                return zip(captions, own[follower]).map { sequenceWords.joined($0, then: $1, random: &random) }
+            }
             let sentences = captions.joined().map { corrupted($0, &random) }
             let owners = captions.enumerated().flatMap { [Int](repeating: $0, count: $1.count) }
             let unseen = draws.indices.filter { _ in random.nextUniform() < settings.unseen }
@@ -73,6 +84,18 @@ package final class SlowTrainingTask: TrainingTask {
             let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts)
             return matchingLoss(draws, sentences, memory, &dropout, &random)
         }
+    }
+
+    /// Which draws are shown before which others, none before itself.
+    private func followers(of draws: [TrainingPool.Draw], random: inout SplitMix64) -> [Int: Int] {
+        guard settings.sequences > 0, model.configuration.objective == .captioning, model.configuration.frames > 1,
+            draws.count > 1
+        else { return [:] }
+        var followers: [Int: Int] = [:]
+        for index in draws.indices where random.nextUniform() < settings.sequences {
+            followers[index] = (index + Int.random(in: 1..<draws.count, using: &random)) % draws.count
+        }
+        return followers
     }
 
     /// Some words made unknown.

@@ -52,6 +52,9 @@ struct EvaluateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["svg"]))
     var plot: String?
 
+    @Flag(help: "Measure whether the Slow part hears the order of time, by clips played backwards, and nothing else.")
+    var order = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -84,15 +87,43 @@ struct EvaluateCommand: AsyncParsableCommand {
     func run() async throws {
         let command = self
         let decoder = try places.load().decoder
+        if order {
+            let found = try await BlockingExecutor.shared.run { try command.order(decoder: decoder) }
+            if json { return try printJSON(found) }
+            print(
+                """
+                Played forwards, a sentence scores higher than backwards:
+                  two items one after another, “A, then B”   \(percent(found.sequences))
+                  captions with a word of order              \(percent(found.captions))
+                """)
+            return
+        }
         let report = try await BlockingExecutor.shared.run { try command.report(decoder: decoder) }
         try plot.map { try report.chart.write(to: FilePath.absolute($0).string) }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            try printJSON(report)
         } else {
             print(report.table)
         }
+    }
+
+    private func printJSON(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    private func percent(_ share: OrderEvaluation.Share) -> String {
+        share.asked == 0 ? "none asked" : "\(Quantities.fixed(share.percent, 1)) % of \(share.asked)"
+    }
+
+    private func order(decoder: FilePath?) throws -> OrderEvaluation {
+        let model = try FastSlowModel(directory: modelOptions.folder())
+        guard let slow = model.slow else {
+            throw ValidationError("the model \(model.name) has no Slow part, which is what knows of order")
+        }
+        let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
+        return OrderEvaluation(model: slow.model, features: features, encode: model.slowTokens(of:))
     }
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {

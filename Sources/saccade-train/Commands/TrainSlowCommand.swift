@@ -60,6 +60,12 @@ struct TrainSlowCommand: AsyncParsableCommand {
     @Option(help: "New Slow part: the width of its embeddings and layers.")
     var width = 256
 
+    @Option(
+        help: ArgumentHelp(
+            "New Slow part: the width of the visual tokens that are stored of a clip. (default: --width)",
+            valueName: "width"))
+    var memoryWidth: Int?
+
     @Option(help: "New Slow part: its reading directions, both or forward.")
     var directions = SlowConfiguration.Directions.both
 
@@ -68,6 +74,12 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     @Option(help: "New Slow part: word pieces that are rarer than this in the captions are unknown.")
     var minimumCount = 3
+
+    @Option(
+        help:
+            "Part of the items that are shown before another one and described as “A, then B”: teaches the order of time."
+    )
+    var sequences = 0.0
 
     @Option(
         help: ArgumentHelp(
@@ -86,6 +98,10 @@ struct TrainSlowCommand: AsyncParsableCommand {
         }
         if !(learningRate > 0) { throw ValidationError("--learning-rate must be positive") }
         if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
+        if !(0..<1).contains(sequences) { throw ValidationError("--sequences must be at least 0 and below 1") }
+        if let memoryWidth, !(1...width).contains(memoryWidth) {
+            throw ValidationError("--memory-width must be at least 1 and at most --width")
+        }
         _ = try maps()
     }
 
@@ -121,6 +137,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         var settings = SlowTrainingTask.Settings()
         settings.dropout = dropout
         settings.captions = captions
+        settings.sequences = sequences
         let hardness =
             slow.configuration.objective == .captioning
             ? nil
@@ -166,7 +183,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: pieces)
         let maps = model.backbone.mapSizes(side: model.input.geometry.side).prefix(1 + (layers.max() ?? 0))
         let configuration = SlowConfiguration(
-            width: width, heads: max(1, width / 32), feedForward: 4 * width, layers: layers,
+            width: width, memoryWidth: memoryWidth, heads: max(1, width / 32), feedForward: 4 * width, layers: layers,
             directions: directions, objective: objective, maps: Array(maps), vocabularySize: vocabulary.count,
             frames: min(4, model.framesPerClip))
         let slow = try SlowModel(

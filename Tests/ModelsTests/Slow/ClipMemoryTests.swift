@@ -45,6 +45,20 @@ import Testing
         #expect(ClipMemory.encode(memory, clip: 0, precision: .compact).count == 15 + 80 * (2 + 6))
     }
 
+    @Test func `A narrow memory is stored narrow, and one of another width isn't usable`() throws {
+        var narrow = Self.configuration
+        narrow.memoryWidth = 6
+        let model = try SlowModel<Float>(narrow, ParameterSource(random: SplitMix64(seed: 3)))
+        let maps = narrow.maps.map { map in
+            Variable<Float>(constant: Tensor(repeating: 0.5, shape: [1, map.positions, map.channels]))
+        }
+        let memory = model.memory(maps: maps, frameCounts: [1]).detached
+        let stored = ClipMemory.encode(memory, clip: 0, precision: .full)
+        #expect(stored.count == 15 + 80 * (2 + 6))
+        #expect(try ClipMemory.decode([stored], as: narrow).maps[1]?.values.shape == [1, 64, 6])
+        #expect(!ClipMemory.isUsable(stored, by: Self.configuration))
+    }
+
     @Test(arguments: FeaturePrecision.allCases)
     func `Bytes that were cut off or changed are refused or read, and never more`(
         precision: FeaturePrecision

@@ -14,9 +14,10 @@ import Testing
     private static let frameCounts = [1, 2, 3]
 
     private func model<Scalar: TensorScalar>(
-        _ directions: SlowConfiguration.Directions = .both, of type: Scalar.Type = Scalar.self
+        _ directions: SlowConfiguration.Directions = .both, memoryWidth: Int = 8, of type: Scalar.Type = Scalar.self
     ) throws -> SlowModel<Scalar> {
         var configuration = Self.configuration
+        configuration.memoryWidth = memoryWidth
         configuration.directions = directions
         return try SlowModel(configuration, ParameterSource(random: SplitMix64(seed: 4)))
     }
@@ -36,8 +37,9 @@ import Testing
         return costs.reduce(Variable(constant: Tensor([0], shape: []))) { $0 + $1.sum() }
     }
 
-    @Test func `The gradient of every parameter agrees with finite differences`() throws {
-        let model: SlowModel<Double> = try model()
+    @Test(arguments: [8, 5])
+    func `The gradient of every parameter agrees with finite differences`(memoryWidth: Int) throws {
+        let model: SlowModel<Double> = try model(memoryWidth: memoryWidth)
         let found = gradients(of: cost(model), withRespectTo: model.parameters.map(\.variable))
         var random = SplitMix64(seed: 5)
         let step = 1e-5
@@ -73,8 +75,11 @@ import Testing
         #expect(abs(together[0] + first / 8) < 1e-12)
     }
 
-    @Test func `One sentence about a clip scores as among many: the order of the products doesn't matter`() throws {
-        let model: SlowModel<Double> = try model()
+    @Test(arguments: [8, 5])
+    func `One sentence about a clip scores as among many: the order of the products doesn't matter`(
+        memoryWidth: Int
+    ) throws {
+        let model: SlowModel<Double> = try model(memoryWidth: memoryWidth)
         let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
         for clip in Self.frameCounts.indices {
             let alone = model.scores(of: [Self.sentences[2]], memory: memory, memoryIndices: [clip])[0]
@@ -168,6 +173,9 @@ import Testing
         #expect(throws: ModelError.self) { try configuration.validate() }
         configuration = Self.configuration
         configuration.maps.removeLast()
+        #expect(throws: ModelError.self) { try configuration.validate() }
+        configuration = Self.configuration
+        configuration.memoryWidth = 9
         #expect(throws: ModelError.self) { try configuration.validate() }
         configuration = Self.configuration
         configuration.layers[0] = -1

@@ -103,7 +103,7 @@ package enum ClipMemory {
         var memory = VisualMemory<Float>(maps: [:], count: memories.count)
         for (place, map) in maps.enumerated() {
             let lengths = layouts.map { $0.parts[place].tokens }
-            let (longest, width) = (lengths.max() ?? 0, configuration.width)
+            let (longest, width) = (lengths.max() ?? 0, configuration.memoryWidth)
             let values = Tensor<Float>(uninitialized: [memories.count, longest, width]) { target in
                 parallelFor(memories.count, grain: 2) { clips in
                     for clip in clips {
@@ -148,7 +148,8 @@ package enum ClipMemory {
                 }
                 let (tokens, width) = (number(1), number(3))
                 let positions = configuration.maps[map].positions
-                guard entry.first.map({ Int($0) }) == (bytes[2] == 1 ? 5 - map : map), width == configuration.width,
+                guard entry.first.map({ Int($0) }) == (bytes[2] == 1 ? 5 - map : map),
+                    width == configuration.memoryWidth,
                     tokens > 0,
                     tokens <= max(positions, configuration.frames * positions / 4)
                 else { return nil }

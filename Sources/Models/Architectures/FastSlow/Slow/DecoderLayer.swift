@@ -29,8 +29,8 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         selfOutput = try square("self.output", gain: branch)
         crossNorm = try LayerNorm("cross.norm", width: width, parameter)
         crossQuery = try square("cross.query")
-        crossKey = try square("cross.key")
-        crossValue = try square("cross.value")
+        crossKey = try Linear("cross.key", outputs: width, inputs: configuration.memoryWidth, parameter)
+        crossValue = try Linear("cross.value", outputs: width, inputs: configuration.memoryWidth, parameter)
         crossOutput = try square("cross.output", gain: branch)
         feedNorm = try LayerNorm("feed.norm", width: width, parameter)
         feed = FeedForward(
@@ -67,23 +67,23 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
     private func look(
         _ query: Variable<Scalar>, at tokens: VisualMemory<Scalar>.Tokens, memoryIndices: [Int]?
     ) -> Variable<Scalar> {
-        let (clips, length, width) = (tokens.values.shape[0], tokens.values.shape[1], tokens.values.shape[2])
-        let (sentences, longest) = (query.shape[0], query.shape[1])
-        let throughTokens = clips * length * width + sentences * longest * length
-        let throughWords = sentences * longest * (width + heads * length)
+        let (clips, length, memoryWidth) = (tokens.values.shape[0], tokens.values.shape[1], tokens.values.shape[2])
+        let (sentences, longest, width) = (query.shape[0], query.shape[1], query.shape[2])
+        let throughTokens = clips * length * memoryWidth * width + sentences * longest * length * width
+        let throughWords = sentences * longest * memoryWidth * (width + heads * length)
         if throughTokens <= throughWords {
             return attention(
                 query: query, key: crossKey(tokens.values), value: crossValue(tokens.values), heads: heads,
                 keyLengths: tokens.lengths, memoryIndices: memoryIndices)
         }
-        // Attention divides by √width where the heads' own depth is meant.
-        let asked = query.scaled(by: Scalar(heads).squareRoot())
+        // Attention divides by the square root of its own depth, √memoryWidth, where the heads' is meant.
+        let asked = query.scaled(by: (Scalar(heads * memoryWidth) / Scalar(width)).squareRoot())
             .headwiseLinear(weight: crossKey.weight, heads: heads, transposed: true)
-            .reshaped([sentences, longest * heads, width])
+            .reshaped([sentences, longest * heads, memoryWidth])
         let mixed = attention(
             query: asked, key: tokens.values, value: tokens.values, heads: 1, keyLengths: tokens.lengths,
             memoryIndices: memoryIndices)
-        return mixed.reshaped([sentences, longest, heads * width])
+        return mixed.reshaped([sentences, longest, heads * memoryWidth])
             .headwiseLinear(weight: crossValue.weight, heads: heads) + crossValue.bias
     }
 }

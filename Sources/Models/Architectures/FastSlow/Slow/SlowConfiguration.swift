@@ -10,8 +10,10 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
         case matching
     }
 
-    /// Width of words, layers and visual tokens.
+    /// Width of words and layers.
     package var width: Int
+    /// Width of visual tokens: what is stored of a clip, and what the layers' keys and values are made of.
+    package var memoryWidth: Int
     package var heads: Int
     package var feedForward: Int
     /// Which of ``maps`` each decoder layer's cross-attention reads: coarse first, finer later.
@@ -28,11 +30,12 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     package var frames: Int
 
     package init(
-        width: Int = 256, heads: Int = 8, feedForward: Int = 1024, layers: [Int] = [0, 0, 1],
+        width: Int = 256, memoryWidth: Int? = nil, heads: Int = 8, feedForward: Int = 1024, layers: [Int] = [0, 0, 1],
         directions: Directions = .both, objective: Objective = .captioning, maps: [FeatureMapSize], vocabularySize: Int,
         maximumTokens: Int = 40, frames: Int = 4
     ) {
         self.width = width
+        self.memoryWidth = memoryWidth ?? width
         self.heads = heads
         self.feedForward = feedForward
         self.layers = layers
@@ -46,6 +49,7 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
 
     enum CodingKeys: String, CodingKey {
         case width, heads, layers, directions, objective, maps, frames
+        case memoryWidth = "memory_width"
         case feedForward = "feed_forward"
         case vocabularySize = "vocabulary_size"
         case maximumTokens = "maximum_tokens"
@@ -58,6 +62,7 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
         }
         try require(
             width > 0 && width <= 4096 && heads > 0 && width % heads == 0, "heads must divide width (at most 4096)")
+        try require((1...width).contains(memoryWidth), "memory_width must lie in 1...width")
         try require((1...16_384).contains(feedForward), "feed_forward must lie in 1...16384")
         try require((1...32).contains(layers.count), "layers must have 1 to 32 entries")
         try require((4...1_000_000).contains(vocabularySize), "vocabulary_size must lie in 4...1000000")
@@ -81,6 +86,7 @@ extension SlowConfiguration {
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         width = try container.decode(Int.self, forKey: .width)
+        memoryWidth = try container.decodeIfPresent(Int.self, forKey: .memoryWidth) ?? width
         heads = try container.decode(Int.self, forKey: .heads)
         feedForward = try container.decode(Int.self, forKey: .feedForward)
         directions = try container.decode(Directions.self, forKey: .directions)

@@ -4,7 +4,7 @@ package import Tensors
 package struct VisualMemory<Scalar: TensorScalar>: Sendable {
     /// One map's tokens.
     package struct Tokens: Sendable {
-        /// [clips, longest, width]; rows past a clip's length are padding.
+        /// [clips, longest, memoryWidth]; rows past a clip's length are padding.
         package var values: Variable<Scalar>
         /// Tokens of each clip.
         package var lengths: [Int]
@@ -29,7 +29,7 @@ package struct VisualMemory<Scalar: TensorScalar>: Sendable {
 /// Makes visual memories: the feature pyramid's gradual upsampling, then positions and times.
 ///
 /// Of maps C from coarse to fine, P₀ = lateral(C₀); P_k = SepConv3×3(swish(w₁·lateral(C_k) + w₂·up₂(P_{k−1}))), as in the top-down half of BiFPN (Tan et al.,
-/// "EfficientDet", CVPR 2020) and §3.2 of the paper. Each map is normalised before its position is added. A clip of several
+/// "EfficientDet", CVPR 2020) and §3.2 of the paper. Each map is normalised, and projected where the memory is narrower than the layers, before its position is added. A clip of several
 /// frames keeps each frame at half the resolution, so that four frames cost what one picture does.
 package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     /// The parts of one map's upsampling step.
@@ -50,12 +50,18 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     /// How a map that is read becomes tokens.
     private struct Placing: Sendable {
         var norm: LayerNorm<Scalar>
-        /// [side · side, width].
+        /// Nil where the memory is as wide as the layers.
+        var projection: Linear<Scalar>?
+        /// [side · side, memoryWidth].
         var positions: Variable<Scalar>
 
-        init(_ width: Int, positions count: Int, _ parameter: ParameterSource<Scalar>) throws {
+        init(_ configuration: SlowConfiguration, positions count: Int, _ parameter: ParameterSource<Scalar>) throws {
+            let (width, memoryWidth) = (configuration.width, configuration.memoryWidth)
             norm = try LayerNorm("norm", width: width, parameter)
-            positions = try parameter("positions", [count, width], .normal(0.1))
+            projection =
+                memoryWidth == width
+                ? nil : try Linear("projection", outputs: memoryWidth, inputs: width, parameter)
+            positions = try parameter("positions", [count, memoryWidth], .normal(0.1))
         }
     }
 
@@ -69,7 +75,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     }
 
     private let parts: [Part]
-    /// [1 + frames, width]; the first is that of a still picture.
+    /// [1 + frames, memoryWidth]; the first is that of a still picture.
     private let times: Variable<Scalar>
     private let frames: Int
 
@@ -85,12 +91,13 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
                     side: map.side,
                     lateral: try Linear("lateral", outputs: width, inputs: map.channels, parameter),
                     fusion: parts.isEmpty ? nil : try Fusion(width, parameter),
-                    placing: read.contains(index) ? try Placing(width, positions: map.positions, parameter) : nil)
+                    placing: read.contains(index)
+                        ? try Placing(configuration, positions: map.positions, parameter) : nil)
             }
             parts.append(part)
         }
         self.parts = parts
-        times = try parameter("times", [1 + configuration.frames, width], .normal(0.1))
+        times = try parameter("times", [1 + configuration.frames, configuration.memoryWidth], .normal(0.1))
         frames = configuration.frames
     }
 
@@ -122,10 +129,11 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     private func tokens(
         _ pyramid: Variable<Scalar>, _ placing: Placing, side: Int, _ frameCounts: [Int]
     ) -> VisualMemory<Scalar>.Tokens {
-        let (frames, width) = (pyramid.shape[0], pyramid.shape[3])
+        let frames = pyramid.shape[0]
         let full = side * side
-        let placed =
-            placing.norm(pyramid.reshaped([frames, full, width])) + placing.positions
+        let normal = placing.norm(pyramid.reshaped([frames, full, pyramid.shape[3]]))
+        let placed = (placing.projection.map { $0(normal) } ?? normal) + placing.positions
+        let width = placed.shape[2]
         let layout = FrameLayout(frameCounts)
         func still(_ maps: Variable<Scalar>) -> Variable<Scalar> {
             maps + times.sliced(axis: 0, 0..<1).reshaped([width])
