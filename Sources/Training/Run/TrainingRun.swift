@@ -9,6 +9,9 @@ import Tensors
 /// The folder gets `checkpoint.safetensors` (the run's state), `best.safetensors` (the parameters that validated best) and
 /// `log.jsonl` (a line a report).
 package struct TrainingRun {
+    /// Of memory that belongs to no tensor.
+    private static let mostIdleBytes = 3 << 30
+
     package struct Settings: Sendable {
         package var epochs: Int
         package var optimiser: Optimiser.Settings
@@ -95,6 +98,8 @@ package struct TrainingRun {
                 throw DatasetError("\(name): the loss isn't a number any more; try a lower learning rate")
             }
             progress.add(loss: loss)
+            // Steps whose tensors differ in size, as those of crops do, leave blocks that fit no later one.
+            if BufferCache.idleBytes > Self.mostIdleBytes { BufferCache.releaseIdle() }
             let endOfEpoch = optimiser.step % task.stepsPerEpoch == 0
             let epoch = optimiser.step / task.stepsPerEpoch
             if endOfEpoch, epoch % settings.epochsBetweenValidations == 0 || optimiser.step == steps {

@@ -1,3 +1,4 @@
+import Differentiation
 import Models
 import SystemPackage
 import Tensors
