@@ -122,7 +122,7 @@ import Testing
         (other.layers, other.maps) = ([0], [.init(side: 4, channels: 3)])
         #expect(!ClipMemory.isUsable(stored, by: other))
         other = Self.configuration
-        other.width = 32
+        other.memoryWidth = 8
         #expect(!ClipMemory.isUsable(stored, by: other))
     }
 }
