@@ -68,6 +68,10 @@ int saccade_open_for_writing(int fd) {
 
 void saccade_return_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 
+void saccade_share_heaps(int heaps) { mallopt(M_ARENA_MAX, heaps); }
+
+void saccade_return_free_pages(void) { malloc_trim(0); }
+
 void saccade_name_thread(const char *name) {
     char shortened[16] = {0};
     strncpy(shortened, name, sizeof shortened - 1);

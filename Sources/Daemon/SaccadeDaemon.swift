@@ -49,6 +49,8 @@ package struct SaccadeDaemon: Sendable {
     private static let idleTensorBytes = 32 << 20
     /// Bytes from which on a freed block goes back to the system.
     private static let largeBlock: Int32 = 1 << 20
+    /// Heaps of small blocks: as many as threads compute at once on a small machine. More than that keep memory and win no time.
+    private static let heaps: Int32 = 2
 
     private let configuration: Configuration
     private let program: Program
@@ -87,6 +89,7 @@ package struct SaccadeDaemon: Sendable {
         // Batches of queries and of clips differ in size: without limits, blocks of every size would be kept.
         BufferCache.limit = Self.idleTensorBytes
         saccade_return_blocks_from(Self.largeBlock)
+        saccade_share_heaps(Self.heaps)
         manager?.notify(.status("Loading the model and the index"))
         let decoder = try decoderProgram()
         let model = try await BlockingExecutor.shared.run { [configuration, program] in
@@ -111,6 +114,8 @@ package struct SaccadeDaemon: Sendable {
         }
         // Not left to the first search: a model that can't be used is an error of the start.
         _ = try await BlockingExecutor.shared.run { try searchSwitch.index() }
+        // What loading passed through.
+        saccade_return_free_pages()
         let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
         do {
             try await BlockingExecutor.shared.run { try BLAS.load() }

@@ -29,6 +29,13 @@ int saccade_open_for_writing(int fd);
 // the bound to the largest block that was freed, and keeps them.
 void saccade_return_blocks_from(int bytes);
 
+// M_ARENA_MAX of mallopt(3): heaps that threads share. Left to itself glibc gives nearly every thread a heap of its own, each of which keeps what was
+// freed in it. Call it before other threads begin.
+void saccade_share_heaps(int heaps);
+
+// malloc_trim(3): gives whole free pages of all heaps back to the system.
+void saccade_return_free_pages(void);
+
 // pthread_setname_np(3) for the calling thread; all but the first 15 bytes of `name` are left out.
 void saccade_name_thread(const char *name);
 
