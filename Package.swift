@@ -314,7 +314,9 @@ let package = Package(
 )
 
 // `make fuzz`: a program that libFuzzer drives, and the readers that it feeds, instrumented. No other build has either.
-let fuzzedModules: Set<String> = ["API", "Catalog", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Training"]
+let fuzzedModules: Set<String> = [
+    "API", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Training",
+]
 let isFuzzing = Context.environment["SACCADE_FUZZ"] != nil
 
 if isFuzzing {
@@ -323,7 +325,8 @@ if isFuzzing {
         .executableTarget(
             name: "saccade-fuzz",
             dependencies: [
-                "API", "CFuzzer", "Catalog", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings", "Tensors",
+                "API", "CFuzzer", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings",
+                "Tensors",
                 "Training",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

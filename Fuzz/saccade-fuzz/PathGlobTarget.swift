@@ -1,4 +1,4 @@
-import Search
+import Catalog
 
 extension FuzzTarget {
     /// A pattern, a zero, a path.

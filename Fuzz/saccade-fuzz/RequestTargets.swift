@@ -1,5 +1,6 @@
-import Foundation
 import API
+import Client
+import Foundation
 import HTTPServer
 import Settings
 
@@ -10,7 +11,7 @@ extension FuzzTarget {
             {"query":"a dog on a beach","limit":5,"offset":10,"group":"media","stream":true,"min_probability":0.25,
              "filters":{"root":1,"path_prefix":"/v/","path_glob":"*.mp4","recorded_after":"2026-03-01T12:00:00+01:00",
              "recorded_before":"2026-03-01","min_duration":1.5,"max_duration":1e3},
-             "rerank":{"k":32,"beta":1.5,"deadline_ms":200}}
+             "rerank":{"depth":32,"beta":1.5,"deadline_ms":200}}
             """#
         let times =
             #"{"query":"x","filters":{"recorded_after":"0001-01-01","recorded_before":"9999-12-31 23:59+00:00"}}"#

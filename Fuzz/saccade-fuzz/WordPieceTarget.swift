@@ -13,7 +13,7 @@ extension FuzzTarget {
         guard input.first == 0 else { return splits(input, by: shipped) }
         let parts = input.dropFirst().split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, let tokenizer = try? WordPieceTokenizer(vocabularyText: Array(parts[0])) else { return }
-        _ = tokenizer.encode(Array(parts[1]), maxLength: 64)
+        _ = tokenizer.encode(Array(parts[1]), limit: 64)
     }
 
     private static let shipped: WordPieceTokenizer = {
@@ -26,13 +26,13 @@ extension FuzzTarget {
 
     private static func splits(_ input: [UInt8], by tokenizer: WordPieceTokenizer) {
         let text = String(decoding: input, as: UTF8.self)
-        let all = tokenizer.encode(text, maxLength: .max)
-        require(all == tokenizer.encode(input, maxLength: .max), "bytes are read as the text that they are")
+        let all = tokenizer.encode(text, limit: .max)
+        require(all == tokenizer.encode(input, limit: .max), "bytes are read as the text that they are")
         require(all.allSatisfy { shippedPieces.indices.contains(Int($0)) }, "every id is one of the vocabulary")
         let names = all.map { shippedPieces[Int($0)] }
         require(names.count >= 2 && names.first == "[CLS]" && names.last == "[SEP]", "a text is between its marks")
         for limit in [2, 3, 8, 64] {
-            let some = tokenizer.encode(text, maxLength: limit)
+            let some = tokenizer.encode(text, limit: limit)
             require(some.count == min(limit, all.count), "a text is cut at the length asked for")
             require(some.dropLast() == all.prefix(some.count - 1), "a text that is cut begins as the whole one")
         }
