@@ -6,6 +6,7 @@ import ServiceLifecycle
 import SystemPackage
 import TestSupport
 import Testing
+import Threads
 
 struct ServiceManagerTests {
     /// A datagram socket such as systemd's.
@@ -13,6 +14,8 @@ struct ServiceManagerTests {
         let descriptor: Int32
         let name: String
         private let directory: TemporaryDirectory
+        /// A thread of its own: where tests that block keep others waiting, the socket would fill up.
+        private let reader = BlockingExecutor(label: "manager")
 
         init(isAbstract: Bool) throws {
             directory = try TemporaryDirectory()
@@ -43,9 +46,7 @@ struct ServiceManagerTests {
         }
 
         func receiveLater() async -> String {
-            await withCheckedContinuation { continuation in
-                DispatchQueue.global().async { continuation.resume(returning: self.receive()) }
-            }
+            await reader.run { self.receive() }
         }
     }
 
