@@ -325,8 +325,7 @@ if isFuzzing {
         .executableTarget(
             name: "saccade-fuzz",
             dependencies: [
-                "API", "CFuzzer", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Search", "Settings",
-                "Tensors",
+                "API", "CFuzzer", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Tensors",
                 "Training",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
