@@ -93,6 +93,22 @@ import Training
         }
     }
 
+    @Test func `A run with other settings is not resumed`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let run = TrainingRun(name: "slow", settings: settings(epochs: 3), folder: folder.path) { _ in }
+        try run.train(try task(learning), stopAfter: 3)
+        var other = SlowTrainingTask.Settings()
+        other.sequences = 0.5
+        let pool = TrainingPool(
+            [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let task = SlowTrainingTask(
+            model: try TinyLearning.slowModel(), pool: pool, validation: learning.features, settings: other,
+            encode: TinyLearning.encode)
+        let failure = #expect(throws: DatasetError.self) { try run.train(task) }
+        #expect(failure?.message.contains("other settings") == true)
+    }
+
     @Test func `A description has the words of what was learned, and no special ones`() throws {
         let folder = try TemporaryDirectory()
         let learning = try TinyLearning(in: folder.path)

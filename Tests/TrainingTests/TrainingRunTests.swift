@@ -9,6 +9,7 @@ import Training
 private final class LineTask: TrainingTask {
     let weight = Variable<Float>(parameter: Tensor([0], shape: [1, 1]))
     let stepsPerEpoch = 5
+    let identity = "y = 2x"
     var isBroken = false
 
     var parameters: [TrainableParameter] {

@@ -64,6 +64,7 @@ package final class SlowTrainingTask: TrainingTask {
     }
 
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
+    package var identity: String { "\(settings)" }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)

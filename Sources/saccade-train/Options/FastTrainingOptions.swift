@@ -91,18 +91,6 @@ struct FastTrainingOptions: ParsableArguments {
         return settings
     }
 
-    /// A run's name in its checkpoints, so that one of another part of the backbone, or of other crops, isn't resumed.
-    func taskName(_ name: String) -> String {
-        var parts = [name]
-        if backboneBlocks > 0 {
-            parts += ["backbone \(backboneBlocks)", "rate \(backboneLearningRate)", "from \(backboneWarmUp)"]
-        }
-        if crop < 1 { parts.append("crop \(crop)") }
-        if phrases > 0 { parts.append("phrases \(phrases)") }
-        if frames != 4 { parts.append("frames \(frames)") }
-        return parts.joined(separator: ", ")
-    }
-
     func runSettings(seed: UInt64) -> TrainingRun.Settings {
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: seed)
         run.optimiser.beta2 = 0.98
