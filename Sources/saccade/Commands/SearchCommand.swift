@@ -154,6 +154,7 @@ struct SearchCommand: AsyncParsableCommand {
             error.line(report.emptiness)
             return
         }
+        if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
         for line in lines.dropFirst() { output.line(line) }
         error.line(error.styled(report.summary, .dim))
