@@ -52,6 +52,18 @@ struct EvaluateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["svg"]))
     var plot: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A text file with one query per line about things that none of the items shows: measure whether probabilities tell them from "
+                + "present queries, and nothing else.", valueName: "file"), completion: .file(extensions: ["txt"]))
+    var absent: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --absent: a text file with one query per line that some item answers. (default: the first caption of each item)",
+            valueName: "file"), completion: .file(extensions: ["txt"]))
+    var present: String?
+
     @Flag(help: "Measure whether the Slow part hears the order of time, by clips played backwards, and nothing else.")
     var order = false
 
@@ -65,6 +77,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
+        if present != nil, absent == nil { throw ValidationError("--present needs --absent") }
         if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
             throw ValidationError(
                 "invalid value “\(rerankFeatures)” for --rerank-features: expected one of full, compact, exact")
@@ -98,6 +111,12 @@ struct EvaluateCommand: AsyncParsableCommand {
                 """)
             return
         }
+        if let absent {
+            let found = try await BlockingExecutor.shared.run {
+                try command.relevance(absent: QueryList.read(absent), decoder: decoder)
+            }
+            return json ? try printJSON(found) : print(found.text)
+        }
         let report = try await BlockingExecutor.shared.run { try command.report(decoder: decoder) }
         try plot.map { try report.chart.write(to: FilePath.absolute($0).string) }
         if json {
@@ -124,6 +143,22 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
         return OrderEvaluation(model: slow.model, features: features, encode: model.slowTokens(of:))
+    }
+
+    private func relevance(absent: [String], decoder: FilePath?) throws -> RelevanceReport {
+        let model = try FastSlowModel(directory: modelOptions.folder())
+        let listed = try present.map(QueryList.read)
+        let dataset = try dataOptions.dataset(data, needsCaptions: listed == nil)
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        let evaluation = try RelevanceEvaluation(
+            model: model, features: features, present: listed ?? dataset.items.compactMap(\.captions.first),
+            absent: absent
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+        return RelevanceReport(evaluation, of: model, on: dataset.name)
     }
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {

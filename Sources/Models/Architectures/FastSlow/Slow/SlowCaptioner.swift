@@ -43,8 +43,12 @@ package struct SlowCaptioner: Sendable {
 
     /// What is known of a query by its words alone.
     package func pieces(of query: String, by tokenizer: some Tokenizer) -> QueryPieces {
-        let tokens = tokens(of: query, by: tokenizer)
-        return QueryPieces(count: tokens.count, unknown: tokens.count { $0 == SlowVocabulary.unknown })
+        Self.pieces(of: tokens(of: query, by: tokenizer))
+    }
+
+    /// What is known of a sentence of ``tokens(of:by:)``.
+    package static func pieces(of tokens: [Int32]) -> QueryPieces {
+        QueryPieces(count: tokens.count, unknown: tokens.count { $0 == SlowVocabulary.unknown })
     }
 
     /// The memories of a batch of clips.
