@@ -1,5 +1,6 @@
-import Tensors
+import Differentiation
 import Models
+import Tensors
 import TestSupport
 import Testing
 import Training
@@ -58,6 +59,24 @@ import Training
         #expect(found.sequences.right >= 7)
         // None of these captions has a word of order.
         #expect(found.captions.asked == 0)
+    }
+
+    @Test func `Phrases teach words without a sentence's beginning and end`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let model = try TinyLearning.slowModel()
+        var settings = SlowTrainingTask.Settings()
+        (settings.phrases, settings.dropout, settings.unknownWords) = (1, 0, 0)
+        let pool = TrainingPool(
+            [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let task = SlowTrainingTask(
+            model: model, pool: pool, validation: learning.features, settings: settings, encode: TinyLearning.encode)
+        var random = SplitMix64(seed: 1)
+        let bias = try #require(task.parameters.first { $0.name == "words.bias" }).variable
+        let gradient = gradients(of: task.loss(step: 0, random: &random), withRespectTo: [bias])[0]
+        // Every word is pulled towards or away, and the special tokens only away: no phrase ends or begins with them.
+        #expect(gradient.scalars[Int(SlowVocabulary.start)] > 0 && gradient.scalars[Int(SlowVocabulary.end)] > 0)
+        #expect(gradient.scalars.contains { $0 < 0 })
     }
 
     @Test func `A run that is broken off goes on to the same bits`() throws {

@@ -13,23 +13,13 @@ package struct ConceptRanking: Sendable {
         order = evaluation.fast.best(evaluation.fast.items)
     }
 
-    /// The items of each concept when the Fast model's best K are put in the order of h + β·f(x)ᵀg(y); without those of which nobody knows.
-    package func ranked(depth: Int, beta: Double) -> [[Int]] {
-        zip(concepts, order).enumerated().map { query, pair in
-            let (concept, items) = pair
+    /// How well the concepts are found when the Fast model's best K are put in the order of h + β·f(x)ᵀg(y), the others below in their own.
+    package func measurement(depth: Int, beta: Double) -> ConceptEvaluation.Measurement {
+        let again = order.enumerated().map { query, items in
             let (scores, cosines) = (evaluation.slow.row(query), evaluation.fast.row(query))
-            let head = items.prefix(depth).map { (item: $0, score: scores[$0] + Float(beta) * cosines[$0]) }
-            let unsure = Set(concept.unsure)
-            return (head.sorted { ($1.score, $0.item) < ($0.score, $1.item) }.map(\.item) + items.dropFirst(depth))
-                .filter { !unsure.contains($0) }
+            return items.prefix(depth).map { ($0, scores[$0] + Float(beta) * cosines[$0]) }
+                .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map(\.0) + items.dropFirst(depth)
         }
-    }
-
-    /// The mean over the concepts of the average precision, 0 to 1.
-    package func meanAveragePrecision(depth: Int, beta: Double) -> Double {
-        let precisions = zip(concepts, ranked(depth: depth, beta: beta)).map { concept, items in
-            ConceptEvaluation.averagePrecision(of: items, right: Set(concept.items))
-        }
-        return precisions.reduce(0, +) / Double(max(1, precisions.count))
+        return ConceptEvaluation.Measurement(of: again, concepts)
     }
 }

@@ -48,7 +48,7 @@ package struct RerankingChoice: Sendable {
         }
         let short = settings.shortDepths.last ?? 0
         let precisions = concepts?.map { ranking in
-            settings.betas.map { ranking.meanAveragePrecision(depth: short, beta: $0) }
+            settings.betas.map { ranking.measurement(depth: short, beta: $0).meanAveragePrecision }
         }
         let tried = settings.depths.map { depth in
             let floor = settings.betas.map {
@@ -83,7 +83,8 @@ package struct RerankingChoice: Sendable {
             RerankingChoice(
                 depth: chosen.depth, shortDepth: depth, beta: chosen.beta, endWeight: chosen.endWeight,
                 metrics: chosen.metrics,
-                meanAveragePrecision: concepts[place].meanAveragePrecision(depth: depth, beta: chosen.beta))
+                meanAveragePrecision: concepts[place].measurement(depth: depth, beta: chosen.beta)
+                    .meanAveragePrecision)
         }
         let most = shallower.compactMap(\.meanAveragePrecision).max() ?? 0
         return (

@@ -61,6 +61,18 @@ import Testing
         }
     }
 
+    @Test func `A fragment costs what its words do, without its special tokens`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 1), frameCounts: [1])
+        var off = Dropout.off
+        let whole = model.wordCosts(of: [[3, 4, 5], [6]], memory: memory, memoryIndices: [0, 0], dropout: &off)
+        let parts = model.wordCosts(
+            of: [[3, 4, 5], [6]], memory: memory, memoryIndices: [0, 0], dropout: &off, fragments: [true, false])
+        let (forward, backward) = (whole[0].value.scalars, whole[1].value.scalars)
+        #expect(parts[0].value.scalars == Array(forward[0..<3] + forward[4...]))
+        #expect(parts[1].value.scalars == Array(backward[1...]))
+    }
+
     @Test func `A score is the mean log-likelihood of a word, and neighbours in the batch don't change it`() throws {
         let model: SlowModel<Double> = try model()
         let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)

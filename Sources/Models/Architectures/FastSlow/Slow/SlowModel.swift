@@ -71,18 +71,27 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     /// - Parameters:
     ///   - sentences: with their words only: no special tokens.
     ///   - memoryIndices: the clip that each sentence is about; nil when sentence i is about clip i.
-    /// - Returns: a vector a direction: of the sentences one after another, L + 1 costs each.
+    ///   - fragments: sentences that are parts of longer ones, so that their special tokens cost nothing; nil when none are.
+    /// - Returns: a vector a direction: of the sentences one after another, L + 1 costs each, L of a fragment.
     package func wordCosts(
-        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, dropout: inout Dropout
+        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, dropout: inout Dropout,
+        fragments: [Bool]? = nil
     ) -> [Variable<Scalar>] {
         let batch = SentenceBatch(sentences, limit: configuration.maximumTokens)
         var costs: [Variable<Scalar>] = []
         for (reader, isForward) in readers {
-            let states = states(
+            var states = states(
                 of: batch, reader: reader, isForward: isForward, memory: memory, memoryIndices: memoryIndices,
                 dropout: &dropout)
+            var targets = isForward ? batch.endings : batch.beginnings
+            if let fragments {
+                let special = Set(
+                    zip(isForward ? batch.lastRows : batch.firstRows, fragments).lazy.filter(\.1).map(\.0))
+                let rows = targets.indices.lazy.map { Int32($0) }.filter { !special.contains($0) }
+                (states, targets) = (states.gatherRows(Array(rows)), rows.map { targets[Int($0)] })
+            }
             let logits = states.linear(weight: wordVectors, bias: outputBias)
-            costs.append(logits.crossEntropy(targets: isForward ? batch.endings : batch.beginnings))
+            costs.append(logits.crossEntropy(targets: targets))
         }
         return costs
     }
