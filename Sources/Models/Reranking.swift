@@ -105,7 +105,8 @@ extension Reranking: Codable {
     package init(contentsOf path: FilePath) throws {
         let source = try ByteSource(opening: path)
         let malformed = ModelError(
-            .malformed, "\(path): isn't a model's reranking.json; reinstall the model, or delete the file to do without")
+            .malformed, "\(path): isn't a model's reranking.json; reinstall the model, or delete the file to do without"
+        )
         guard source.count <= 1 << 16 else { throw malformed }
         let data = try Data(source.read(0..<source.count))
         guard let version = try? JSONDecoder().decode(Version.self, from: data) else { throw malformed }
@@ -113,7 +114,8 @@ extension Reranking: Codable {
         guard (1...Self.currentFormat).contains(format) else {
             throw ModelError(
                 .malformed,
-                "\(path): has format \(format) and this program reads formats 1 to \(Self.currentFormat); update saccade")
+                "\(path): has format \(format) and this program reads formats 1 to \(Self.currentFormat); update saccade"
+            )
         }
         guard let found = try? JSONDecoder().decode(Self.self, from: data), found.isValid else { throw malformed }
         self = found

@@ -97,7 +97,8 @@ struct SearchCommandTests {
 
     @Test func `where something is found, the table says how likely each result is`() async throws {
         let (outcome, _) = try await search(["a dog"], answering: answer(found: true))
-        #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "likely", "time", "path"])
+        #expect(
+            outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "likely", "time", "path"])
         #expect(!outcome.errors.contains("Nothing"))
     }
 

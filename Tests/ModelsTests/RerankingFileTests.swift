@@ -52,7 +52,10 @@ import Testing
     @Test(arguments: [
         ("no JSON", "isn't a model's reranking.json"),
         ("{}", "isn't a model's reranking.json"),
-        (#"{"format": 3, "depth": 8, "beta": 0}"#, "has format 3 and this program reads formats 1 to 2; update saccade"),
+        (
+            #"{"format": 3, "depth": 8, "beta": 0}"#,
+            "has format 3 and this program reads formats 1 to 2; update saccade"
+        ),
         (#"{"format": 0, "depth": 8, "beta": 0}"#, "has format 0"),
         (#"{"format": "2", "depth": 8, "beta": 0}"#, "isn't a model's reranking.json"),
         (#"{"format": 2, "depth": 8, "beta": 0}"#, "isn't a model's reranking.json"),

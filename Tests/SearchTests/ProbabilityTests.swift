@@ -97,7 +97,9 @@ import Testing
 
     @Test func `A query is found when its best clip is likely enough`() throws {
         let scores: [ClipID: Double] = [1: -4, 2: 3, 3: 0]
-        func found(_ threshold: Double?, _ rerank: RerankOptions?, least: Double? = nil, offset: Int = 0) throws -> Bool? {
+        func found(_ threshold: Double?, _ rerank: RerankOptions?, least: Double? = nil, offset: Int = 0) throws
+            -> Bool?
+        {
             let request = try SearchRequest(query: "q", offset: offset, rerank: rerank, minProbability: least)
             return try searcher(scores, threshold: threshold).search(request).isFound
         }

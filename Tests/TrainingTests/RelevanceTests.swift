@@ -12,9 +12,14 @@ import Training
         return (0..<count).map { group in
             let (fast, evidence) = (random.nextUniform(), random.nextNormal())
             let pieces = QueryPieces(count: 1 + group % 12, unknown: group % 3 == 0 ? 1 : 0)
-            let p = 1 / (1 + exp(-(-2 + 3 * fast + 1.5 * evidence + 0.5 * log(Double(pieces.count))
-                - 2 * Double(pieces.unknown) / Double(pieces.count))))
-            return .init(fast: fast, evidence: evidence, pieces: pieces, isRelevant: random.nextUniform() < p, group: group)
+            let p =
+                1
+                / (1
+                    + exp(
+                        -(-2 + 3 * fast + 1.5 * evidence + 0.5 * log(Double(pieces.count))
+                            - 2 * Double(pieces.unknown) / Double(pieces.count))))
+            return .init(
+                fast: fast, evidence: evidence, pieces: pieces, isRelevant: random.nextUniform() < p, group: group)
         }
     }
 
@@ -41,7 +46,9 @@ import Training
             return [RelevanceFit.Example](repeating: one, count: Int(example.weight))
         }
         let (weighted, repeated) = (RelevanceFit(some).relevance, RelevanceFit(twice).relevance)
-        for (one, other) in zip(weighted.both.coefficients, repeated.both.coefficients) { #expect(abs(one - other) < 1e-9) }
+        for (one, other) in zip(weighted.both.coefficients, repeated.both.coefficients) {
+            #expect(abs(one - other) < 1e-9)
+        }
     }
 
     @Test func `A pair without evidence counts for the Fast model alone`() {

@@ -135,7 +135,8 @@ import Training
                     $0.depth >= chosen.depth || total($0.metrics, $0.meanAveragePrecision) < top - 0.5
                 })
             #expect(chosen.beta == taken.beta && chosen.endWeight == taken.endWeight)
-            #expect(concepts == nil ? chosen.shortDepth == chosen.depth : settings.shortDepths.contains(chosen.shortDepth))
+            #expect(
+                concepts == nil ? chosen.shortDepth == chosen.depth : settings.shortDepths.contains(chosen.shortDepth))
         }
     }
 

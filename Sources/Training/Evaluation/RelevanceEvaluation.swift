@@ -59,7 +59,8 @@ package struct RelevanceEvaluation: Sendable {
             let byFast = relevance.probability(fast: cosine, evidence: nil, of: pieces)
             return Answer(
                 query: queries[query], item: features.dataset.items[best?.item ?? nearest].id,
-                probability: best.map { relevance.probability(fast: $0.fast, evidence: $0.evidence, of: pieces) } ?? byFast,
+                probability: best.map { relevance.probability(fast: $0.fast, evidence: $0.evidence, of: pieces) }
+                    ?? byFast,
                 fastProbability: byFast)
         }
         self.present = Array(answers.prefix(present.count))

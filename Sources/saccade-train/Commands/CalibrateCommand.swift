@@ -11,7 +11,8 @@ import Training
 struct CalibrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calibrate",
-        abstract: "Choose a model's rerank depth (K), β and ω, and fit probabilities to its scores, on validation items.",
+        abstract:
+            "Choose a model's rerank depth (K), β and ω, and fit probabilities to its scores, on validation items.",
         discussion: """
             Writes reranking.json into the model's folder; no new index is needed. ω is the weight of a sentence's end in the Slow \
             score, K that of captions and of short queries. They are chosen together, on captions and on the short phrases that several \

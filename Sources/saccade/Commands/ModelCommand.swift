@@ -105,7 +105,8 @@ extension ModelCommand {
             guard let depth = report.rerank_depth, let beta = report.rerank_beta else { return "not tuned" }
             let short = report.rerank_short_depth.map { $0 == depth ? "" : " (\($0) of a short query)" } ?? ""
             let end = report.rerank_end_weight.map { $0 == 1 ? "" : ", ω \(Quantities.fixed($0, 2))" } ?? ""
-            return "K \(depth)\(short), β \(Quantities.fixed(beta, 2))\(end)" + (report.calibrated ? ", calibrated" : "")
+            return "K \(depth)\(short), β \(Quantities.fixed(beta, 2))\(end)"
+                + (report.calibrated ? ", calibrated" : "")
                 + (report.tells_absent ? ", tells when nothing is found" : "")
         }
     }
