@@ -26,7 +26,7 @@ struct AxisEncoder: QueryEncoder {
 struct TableReranker: Reranker {
     var reranking = Reranking(depth: 4, beta: 0)
     var modelDigest = "axes"
-    var scores: [ClipID: Double]
+    var scores: [ClipID: Double] = [:]
     var reach = Int.max
 
     /// A piece for each word; those in capitals are unknown.

@@ -12,6 +12,8 @@ package struct RerankingEvaluation: Sendable {
     package let blank: [Float]
     /// The captions as the Slow model reads them.
     package let pieces: [QueryPieces]
+    /// Each caption's items whose pairs are scored, in the Fast model's order.
+    private let order: [[Int]]
     /// Wall time that all pairs took, in batches of one clip.
     package let seconds: Double
 
@@ -22,6 +24,14 @@ package struct RerankingEvaluation: Sendable {
         case best(Int)
         /// The best items of each caption.
         case bestItems(Int)
+
+        /// How many of each caption's best items; nil of all.
+        fileprivate var depth: Int? {
+            switch self {
+            case .all: nil
+            case .best(let count), .bestItems(let count): count
+            }
+        }
     }
 
     /// - Parameters:
@@ -39,10 +49,11 @@ package struct RerankingEvaluation: Sendable {
     }
 
     private init(
-        fast: SimilarityTable, endWeight: Float, scores: [Float], blank: [Float], pieces: [QueryPieces],
-        seconds: Double
+        fast: SimilarityTable, order: [[Int]], endWeight: Float, scores: [Float], blank: [Float],
+        pieces: [QueryPieces], seconds: Double
     ) {
         self.fast = fast
+        self.order = order
         self.endWeight = endWeight
         slow = SimilarityTable(
             owners: fast.owners, scores: Tensor(scores, shape: [fast.captions, fast.items]))
@@ -60,7 +71,8 @@ package struct RerankingEvaluation: Sendable {
     ) -> [RerankingEvaluation] {
         precondition(memories.count == fast.items && sentences.count == fast.captions)
         let endWeights = endWeights.map(Float.init)
-        let wanted = Self.wanted(pairs, of: fast)
+        let order = fast.best(pairs.depth ?? fast.items)
+        let wanted = Self.wanted(pairs, order, of: fast)
         let clock = ContinuousClock()
         let begin = clock.now
         let items = fast.items
@@ -87,32 +99,34 @@ package struct RerankingEvaluation: Sendable {
         let pieces = sentences.map(SlowCaptioner.pieces(of:))
         return endWeights.indices.map { place in
             RerankingEvaluation(
-                fast: fast, endWeight: endWeights[place], scores: scores[place], blank: blank[place], pieces: pieces,
+                fast: fast, order: order, endWeight: endWeights[place], scores: scores[place], blank: blank[place], pieces: pieces,
                 seconds: seconds)
         }
     }
 
     /// The captions that each item is scored with.
-    private static func wanted(_ pairs: Pairs, of fast: SimilarityTable) -> [[Int]] {
+    private static func wanted(_ pairs: Pairs, _ order: [[Int]], of fast: SimilarityTable) -> [[Int]] {
+        guard let depth = pairs.depth else {
+            return [[Int]](repeating: Array(0..<fast.captions), count: fast.items)
+        }
         var wanted = [Set<Int>](repeating: [], count: fast.items)
-        switch pairs {
-        case .all: return [[Int]](repeating: Array(0..<fast.captions), count: fast.items)
-        case .best(let count), .bestItems(let count):
-            for (caption, best) in fast.best(count).enumerated() {
-                for item in best { wanted[item].insert(caption) }
-            }
-            if case .best = pairs {
-                for (item, best) in fast.transposedBest(count).enumerated() { wanted[item].formUnion(best) }
-            }
+        for (caption, best) in order.enumerated() {
+            for item in best { wanted[item].insert(caption) }
+        }
+        if case .best = pairs {
+            for (item, best) in fast.transposedBest(depth).enumerated() { wanted[item].formUnion(best) }
         }
         return wanted.map(Array.init)
     }
 
     /// Ranks of each caption's item when the Fast model's best K are put in the order of h + β·f(x)ᵀg(y). Items outside of them
     /// keep their Fast order below.
+    ///
+    /// - Parameter depth: K, at most what was scored.
     package func textToVideoRanks(depth: Int, beta: Double) -> [Double] {
         let fastRanks = fast.textToVideoRanks
-        return fast.best(depth).enumerated().map { caption, best in
+        return order.enumerated().map { caption, order in
+            let best = order.prefix(depth)
             let owner = fast.owners[caption]
             guard best.contains(owner) else { return max(fastRanks[caption], Double(best.count + 1)) }
             let (cosines, scores) = (fast.row(caption), slow.row(caption))
@@ -160,7 +174,7 @@ package struct RerankingEvaluation: Sendable {
     package func answers(to caption: Int, depth: Int, beta: Double, without absent: Int? = nil) -> [Answer] {
         let (cosines, scores) = (fast.row(caption), slow.row(caption))
         // One more, for when an item is taken out.
-        return fast.best(depth + 1, of: caption).filter { $0 != absent }.prefix(depth).filter { !scores[$0].isNaN }
+        return order[caption].prefix(depth + 1).filter { $0 != absent }.prefix(depth).filter { !scores[$0].isNaN }
             .map { item in (item, scores[item] + Float(beta) * cosines[item]) }
             .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
             .map { item, _ in
