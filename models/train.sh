@@ -13,6 +13,7 @@ fi
 data=$(realpath "$1")
 mkdir -p "$2"
 work=$(realpath "$2")
+absent=$(realpath "$(dirname "$0")/../docs/queries/absent-calibration.txt")
 saccade=${SACCADE:-saccade}
 cd "$work"
 
@@ -50,7 +51,7 @@ step fast "$saccade" train fast --model imported "${items[@]}" --cache features 
 step slow "$saccade" train slow --model fast "${items[@]}" --cache features --output slow --new --memory-width 96 \
     --sequences 0.15 --phrases 0.2
 
-step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache features --depth 32
+step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache features --depth 32 --absent "$absent"
 step export "$saccade" train export --model slow --output saccade-small
 for name in captioned-images captioned-clips more-clips; do
     step "evaluate-$name" "$saccade" evaluate --model saccade-small --data "$data/$name.validation.jsonl" --cache features

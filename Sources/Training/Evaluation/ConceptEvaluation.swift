@@ -34,7 +34,7 @@ package struct ConceptEvaluation: Sendable {
         queries = asked.count
         gallery = features.count
         let fast = FastEmbeddings(
-            model: model.fast, features: features.described(by: asked.map(\.phrase)), framesInUse: model.framesPerClip,
+            model: model.fast, features: features.asked(asked.map(\.phrase)), framesInUse: model.framesPerClip,
             encode: model.tokens(of:)
         ).table
         let order = fast.best(features.count)
@@ -50,15 +50,12 @@ package struct ConceptEvaluation: Sendable {
             model: slow.model, features: features, items: Array(0..<features.count), precision: .full)
         let reranked = RerankingEvaluation(
             captioner: slow, memories: memories, fast: fast, sentences: asked.map { model.slowTokens(of: $0.phrase) },
-            pairs: deepest == .max ? .all : .bestItems(deepest), progress: progress)
+            pairs: deepest == .max ? .all : .bestItems(deepest), endWeight: (model.reranking ?? .untuned).endWeight,
+            progress: progress)
+        let ranking = ConceptRanking(asked, by: reranked)
         for mode in others {
-            let (depth, beta) = mode == .slow ? (features.count, 0) : (min(mode.cost, features.count), Float(weight))
-            let again = order.enumerated().map { query, items in
-                let (scores, cosines) = (reranked.slow.row(query), fast.row(query))
-                return items.prefix(depth).map { ($0, scores[$0] + beta * cosines[$0]) }
-                    .sorted { ($1.1, $0.0) < ($0.1, $1.0) }.map(\.0) + items.dropFirst(depth)
-            }
-            measurements[mode] = Measurement(of: again, asked)
+            let (depth, beta) = mode == .slow ? (features.count, 0) : (min(mode.cost, features.count), weight)
+            measurements[mode] = ranking.measurement(depth: depth, beta: beta)
         }
     }
 
@@ -75,7 +72,7 @@ package struct ConceptEvaluation: Sendable {
 
 extension ConceptEvaluation.Measurement {
     /// - Parameter order: each concept's list, best item first.
-    fileprivate init(of order: [[Int]], _ concepts: [ConceptSet.Concept]) {
+    init(of order: [[Int]], _ concepts: [ConceptSet.Concept]) {
         let lists = zip(concepts, order).map { concept, items in
             let unsure = Set(concept.unsure)
             return (right: Set(concept.items), items: items.filter { !unsure.contains($0) })
@@ -84,14 +81,5 @@ extension ConceptEvaluation.Measurement {
         meanAveragePrecision =
             lists.reduce(0) { $0 + ConceptEvaluation.averagePrecision(of: $1.items, right: $1.right) } / count
         precisionAt1 = Double(lists.filter { $0.items.first.map($0.right.contains) ?? false }.count) / count
-    }
-}
-
-extension FeatureSet {
-    /// The same items, with these sentences as captions of the first: a gallery for queries that are no item's own.
-    fileprivate func described(by sentences: [String]) -> FeatureSet {
-        var described = dataset
-        for item in described.items.indices { described.items[item].captions = item == 0 ? sentences : [] }
-        return FeatureSet(dataset: described, views: views)
     }
 }

@@ -52,6 +52,18 @@ struct EvaluateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["svg"]))
     var plot: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A text file with one query per line about things that none of the items shows: measure whether probabilities tell them from "
+                + "present queries, and nothing else.", valueName: "file"), completion: .file(extensions: ["txt"]))
+    var absent: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --absent: a text file with one query per line that some item answers. (default: the first caption of each item)",
+            valueName: "file"), completion: .file(extensions: ["txt"]))
+    var present: String?
+
     @Flag(help: "Measure whether the Slow part hears the order of time, by clips played backwards, and nothing else.")
     var order = false
 
@@ -74,6 +86,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
+        if present != nil, absent == nil { throw ValidationError("--present needs --absent") }
         if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
             throw ValidationError(
                 "invalid value “\(rerankFeatures)” for --rerank-features: expected one of full, compact, exact")
@@ -108,6 +121,12 @@ struct EvaluateCommand: AsyncParsableCommand {
                 """)
             return
         }
+        if let absent {
+            let found = try await BlockingExecutor.shared.run {
+                try command.relevance(absent: QueryList.read(absent), decoder: decoder)
+            }
+            return json ? try printJSON(found) : print(found.text)
+        }
         if concepts {
             let found = try await BlockingExecutor.shared.run { try command.conceptReport(decoder: decoder) }
             return json ? try printJSON(found) : print(found.table)
@@ -138,6 +157,22 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
         return OrderEvaluation(model: slow.model, features: features, encode: model.slowTokens(of:))
+    }
+
+    private func relevance(absent: [String], decoder: FilePath?) throws -> RelevanceReport {
+        let model = try FastSlowModel(directory: modelOptions.folder())
+        let listed = try present.map(QueryList.read)
+        let dataset = try dataOptions.dataset(data, needsCaptions: listed == nil)
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        let evaluation = try RelevanceEvaluation(
+            model: model, features: features, present: listed ?? dataset.items.compactMap(\.captions.first),
+            absent: absent
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+        return RelevanceReport(evaluation, of: model, on: dataset.name)
     }
 
     private func conceptReport(decoder: FilePath?) throws -> ConceptReport {

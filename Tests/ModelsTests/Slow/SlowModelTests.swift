@@ -87,6 +87,39 @@ import Testing
         #expect(abs(together[0] + first / 8) < 1e-12)
     }
 
+    @Test(arguments: [SlowConfiguration.Directions.both, .forward])
+    func `The end counts by its weight, in the sum and in what it is divided by`(
+        directions: SlowConfiguration.Directions
+    ) throws {
+        let model: SlowModel<Double> = try model(directions)
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off).map(\.value.scalars)
+        // Three words and their end, one word, four: the forward reader ends each with its last row, the backward one with its first.
+        let rows = [0..<4, 4..<6, 6..<11]
+        let weights = [0, 0.25, 1]
+        let found = model.scores(of: Self.sentences, memory: memory, endWeights: weights)
+        for (weight, scores) in zip(weights, found) {
+            for (sentence, rows) in rows.enumerated() {
+                let ends = costs[0][rows.upperBound - 1] + (costs.count > 1 ? costs[1][rows.lowerBound] : 0)
+                let words = costs.map { $0[rows].reduce(0, +) }.reduce(0, +) - ends
+                let expected = -(words + weight * ends) / (Double(costs.count) * (Double(rows.count - 1) + weight))
+                #expect(abs(scores[sentence] - expected) < 1e-12)
+            }
+            #expect(model.scores(of: Self.sentences, memory: memory, endWeight: weight) == scores)
+        }
+        #expect(model.scores(of: Self.sentences, memory: memory) == found[2])
+    }
+
+    @Test func `A model that was trained to match has one score, whatever the end weighs`() throws {
+        var configuration = Self.configuration
+        configuration.objective = .matching
+        let model: SlowModel<Double> = try SlowModel(configuration, ParameterSource(random: SplitMix64(seed: 4)))
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        let found = model.scores(of: Self.sentences, memory: memory, endWeights: [0, 1])
+        #expect(found[0] == found[1] && found[0].count == 3)
+    }
+
     @Test(arguments: [8, 5])
     func `One sentence about a clip scores as among many: the order of the products doesn't matter`(
         memoryWidth: Int
