@@ -62,7 +62,7 @@ struct WithoutDaemonTests {
         let home = try TemporaryDirectory()
         try await TestVideo(width: 160, height: 120, seconds: 2, scenes: 1).write(to: home.path.appending("bars.mp4"))
         let model = home.path.appending("model")
-        let shipped = ModelFolder.shipped()
+        let shipped = try ModelFolder.shipped()
         try FileManager.default.createDirectory(atPath: model.string, withIntermediateDirectories: true)
         for file in try FileManager.default.contentsOfDirectory(atPath: shipped.string) where file != "reranking.json" {
             try FileManager.default.createSymbolicLink(

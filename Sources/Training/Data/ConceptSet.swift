@@ -10,6 +10,12 @@ package struct ConceptSet: Sendable {
         package var items: [Int]
         /// Items of which too few captions say it: they may show it or not, so they count neither way.
         package var unsure: [Int]
+
+        package init(phrase: String, items: [Int], unsure: [Int] = []) {
+            self.phrase = phrase
+            self.items = items
+            self.unsure = unsure
+        }
     }
 
     /// What counts as a concept.
