@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Training
 
-@Suite struct RerankingEvaluationTests {
+@Suite(.ownThread) struct RerankingEvaluationTests {
     /// For each ω, over the whole gallery.
     private func evaluations(queries: [String]? = nil) throws -> [RerankingEvaluation] {
         let folder = try TemporaryDirectory()

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import Training
 
-@Suite struct SlowTrainingTests {
+@Suite(.ownThread) struct SlowTrainingTests {
     private func task(
         _ learning: TinyLearning, _ objective: SlowConfiguration.Objective = .captioning
     ) throws -> SlowTrainingTask {

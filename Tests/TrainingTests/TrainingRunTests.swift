@@ -29,7 +29,7 @@ private final class LineTask: TrainingTask {
     }
 }
 
-@Suite struct TrainingRunTests {
+@Suite(.ownThread) struct TrainingRunTests {
     private func settings(epochs: Int = 6) -> TrainingRun.Settings {
         TrainingRun.Settings(epochs: epochs, learningRate: 0.2, seed: 7)
     }

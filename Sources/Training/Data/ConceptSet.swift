@@ -78,7 +78,8 @@ package struct ConceptSet: Sendable {
 
     /// Runs of words that begin and end with a word of content and cross no punctuation, with the key that they are compared by.
     private static func phrases(in caption: String, words limit: Int) -> [(key: String, phrase: String)] {
-        caption.lowercased().split { !$0.isLetter && $0 != "'" && $0 != "-" && $0 != " " }.flatMap { part in
+        caption.lowercased().split { !$0.isLetter && !$0.isNumber && $0 != "'" && $0 != "-" && $0 != " " }.flatMap {
+            part in
             let words = part.split(separator: " ").map(String.init)
             return words.indices.filter { !isFunctionWord(words[$0]) }.flatMap { first in
                 (first..<min(first + limit, words.count)).filter { !isFunctionWord(words[$0]) }.map { last in
