@@ -99,7 +99,8 @@ package struct RerankingEvaluation: Sendable {
         let pieces = sentences.map(SlowCaptioner.pieces(of:))
         return endWeights.indices.map { place in
             RerankingEvaluation(
-                fast: fast, order: order, endWeight: endWeights[place], scores: scores[place], blank: blank[place], pieces: pieces,
+                fast: fast, order: order, endWeight: endWeights[place], scores: scores[place], blank: blank[place],
+                pieces: pieces,
                 seconds: seconds)
         }
     }

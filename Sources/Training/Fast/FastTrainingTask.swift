@@ -82,7 +82,9 @@ package final class FastTrainingTask: TrainingTask {
     }
 
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
-    package var identity: String { "\(settings), backbone from block \(vision.tail.map { "\($0.firstBlock)" } ?? "none")" }
+    package var identity: String {
+        "\(settings), backbone from block \(vision.tail.map { "\($0.firstBlock)" } ?? "none")"
+    }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)
