@@ -55,6 +55,8 @@ final class GreyFrames: FrameSource {
 
     func probe(_ file: FilePath) async throws -> MediaInfo { info }
 
+    func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] { [] }
+
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
         counter.withLock { $0 += 1 }
         if let failure { throw failure }
