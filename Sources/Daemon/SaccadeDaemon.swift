@@ -95,7 +95,8 @@ package struct SaccadeDaemon: Sendable {
         let model = try await BlockingExecutor.shared.run { [configuration, program] in
             try program.loadModel(configuration.model)
         }
-        let ingestDecoders = decoders(executable: decoder, workers: settings.decodeWorkers)
+        // One more, so that the text of a file of subtitles doesn't wait for the end of a film.
+        let ingestDecoders = decoders(executable: decoder, workers: settings.decodeWorkers + 1)
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,

@@ -164,6 +164,7 @@ package final class FolderScanner: Sendable {
         }
         var known: [FilePath: MediaFile] = [:]
         for file in try catalog.files(inDirectory: directory) { known[file.path] = file }
+        var subtitles: [FilePath.Component] = []
         for entry in entries {
             let path = directory.appending(entry.name)
             let kind = entry.kind ?? (try? files.attributes(of: path, followsLinks: false).kind)
@@ -171,6 +172,10 @@ package final class FolderScanner: Sendable {
             case .directory:
                 if !CandidateFiles.isHidden(entry.name) { recursively?(path) }
             case .regular, .symbolicLink:
+                if SubtitleFiles.contains(entry.name) {
+                    subtitles.append(entry.name)
+                    continue
+                }
                 guard settings.candidates.contains(entry.name) else { continue }
                 let isLink = kind == .symbolicLink
                 if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
@@ -179,6 +184,13 @@ package final class FolderScanner: Sendable {
             }
         }
         pass.vanished += known.values
+        let now = clock.now
+        try recordSubtitles(subtitles, in: directory) { path, attributes in
+            pass.due.remove(path)
+            return settling.withLock { settling in
+                settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+            }
+        }
     }
 
     /// Looks at one file.

@@ -26,7 +26,7 @@ extension Library {
     /// progress. Not for a library that runs.
     ///
     /// A file that is named is taken whatever its name, and at once, without waiting for it to settle. Files that were named
-    /// before and are gone leave the index.
+    /// before and are gone leave the index. The text that they carry, and files of subtitles beside them, are read as well.
     /// - Returns: one outcome a file.
     /// - Throws: ``CatalogError``.
     package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {
@@ -34,6 +34,9 @@ extension Library {
             let taken = try paths.flatMap { try takeAll($0) }
             // Last, so that a file that was moved is one that has another path.
             try scanner.giveUpStandaloneFiles()
+            for directory in Set(taken.filter { $0.media != nil }.map { $0.path.removingLastComponent() }) {
+                try scanner.takeSubtitles(in: directory)
+            }
             return taken
         }
         let before = try await states(of: taken.compactMap(\.media))
@@ -44,7 +47,10 @@ extension Library {
             state.feed = feed
             return state.isStopped
         }
-        if !isStopped { await pipeline.run(feed) }
+        if !isStopped {
+            await pipeline.run(feed)
+            await text.readAll(of: Array(Set(taken.compactMap(\.media))).sorted())
+        }
         try await BlockingExecutor.shared.run { [self] in try switchIfComplete() }
         let after = try await states(of: taken.compactMap(\.media))
         return try await BlockingExecutor.shared.run { [self] in

@@ -26,6 +26,7 @@ extension Library {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.pipeline.run(feed) }
                 group.addTask { await self.watchFolders() }
+                group.addTask { await self.text.run() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -41,6 +42,7 @@ extension Library {
             return state.feed
         }
         feed?.stop()
+        text.stop()
         pipeline.stop()
         wakeup.fire()
     }
@@ -63,6 +65,7 @@ extension Library {
             }
             await scanning.run { self.pass() }
             state.withLock { $0.feed }?.poke()
+            text.poke()
             let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, indexRecord] in
                 (
                     try? catalog.nextRetry(of: indexRecord.id, after: began),

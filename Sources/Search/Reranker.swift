@@ -6,6 +6,10 @@ package struct Candidate: Sendable, Equatable {
     package var clip: ClipID
     package var media: MediaID
     package var scores: SearchScores
+    /// What it was found by beside its picture.
+    var words: FoundWords?
+    /// Whether its text says all of the query.
+    var saysAll: Bool { (scores.words ?? 0) >= WordCandidates.whole }
 
     package init(clip: ClipID, media: MediaID, scores: SearchScores) {
         self.clip = clip

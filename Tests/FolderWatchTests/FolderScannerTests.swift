@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// A scanner over a real folder and a catalog, without a pipeline.
-private final class ScannerFixture: Sendable {
+final class ScannerFixture: Sendable {
     let directory: TemporaryDirectory
     let folder: FilePath
     let catalog: Catalog
@@ -71,6 +71,15 @@ private final class ScannerFixture: Sendable {
                 }
             }
             return names
+        }
+    }
+
+    /// Names of the files of subtitles that the catalog knows, with their languages.
+    var subtitles: [String: String] {
+        get throws {
+            let found = try catalog.subtitles(inDirectory: folder)
+            return Dictionary(
+                found.map { ($0.path.lastComponent?.string ?? "", $0.language ?? "") }, uniquingKeysWith: { $0 + $1 })
         }
     }
 
