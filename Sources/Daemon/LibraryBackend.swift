@@ -2,7 +2,7 @@ package import API
 import Catalog
 package import DecodeWorkers
 package import Foundation
-import HTTPServer
+package import HTTPServer
 package import Library
 package import Models
 package import Search
@@ -118,6 +118,19 @@ package struct LibraryBackend: Backend {
                 )
             }
         }
+    }
+
+    package func file(ofMedia id: Int64) async throws -> ServedFile {
+        let (media, places) = try await translating {
+            try await BlockingExecutor.shared.run { [catalog] in
+                // What was never decoded may be anything: a link to a private file with the name of a video.
+                guard let media = try catalog.media(id), media.deletedAt == nil, let live = try catalog.liveIndex(),
+                    try !catalog.clips(of: id, index: live.id).isEmpty
+                else { throw APIError(.mediaNotFound, "there is no media \(id) with clips in the index") }
+                return (media, try catalog.places(of: id))
+            }
+        }
+        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places) }
     }
 
     package func clip(_ id: Int64) async throws -> API.Clip {

@@ -73,6 +73,13 @@ package struct Configuration: Sendable, Equatable {
         package var tcpPort: Int?
         /// Holds the token that TCP requests must send; required when there is a port.
         package var tokenFile: FilePath?
+        /// Loopback port of the search page, which is then there from the start; nil means that it is served on a free port once somebody
+        /// asks for it.
+        package var pagePort: Int?
+        /// Where a reverse proxy shows the page: scheme and host, such as `https://videos.example.org`.
+        package var pageOrigin: String?
+        /// What the paths of the page begin with, such as `/videos`; `/` for nothing.
+        package var basePath = "/"
 
         package init() {}
     }
