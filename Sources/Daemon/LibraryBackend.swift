@@ -59,7 +59,10 @@ package struct LibraryBackend: Backend {
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
-        thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
+        thumbnails = ThumbnailSource(
+            pictures: pictures, settings: settings,
+            store: ThumbnailStore(
+                folder: library.catalog.state.appending("thumbnails"), capacity: settings.diskBytes))
         self.captioner = captioner
     }
 
@@ -172,8 +175,8 @@ package struct LibraryBackend: Backend {
     }
 
     package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
-        let (clip, _, places) = try await lookUp(id)
-        return try await thumbnails.picture(of: clip, at: places, side: side)
+        let (clip, media, places) = try await lookUp(id)
+        return try await thumbnails.picture(of: clip, in: media.identity, at: places, side: side)
     }
 
     package func status() async throws -> API.Status {

@@ -88,6 +88,8 @@ package struct Configuration: Sendable, Equatable {
     package struct Thumbnails: Sendable, Equatable {
         /// Maximum size of the cache, in memory.
         package var cacheBytes = 16 << 20
+        /// Maximum size of those that are kept on disk, beside the databases.
+        package var diskBytes = 256 << 20
         /// The longest side in pixels when the request doesn't say.
         package var side = 320
         /// A picture must be made within this many seconds.

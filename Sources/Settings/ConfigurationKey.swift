@@ -139,6 +139,9 @@ extension ConfigurationKey {
             "thumbnails.cache_bytes", \.thumbnails.cacheBytes, .integer(in: 0...1_073_741_824),
             "Maximum size of the cache of thumbnails, in memory."),
         ConfigurationKey(
+            "thumbnails.disk_bytes", \.thumbnails.diskBytes, .integer(in: 0...1_099_511_627_776),
+            "Maximum size of the thumbnails that are kept on disk, for media that go offline."),
+        ConfigurationKey(
             "thumbnails.side", \.thumbnails.side, .integer(in: 16...2048),
             "Longest side of a thumbnail in pixels, when the request doesn't say."),
         ConfigurationKey(
