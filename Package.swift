@@ -227,7 +227,8 @@ let package = Package(
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(
-            name: "TrainingTests", dependencies: ["Differentiation", "Models", "Tensors", "TestSupport", "Training"]),
+            name: "TrainingTests",
+            dependencies: ["Differentiation", "Models", "Tensors", "TestSupport", "Threads", "Training"]),
         .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
         .testTarget(

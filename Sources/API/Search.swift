@@ -11,7 +11,7 @@ extension API {
         package var offset: Int
         package var filters: SearchFilters
         package var rerank: Rerank
-        /// Leaves out clips that are less likely than this to show what the query says.
+        /// Leaves out clips that are less likely than this to be about what the query says.
         package var minProbability: Double?
         package var group: SearchGroup
         /// Whether the answer comes in lines, each better than the one before.
@@ -132,6 +132,9 @@ extension API {
         package var query: String
         /// Best first.
         package var results: [SearchResult]
+        /// Whether the best result is likely enough to be about the query; nil for a model that can't tell. Of a line of a stream that
+        /// isn't the last, what is known by then.
+        package var found: Bool?
         /// How far the search went: `fast` is the order of the dual encoder, `slow` that of the re-ranker, and `partial` that of a
         /// re-ranker that didn't score all that it should.
         package var stage: SearchStage
@@ -148,6 +151,7 @@ extension API {
         package init(
             query: String,
             results: [SearchResult],
+            found: Bool? = nil,
             stage: SearchStage = .fast,
             reranked: Int = 0,
             isFinal: Bool? = nil,
@@ -157,6 +161,7 @@ extension API {
         ) {
             self.query = query
             self.results = results
+            self.found = found
             self.stage = stage
             self.reranked = reranked
             self.isFinal = isFinal
@@ -166,7 +171,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey {
-            case query, results, stage, reranked, clips, timings
+            case query, results, found, stage, reranked, clips, timings
             case isFinal = "final"
             case modelDigest = "model_digest"
         }
@@ -187,7 +192,7 @@ extension API {
         /// What the order is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`.
         package var score: Double
         package var scores: SearchScores
-        /// That the clip shows what the query says, 0 to 1; nil for a model that isn't calibrated.
+        /// That the clip is about what the query says, 0 to 1; nil for a model that isn't calibrated.
         package var probability: Double?
 
         package init(

@@ -70,6 +70,8 @@ extension API.Status {
         package var slow: Bool
         /// How many clips a search re-ranks when it doesn't say; nil without a Slow part.
         package var rerankDepth: Int?
+        /// The same for a query of at most four word pieces.
+        package var rerankShortDepth: Int?
         /// The Fast score's weight when a search doesn't say; nil without a Slow part.
         package var rerankBeta: Double?
         /// Whether results have probabilities.
@@ -81,6 +83,7 @@ extension API.Status {
             dimensions: Int,
             slow: Bool = false,
             rerankDepth: Int? = nil,
+            rerankShortDepth: Int? = nil,
             rerankBeta: Double? = nil,
             calibrated: Bool = false
         ) {
@@ -89,6 +92,7 @@ extension API.Status {
             self.dimensions = dimensions
             self.slow = slow
             self.rerankDepth = rerankDepth
+            self.rerankShortDepth = rerankShortDepth
             self.rerankBeta = rerankBeta
             self.calibrated = calibrated
         }
@@ -97,6 +101,7 @@ extension API.Status {
             case name, dimensions, slow, calibrated
             case modelDigest = "model_digest"
             case rerankDepth = "rerank_depth"
+            case rerankShortDepth = "rerank_short_depth"
             case rerankBeta = "rerank_beta"
         }
     }

@@ -107,6 +107,7 @@ extension API.SearchResponse {
                     probability: result.scores.probability
                 )
             },
+            found: answer.isFound,
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
             isFinal: isFinal,
@@ -181,8 +182,9 @@ extension API.Status.Model {
             dimensions: model.queries.dimensions,
             slow: reranking != nil,
             rerankDepth: reranking?.depth,
+            rerankShortDepth: reranking?.shortDepth,
             rerankBeta: reranking?.beta,
-            calibrated: reranking?.calibration != nil
+            calibrated: reranking?.relevance != nil
         )
     }
 }

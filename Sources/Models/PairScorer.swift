@@ -5,8 +5,8 @@ package protocol PairScorer: Sendable {
     /// The model whose stored features it reads.
     var modelDigest: String { get }
 
-    /// Whether the query has words that it can read; one of emoji alone may not.
-    func canRead(_ query: String) -> Bool
+    /// The query as the model reads it.
+    func pieces(of query: String) -> QueryPieces
 
     /// Scores of one query with some clips; higher is better.
     ///
@@ -18,6 +18,11 @@ package protocol PairScorer: Sendable {
 
     /// The query's score with nothing in sight: what a clip's score is compared with to say how probable it is.
     func blankScore(of query: String) throws -> Float
+}
+
+extension PairScorer {
+    /// Whether the query has words that it can read; one of emoji alone may not.
+    package func canRead(_ query: String) -> Bool { pieces(of: query).count > 0 }
 }
 
 /// Writes sentences about clips, from what the index stores of them.

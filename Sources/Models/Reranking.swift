@@ -2,34 +2,122 @@ import Foundation
 package import SystemPackage
 
 /// A model folder's `reranking.json`: how the Fast and the Slow score are put together, as validation found it best.
-package struct Reranking: Sendable, Equatable, Codable {
+package struct Reranking: Sendable, Equatable {
+    /// Word pieces of a query that is short.
+    package static let shortQuery = 4
+
     /// K: how many of the Fast model's best clips are scored again.
     package var depth: Int
-    /// β of h(x, y) / 2(L + 1) + β·f(x)ᵀg(y).
+    /// K of a short query, whose pairs are cheap.
+    package var shortDepth: Int
+    /// β of h(x, y) + β·f(x)ᵀg(y), where h is per word, as ``endWeight`` says.
     package var beta: Double
+    /// ω, 0 to 1: how much the special token at a sentence's end counts, beside a word, in h. Few captions are one word, so that h
+    /// with ω = 1 punishes a short query for ending.
+    package var endWeight: Double
     /// Nil for a model whose scores nobody has compared with the truth.
-    package var calibration: Calibration?
+    package var relevance: Relevance?
 
-    package init(depth: Int, beta: Double, calibration: Calibration? = nil) {
+    /// - Parameter shortDepth: nil takes `depth`.
+    package init(
+        depth: Int, shortDepth: Int? = nil, beta: Double, endWeight: Double = 1, relevance: Relevance? = nil
+    ) {
         self.depth = depth
+        self.shortDepth = shortDepth ?? depth
         self.beta = beta
-        self.calibration = calibration
+        self.endWeight = endWeight
+        self.relevance = relevance
     }
 
     /// What a model gets that was only just trained.
     package static var untuned: Reranking { Reranking(depth: 32, beta: 1) }
 
-    /// - Throws: ``ModelError`` that names the file.
+    /// How many clips are scored again for a query.
+    package func depth(of query: QueryPieces) -> Int { query.count <= Self.shortQuery ? shortDepth : depth }
+
+    private var isValid: Bool {
+        [depth, shortDepth].allSatisfy { (1...1000).contains($0) } && beta.isFinite && (0...1).contains(endWeight)
+            && relevance?.isValid ?? true
+    }
+}
+
+extension Reranking: Codable {
+    /// The format that is written; older ones are read.
+    package static let currentFormat = 2
+
+    private enum CodingKeys: String, CodingKey {
+        case format, depth, beta, calibration, relevance
+        case shortDepth = "short_depth"
+        case endWeight = "end_weight"
+    }
+
+    /// What format 1 had in the place of ``Relevance``.
+    private struct Calibration: Decodable {
+        struct Logistic: Decodable {
+            var bias: Double
+            var fast: Double
+            var slow: Double
+        }
+
+        var both: Logistic
+        var fast_only: Logistic
+
+        var relevance: Relevance {
+            let (both, fast) = (both, fast_only)
+            return Relevance(
+                fastOnly: .init(bias: fast.bias, fast: fast.fast, evidence: fast.slow),
+                both: .init(bias: both.bias, fast: both.fast, evidence: both.slow))
+        }
+    }
+
+    /// Format 1 doesn't name its format, and knows neither ω nor another depth for short queries.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        depth = try container.decode(Int.self, forKey: .depth)
+        beta = try container.decode(Double.self, forKey: .beta)
+        if try container.decodeIfPresent(Int.self, forKey: .format) ?? 1 == 1 {
+            shortDepth = depth
+            endWeight = 1
+            relevance = try container.decodeIfPresent(Calibration.self, forKey: .calibration)?.relevance
+        } else {
+            shortDepth = try container.decode(Int.self, forKey: .shortDepth)
+            endWeight = try container.decode(Double.self, forKey: .endWeight)
+            relevance = try container.decodeIfPresent(Relevance.self, forKey: .relevance)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(Self.currentFormat, forKey: .format)
+        try container.encode(depth, forKey: .depth)
+        try container.encode(shortDepth, forKey: .shortDepth)
+        try container.encode(beta, forKey: .beta)
+        try container.encode(endWeight, forKey: .endWeight)
+        try container.encodeIfPresent(relevance, forKey: .relevance)
+    }
+
+    /// All that a later format is asked for.
+    private struct Version: Decodable {
+        var format: Int?
+    }
+
+    /// - Throws: ``ModelError`` that names the file, and says when a newer program is needed.
     package init(contentsOf path: FilePath) throws {
         let source = try ByteSource(opening: path)
-        guard source.count <= 1 << 16,
-            let found = try? JSONDecoder().decode(Self.self, from: Data(source.read(0..<source.count))),
-            (1...1000).contains(found.depth), found.beta.isFinite, found.calibration?.isFinite ?? true
-        else {
+        let malformed = ModelError(
+            .malformed, "\(path): isn't a model's reranking.json; reinstall the model, or delete the file to do without"
+        )
+        guard source.count <= 1 << 16 else { throw malformed }
+        let data = try Data(source.read(0..<source.count))
+        guard let version = try? JSONDecoder().decode(Version.self, from: data) else { throw malformed }
+        let format = version.format ?? 1
+        guard (1...Self.currentFormat).contains(format) else {
             throw ModelError(
                 .malformed,
-                "\(path): isn't a model's reranking.json; reinstall the model, or delete the file to do without")
+                "\(path): has format \(format) and this program reads formats 1 to \(Self.currentFormat); update saccade"
+            )
         }
+        guard let found = try? JSONDecoder().decode(Self.self, from: data), found.isValid else { throw malformed }
         self = found
     }
 
@@ -39,50 +127,4 @@ package struct Reranking: Sendable, Equatable, Codable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try (encoder.encode(self) + [UInt8(ascii: "\n")]).write(to: URL(filePath: path.string), options: .atomic)
     }
-}
-
-/// From scores to the probability that a clip shows what the query says.
-///
-/// Source: J. Platt, "Probabilistic outputs for support vector machines", 1999, with both scores in one logistic regression.
-package struct Calibration: Sendable, Equatable, Codable {
-    /// 1 / (1 + exp(−(bias + fast·f(x)ᵀg(y) + slow·e))), where the evidence e is h(x, y) − h(nothing, y), both by 2(L + 1): how much likelier
-    /// the sentence is with the clip in sight.
-    package struct Logistic: Sendable, Equatable, Codable {
-        package var bias: Double
-        package var fast: Double
-        package var slow: Double
-
-        package init(bias: Double, fast: Double, slow: Double) {
-            self.bias = bias
-            self.fast = fast
-            self.slow = slow
-        }
-
-        package func probability(fast cosine: Double, evidence: Double) -> Double {
-            1 / (1 + exp(-(bias + fast * cosine + slow * evidence)))
-        }
-
-        var isFinite: Bool { bias.isFinite && fast.isFinite && slow.isFinite }
-    }
-
-    /// For a clip that only the Fast model has scored; its `slow` is 0.
-    package var fastOnly: Logistic
-    package var both: Logistic
-
-    package init(fastOnly: Logistic, both: Logistic) {
-        self.fastOnly = fastOnly
-        self.both = both
-    }
-
-    enum CodingKeys: String, CodingKey {
-        case both
-        case fastOnly = "fast_only"
-    }
-
-    /// - Parameter evidence: nil when the clip wasn't scored by the Slow model.
-    package func probability(fast: Double, evidence: Double?) -> Double {
-        evidence.map { both.probability(fast: fast, evidence: $0) } ?? fastOnly.probability(fast: fast, evidence: 0)
-    }
-
-    var isFinite: Bool { fastOnly.isFinite && both.isFinite }
 }

@@ -36,14 +36,13 @@ package struct RerankBudget: Sendable {
 
 /// The stage after the scan: reads a query word by word against each of a few clips.
 package protocol Reranker: Sendable {
-    /// Clips that it scores when the request doesn't say.
-    var defaultDepth: Int { get }
-    /// Weight of the Fast score when the request doesn't say.
-    var defaultBeta: Double { get }
-    /// From scores to probabilities; nil when nobody has compared them with the truth.
-    var calibration: Calibration? { get }
+    /// How many clips it scores and how it weighs the Fast score when the request doesn't say, and what probability comes of scores.
+    var reranking: Reranking { get }
     /// The model whose stored features it reads.
     var modelDigest: String { get }
+
+    /// The query as the model reads it.
+    func pieces(of query: String) -> QueryPieces
 
     /// Sets `slow`, `combined` and, where it is calibrated, `probability` of as many candidates as the budget allows, the first ones first. Blocks the calling thread.
     ///

@@ -5,6 +5,8 @@ package import SystemPackage
 package struct SearchAnswer: Sendable {
     /// Best first.
     package var results: [SearchResult]
+    /// Whether the best clip that passes the filters is likely enough to be about the query; nil for a model that can't tell.
+    package var isFound: Bool?
     /// How far the search went.
     package var stage: SearchStage
     /// How many clips were re-ranked.
@@ -54,7 +56,7 @@ package struct SearchScores: Sendable, Equatable {
     package var slow: Double?
     /// What the order is by: ``fast``, or the re-ranker's combination of both.
     package var combined: Double
-    /// That the clip shows what the query says; nil for a model that isn't calibrated.
+    /// That the clip is about what the query says; nil for a model that isn't calibrated.
     package var probability: Double?
 
     package init(fast: Double, slow: Double? = nil, combined: Double, probability: Double? = nil) {

@@ -33,7 +33,7 @@ package final class Searcher: Sendable {
         _ request: SearchRequest, progress: ((SearchAnswer) throws -> Void)? = nil
     ) throws -> SearchAnswer {
         let index = try index()
-        guard request.minProbability == nil || index.reranker?.calibration != nil else {
+        guard request.minProbability == nil || index.reranker?.reranking.relevance != nil else {
             throw SearchError(
                 .invalidRerank, field: .minProbability,
                 "needs a calibrated model, and this one's scores aren't: leave it out, or calibrate the model with "
@@ -54,6 +54,7 @@ struct SearchRun {
     let index: SearchIndex
     let catalog: Catalog
 
+    private let pieces: QueryPieces
     private let clock = ContinuousClock()
     private var timings = SearchTimings()
 
@@ -61,7 +62,10 @@ struct SearchRun {
         self.request = request
         self.index = index
         self.catalog = catalog
+        pieces = index.reranker?.pieces(of: request.query) ?? QueryPieces(count: 0)
     }
+
+    private var relevance: Relevance? { index.reranker?.reranking.relevance }
 
     /// - Parameter spare: candidates to have beyond those wanted.
     mutating func run(spare: Int, progress: ((SearchAnswer) throws -> Void)?) throws -> SearchAnswer {
@@ -69,7 +73,7 @@ struct SearchRun {
         let deadline = request.rerank?.deadline.map { started.advanced(by: $0) }
         let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.request.query) }
         let reranker = request.rerank == nil ? nil : index.reranker
-        let depth = reranker.map { request.rerank?.depth ?? $0.defaultDepth } ?? 0
+        let depth = reranker.map { request.rerank?.depth ?? $0.reranking.depth(of: pieces) } ?? 0
         let found = try index.candidates.candidates(
             for: vector, limit: max(depth, request.offset + request.limit) + spare, where: request.filter,
             group: request.group)
@@ -84,7 +88,7 @@ struct SearchRun {
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
             let rerankStarted = clock.now
             let reranked = try reranker.rerank(
-                query: request.query, candidates: head, beta: request.rerank?.beta ?? reranker.defaultBeta,
+                query: request.query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta,
                 budget: RerankBudget(deadline: deadline)
             ) { improved in
                 guard let progress else { return }
@@ -101,7 +105,7 @@ struct SearchRun {
 
     /// With the Fast model's scores alone.
     private func candidate(_ entry: CandidateList.Entry) -> Candidate {
-        let probability = index.reranker?.calibration?.probability(fast: entry.cosine, evidence: nil)
+        let probability = relevance?.probability(fast: entry.cosine, evidence: nil, of: pieces)
         return Candidate(
             clip: entry.clip, media: entry.media,
             scores: SearchScores(fast: entry.cosine, combined: entry.cosine, probability: probability))
@@ -121,6 +125,7 @@ struct SearchRun {
     private mutating func finished(
         _ answer: inout SearchAnswer, _ candidates: [Candidate], since started: ContinuousClock.Instant
     ) throws -> SearchAnswer {
+        answer.isFound = relevance?.isFound(best: candidates.first?.scores.probability)
         let least = request.minProbability ?? 0
         let likely = least > 0 ? candidates.filter { $0.scores.probability ?? 0 >= least } : candidates
         let wanted = likely.dropFirst(request.offset)

@@ -12,9 +12,7 @@ package struct StoredFeatureReranker: Reranker {
     private let catalog: Catalog
     private let report: @Sendable (CatalogError) -> Void
 
-    package let defaultDepth: Int
-    package let defaultBeta: Double
-    package let calibration: Calibration?
+    package let reranking: Reranking
     package var modelDigest: String { scorer.modelDigest }
 
     /// - Parameters:
@@ -27,10 +25,7 @@ package struct StoredFeatureReranker: Reranker {
         self.scorer = scorer
         self.catalog = catalog
         self.report = report
-        let reranking = reranking ?? .untuned
-        defaultDepth = reranking.depth
-        defaultBeta = reranking.beta
-        calibration = reranking.calibration
+        self.reranking = reranking ?? .untuned
     }
 
     /// What re-ranks with a model; nil for one that can't.
@@ -43,13 +38,16 @@ package struct StoredFeatureReranker: Reranker {
         self.init(scorer: scorer, reranking: model.reranking, catalog: catalog, report: report)
     }
 
+    package func pieces(of query: String) -> QueryPieces { scorer.pieces(of: query) }
+
     package func rerank(
         query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
         progress: ([Candidate]) throws -> Void
     ) throws -> [Candidate] {
         var candidates = candidates
         // Nothing that the model could read, as in a query of emoji alone: the order of the stage before stands.
-        guard scorer.canRead(query) else { return candidates }
+        let pieces = pieces(of: query)
+        guard pieces.count > 0 else { return candidates }
         var blankScore: Float?
         for start in stride(from: 0, to: candidates.count, by: Self.batch) {
             guard !budget.isSpent else { break }
@@ -69,16 +67,15 @@ package struct StoredFeatureReranker: Reranker {
             blankScore = blank
             for ((place, _), score) in zip(found, scores) {
                 guard let score, score.isFinite else { continue }
-                set(score, above: blank, beta: beta, in: &candidates[place].scores)
+                var scores = candidates[place].scores
+                scores.slow = Double(score)
+                scores.combined = Double(score) + beta * scores.fast
+                scores.probability = reranking.relevance?.probability(
+                    fast: scores.fast, evidence: Double(score - blank), of: pieces)
+                candidates[place].scores = scores
             }
             try progress(candidates)
         }
         return candidates
-    }
-
-    private func set(_ score: Float, above blank: Float, beta: Double, in scores: inout SearchScores) {
-        scores.slow = Double(score)
-        scores.combined = Double(score) + beta * scores.fast
-        scores.probability = calibration?.probability(fast: scores.fast, evidence: Double(score - blank))
     }
 }

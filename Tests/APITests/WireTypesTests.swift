@@ -144,11 +144,11 @@ struct WireTypesTests {
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: nil, online: false), start: 0,
                     end: 6.25, score: -0.75, scores: .init(fast: 0.5, slow: -1.5), probability: 0.875)
             ],
-            stage: .partial, reranked: 1, isFinal: false, modelDigest: "ab12", clips: 40,
+            found: true, stage: .partial, reranked: 1, isFinal: false, modelDigest: "ab12", clips: 40,
             timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, lookup: 0.5, total: 14.5)
         )
         let text = """
-            {"clips":40,"final":false,"model_digest":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
+            {"clips":40,"final":false,"found":true,"model_digest":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
             "media":{"id":2,"online":false,"path":"/v/dog.mp4"},"probability":0.875,"score":-0.75,"scores":{\
             "fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
             "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5}}
@@ -166,11 +166,11 @@ struct WireTypesTests {
 
     @Test func `a model that re-ranks says how`() throws {
         let model = API.Status.Model(
-            name: "saccade-small", modelDigest: "ab12", dimensions: 256, slow: true, rerankDepth: 32, rerankBeta: 1.5,
-            calibrated: true)
+            name: "saccade-small", modelDigest: "ab12", dimensions: 256, slow: true, rerankDepth: 32,
+            rerankShortDepth: 128, rerankBeta: 1.5, calibrated: true)
         let text = """
             {"calibrated":true,"dimensions":256,"model_digest":"ab12","name":"saccade-small","rerank_beta":1.5,\
-            "rerank_depth":32,"slow":true}
+            "rerank_depth":32,"rerank_short_depth":128,"slow":true}
             """
         #expect(try json(model) == text)
         #expect(try decode(API.Status.Model.self, text) == model)

@@ -89,15 +89,15 @@ struct ScriptedCaptioner: Captioner {
 
 /// Scores a clip by its id, so that its order is the reverse of the Fast one among clips that look alike.
 struct ReversingReranker: Reranker {
-    var defaultDepth = 32
-    var defaultBeta = 0.5
+    var reranking = Reranking(depth: 32, beta: 0.5)
     var modelDigest = "c0ffee"
-    var calibration: Calibration?
     /// How often it tells of what it has.
     var batches = 2
     /// Runs before each batch, with its number.
     var onBatch: @Sendable (Int) throws -> Void = { _ in }
     var onEnd: @Sendable () -> Void = {}
+
+    func pieces(of query: String) -> QueryPieces { QueryPieces(count: query.split(separator: " ").count) }
 
     func rerank(
         query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
@@ -113,8 +113,8 @@ struct ReversingReranker: Reranker {
                 let slow = Double(candidates[place].clip)
                 candidates[place].scores.slow = slow
                 candidates[place].scores.combined = slow + beta * candidates[place].scores.fast
-                candidates[place].scores.probability = calibration?.probability(
-                    fast: candidates[place].scores.fast, evidence: slow)
+                candidates[place].scores.probability = reranking.relevance?.probability(
+                    fast: candidates[place].scores.fast, evidence: slow, of: pieces(of: query))
             }
             try progress(candidates)
         }

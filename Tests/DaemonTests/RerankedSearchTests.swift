@@ -11,8 +11,10 @@ import Testing
 
 /// Re-ranking, probabilities, streams and descriptions between the query socket and the library.
 struct RerankedSearchTests {
-    private let calibration = Calibration(
-        fastOnly: .init(bias: -1, fast: 0, slow: 0), both: .init(bias: 0, fast: 0, slow: 1))
+    private let calibrated = Reranking(
+        depth: 32, beta: 0.5,
+        relevance: Relevance(
+            fastOnly: .init(bias: -1, fast: 0), both: .init(bias: 0, fast: 0, evidence: 1), threshold: 0.5))
 
     private func refusal(_ body: () async throws -> Void) async -> APIError? {
         do {
@@ -81,15 +83,20 @@ struct RerankedSearchTests {
     }
 
     @Test func `unlikely clips are left out, and an empty answer is no error`() async throws {
-        let indexed = try await IndexedLibrary(videos: 3, reranker: ReversingReranker(calibration: calibration))
+        let indexed = try await IndexedLibrary(videos: 3, reranker: ReversingReranker(reranking: calibrated))
         let all = try await indexed.backend.search(API.SearchRequest(query: "grey", minProbability: 0.5))
         #expect(all.results.count == 3)
+        #expect(all.found == true)
         let best = try #require(all.results.first)
         #expect(best.probability == 1 / (1 + exp(-Double(best.clip))))
         let fast = try await indexed.backend.search(
             API.SearchRequest(query: "grey", rerank: .off, minProbability: 0.5))
         #expect(fast.results.isEmpty)
+        #expect(fast.found == false)
         #expect(fast.clips == 3)
+        let plain = try await IndexedLibrary(reranker: ReversingReranker())
+        #expect(try await plain.backend.search(API.SearchRequest(query: "grey")).found == nil)
+        plain.library.close()
         indexed.library.close()
     }
 
@@ -117,6 +124,11 @@ struct RerankedSearchTests {
         let whole = try await indexed.backend.search(API.SearchRequest(query: "grey"))
         #expect(answers.last?.results == whole.results)
         #expect(answers.first?.results == whole.results.reversed().map(withoutSlowScore))
+        #expect(answers.allSatisfy { $0.found == nil })
+        let telling = try await IndexedLibrary(videos: 4, reranker: ReversingReranker(reranking: calibrated))
+        let said = try await collect(telling.backend.searchStream(request) { true })
+        #expect(said.map(\.found) == [false, true, true, true])
+        telling.library.close()
         let totals = answers.map(\.timings.total)
         #expect(totals == totals.sorted())
         indexed.library.close()

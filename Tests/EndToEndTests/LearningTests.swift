@@ -75,9 +75,11 @@ struct LearningTests {
         let calibrated = try await run("calibrate --model taught --data walls.jsonl --cache features --plot curve.svg")
         #expect(calibrated.text.contains("expected calibration error"))
         #expect(FileManager.default.fileExists(atPath: home.path.appending("curve.svg").string))
+        #expect(!(try await run("model info --model taught").text.contains("nothing is found")))
+        try await absence(run)
         _ = try await run("train export --model taught --output packed")
         let info = try await run("model info --model packed")
-        #expect(info.text.contains("calibrated"))
+        #expect(info.text.contains("calibrated, tells when nothing is found"))
 
         let measured = try await run(
             "evaluate --model packed --data walls.jsonl --cache features --mode fast,slow,fast+slow@4 --plot cost.svg --json"
@@ -110,6 +112,56 @@ struct LearningTests {
         )
         let refused = try await run("evaluate --model packed --data walls.jsonl --mode slower", fails: true)
         #expect(refused.errors.contains("fast+slow@K"))
+    }
+
+    /// Calibrates the model “taught” with queries that no wall answers, and measures and asks it.
+    private func absence(_ run: Commands) async throws {
+        let home = run.home
+        func write(_ text: String, to name: String) throws {
+            try Data(text.utf8).write(to: URL(filePath: home.appending(name).string))
+        }
+        try write("a volcano\n\n two dogs \nan old man reads a newspaper in a park\n", to: "absent.txt")
+        try write("a red wall\nblue\n", to: "present.txt")
+        try write("\n \n", to: "empty.txt")
+        let calibrated = try await run(
+            "calibrate --model taught --data walls.jsonl --cache features --absent absent.txt")
+        #expect(calibrated.text.contains("counts as found"))
+        #expect(calibrated.text.contains("captions against absent queries"))
+
+        struct Report: Decodable {
+            struct Answer: Decodable {
+                var query: String
+                var item: String
+                var probability: Double
+            }
+            var area: Double
+            var fast_area: Double
+            var threshold: Double
+            var present: [Answer]
+            var absent: [Answer]
+        }
+        let command = "evaluate --model taught --data walls.jsonl --cache features --absent absent.txt"
+        let report = try await run("\(command) --json").decoded(Report.self)
+        #expect(report.absent.map(\.query) == ["a volcano", "two dogs", "an old man reads a newspaper in a park"])
+        #expect(report.present.map(\.query) == Self.colours.map { "a \($0) wall" })
+        #expect((0...1).contains(report.area) && (0...1).contains(report.fast_area))
+        #expect((0.1...0.5).contains(report.threshold))
+        for answer in report.present + report.absent {
+            #expect(Self.colours.contains(answer.item) && (0...1).contains(answer.probability))
+        }
+        let listed = try await run("\(command) --present present.txt")
+        #expect(listed.text.contains("2 queries that something answers, 3 that nothing does"))
+        #expect(listed.text.contains("Area under the curve"))
+
+        for (wrong, words) in [
+            ("evaluate --model taught --data walls.jsonl --present present.txt", "--present needs --absent"),
+            ("evaluate --model taught --data walls.jsonl --cache features --absent empty.txt", "has no queries"),
+            ("evaluate --model taught --data walls.jsonl --cache features --absent none.txt", "can't be read"),
+            ("evaluate --model slow --data walls.jsonl --cache features --absent absent.txt", "saccade calibrate"),
+        ] {
+            let refused = try await run(wrong, fails: true)
+            #expect(refused.errors.contains(words), "\(refused.errors)")
+        }
     }
 
     @Test func `blocks of the backbone learn, and the model that is written has them and no Slow part`() async throws {

@@ -74,7 +74,7 @@ struct ColourModel: ClipEncoder, QueryEncoder, PairScorer, Captioner {
         return unit((0..<3).map { channel in colours.reduce(0) { $0 + $1[channel] } })
     }
 
-    func canRead(_ query: String) -> Bool { !colours(of: query).isEmpty }
+    func pieces(of query: String) -> QueryPieces { QueryPieces(count: colours(of: query).count) }
 
     /// The colours at both ends; nil for bytes of another model.
     private func ends(_ features: [UInt8]) -> [[Float]]? {

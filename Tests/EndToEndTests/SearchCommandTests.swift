@@ -10,7 +10,8 @@ struct SearchCommandTests {
     private let home = Result { try TemporaryDirectory() }
 
     private func answer(
-        stage: API.SearchStage = .slow, reranked: Int = 2, probabilities: [Double?] = [0.834, 0.0004]
+        stage: API.SearchStage = .slow, reranked: Int = 2, probabilities: [Double?] = [0.834, 0.0004],
+        found: Bool? = nil
     ) -> API.SearchResponse {
         API.SearchResponse(
             query: "",
@@ -21,7 +22,7 @@ struct SearchCommandTests {
                     end: 6.25, score: -1.25 - Double(place), scores: .init(fast: 0.5, slow: -1.75),
                     probability: probability)
             },
-            stage: stage, reranked: reranked, modelDigest: "ab12", clips: 9,
+            found: found, stage: stage, reranked: reranked, modelDigest: "ab12", clips: 9,
             timings: .init(embed: 1, filter: 0, scan: 1, rerank: 20, lookup: 1, total: 31.2)
         )
     }
@@ -88,9 +89,30 @@ struct SearchCommandTests {
         #expect(outcome.errors == "9 clips searched in 31 ms, 2 of them re-ranked\n")
     }
 
-    @Test func `who asks for no least probability gets no column of them`() async throws {
-        let (outcome, _) = try await search(["a dog"], answering: answer())
+    @Test(arguments: [nil, false])
+    func `who asks for no least probability gets no column of them`(found: Bool?) async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer(found: found))
         #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "time", "path"])
+    }
+
+    @Test func `where something is found, the table says how likely each result is`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer(found: true))
+        #expect(
+            outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "likely", "time", "path"])
+        #expect(!outcome.errors.contains("Nothing"))
+    }
+
+    @Test func `where nothing is found, that is said before the nearest`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer(found: false))
+        #expect(outcome.status == 0)
+        #expect(outcome.errors.hasPrefix("Nothing looks like that; the nearest are:\n"))
+        #expect(outcome.text.split(separator: "\n").count == 3)
+        let (json, _) = try await search(["a dog", "--json"], answering: answer(found: false))
+        #expect(try API.decoder().decode(API.SearchResponse.self, from: json.output).found == false)
+        #expect(json.errors.isEmpty)
+        let (empty, _) = try await search(
+            ["a dog", "--min-probability", "0.5"], answering: answer(probabilities: [], found: false))
+        #expect(empty.errors.hasPrefix("No clip is likely enough"))
     }
 
     private static let endings: [(options: [String], stage: API.SearchStage, reranked: Int, line: String)] = [

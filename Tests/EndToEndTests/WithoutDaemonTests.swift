@@ -1,6 +1,7 @@
 import API
 import Catalog
 import Foundation
+import Models
 import SystemPackage
 import TestSupport
 import Testing
@@ -55,6 +56,47 @@ struct WithoutDaemonTests {
 
         let again = try await saccade(["index", "bars.mp4", "--state", state], home: home.path)
         #expect(again.status == 0, "\(again.errors)")
+    }
+
+    @Test func `a model that can tell says whether anything is found`() async throws {
+        let home = try TemporaryDirectory()
+        try await TestVideo(width: 160, height: 120, seconds: 2, scenes: 1).write(to: home.path.appending("bars.mp4"))
+        let model = home.path.appending("model")
+        let shipped = try ModelFolder.shipped()
+        try FileManager.default.createDirectory(atPath: model.string, withIntermediateDirectories: true)
+        for file in try FileManager.default.contentsOfDirectory(atPath: shipped.string) where file != "reranking.json" {
+            try FileManager.default.createSymbolicLink(
+                atPath: model.appending(file).string, withDestinationPath: shipped.appending(file).string)
+        }
+        func search(_ options: [String], bias: Double) async throws -> Outcome {
+            // The same index: what combines the scores is no part of the model's digest.
+            let sure = Relevance.Logistic(bias: bias, fast: 0)
+            let relevance = Relevance(fastOnly: sure, both: sure, threshold: 0.5)
+            try Reranking(depth: 8, beta: 1, endWeight: 0.5, relevance: relevance).write(
+                to: model.appending("reranking.json"))
+            let outcome = try await saccade(
+                ["search", "coloured bars", "--state", "state"] + options, home: home.path,
+                environment: ["SACCADE_MODEL": model.string])
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return outcome
+        }
+        let indexed = try await saccade(
+            ["index", "bars.mp4", "--state", "state"], home: home.path, environment: ["SACCADE_MODEL": model.string])
+        #expect(indexed.status == 0, "\(indexed.errors)")
+
+        struct Answer: Decodable {
+            var found: Bool
+        }
+        for options in [[], ["--fast"]] {
+            let nothing = try await search(options, bias: -5)
+            #expect(nothing.errors.hasPrefix("Nothing looks like that; the nearest are:"))
+            #expect(nothing.text.contains("bars.mp4") && !nothing.text.contains("likely"))
+            #expect(try await search(options + ["--json"], bias: -5).decoded(Answer.self).found == false)
+            let something = try await search(options, bias: 5)
+            #expect(!something.errors.contains("Nothing looks like that"))
+            #expect(something.text.contains("likely") && something.text.contains("99 %"))
+            #expect(try await search(options + ["--json"], bias: 5).decoded(Answer.self).found)
+        }
     }
 
     @Test func `a file that was deleted is not found any more, and one whose folder is away is`() async throws {

@@ -89,10 +89,13 @@ import Testing
         try fixtureContent("saccade-small/\(precision)-\(clip).features")
     }
 
-    private static func probability(_ clip: [Float], _ vector: [Float], score: Float, blank: Float) throws -> Double {
+    private static func probability(
+        _ query: String, _ clip: [Float], _ vector: [Float], score: Float, blank: Float
+    ) throws -> Double {
         let cosine = zip(clip, vector).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        let calibration = try #require(try reranking().calibration)
-        return calibration.probability(fast: cosine, evidence: Double(score - blank))
+        let pieces = try #require(try full.get().scorer).pieces(of: query)
+        return try #require(try reranking().relevance).probability(
+            fast: cosine, evidence: Double(score - blank), of: pieces)
     }
 
     /// Everything that the model answers, the scores being those of the given features.
@@ -111,7 +114,7 @@ import Testing
             probabilities: try full.indices.map { clip in
                 try queries.indices.map { query in
                     try probability(
-                        embeddings[clip], vectors[query], score: full[clip][query], blank: blank[query])
+                        queries[query], embeddings[clip], vectors[query], score: full[clip][query], blank: blank[query])
                 }
             },
             sentences: sentences.map(\.sentence), sentenceScores: sentences.map(\.score))

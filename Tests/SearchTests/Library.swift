@@ -24,12 +24,16 @@ struct AxisEncoder: QueryEncoder {
 
 /// Scores clips by a table; stops after `reach` clips as if the deadline had come.
 struct TableReranker: Reranker {
-    var defaultDepth = 4
-    var defaultBeta = 0.0
+    var reranking = Reranking(depth: 4, beta: 0)
     var modelDigest = "axes"
-    var calibration: Calibration?
-    var scores: [ClipID: Double]
+    var scores: [ClipID: Double] = [:]
     var reach = Int.max
+
+    /// A piece for each word; those in capitals are unknown.
+    func pieces(of query: String) -> QueryPieces {
+        let words = query.split(separator: " ")
+        return QueryPieces(count: words.count, unknown: words.count { $0.allSatisfy(\.isUppercase) })
+    }
 
     func rerank(
         query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,
@@ -40,8 +44,8 @@ struct TableReranker: Reranker {
             let slow = scores[candidates[place].clip] ?? -9
             candidates[place].scores.slow = slow
             candidates[place].scores.combined = slow + beta * candidates[place].scores.fast
-            candidates[place].scores.probability = calibration?.probability(
-                fast: candidates[place].scores.fast, evidence: slow)
+            candidates[place].scores.probability = reranking.relevance?.probability(
+                fast: candidates[place].scores.fast, evidence: slow, of: pieces(of: query))
             try progress(candidates)
         }
         return candidates

@@ -6,20 +6,21 @@ import Testing
 
 @Suite struct ProbabilityTests {
     /// Of a re-ranked clip the Slow score alone counts, of another the Fast one: 0.9, 0.8 … are 90 %, 88 % … likely.
-    private let calibration = Calibration(
-        fastOnly: .init(bias: 0, fast: 2.5, slow: 0), both: .init(bias: 0, fast: 0, slow: 1))
+    private let relevance = Relevance(fastOnly: .init(bias: 0, fast: 2.5), both: .init(bias: 0, fast: 0, evidence: 1))
 
     /// Six media in the Fast model's order 1 to 6; their clips have the same numbers.
     private func searcher(
-        _ scores: [ClipID: Double] = [:], depth: Int = 4, isCalibrated: Bool = true
+        _ scores: [ClipID: Double] = [:], depth: Int = 4, isCalibrated: Bool = true, threshold: Double? = nil
     ) throws -> Searcher {
+        var relevance = relevance
+        relevance.threshold = threshold
         let library = try Library()
         for number in 1...6 {
             try library.add(["/v/\(number).mp4"], clips: [leaning(1 - Float(number) / 10)])
         }
         return try library.searcher(
             reranker: TableReranker(
-                defaultDepth: depth, calibration: isCalibrated ? calibration : nil, scores: scores))
+                reranking: Reranking(depth: depth, beta: 0, relevance: isCalibrated ? relevance : nil), scores: scores))
     }
 
     private func logistic(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
@@ -92,6 +93,56 @@ import Testing
         // By the Fast score clips 1 to 3 are more than 84 % likely.
         #expect(seen == [[1, 2, 3], [2, 3], [2, 3]])
         #expect(answer.results.map(\.clip.id) == [2, 3])
+    }
+
+    @Test func `A query is found when its best clip is likely enough`() throws {
+        let scores: [ClipID: Double] = [1: -4, 2: 3, 3: 0]
+        func found(_ threshold: Double?, _ rerank: RerankOptions?, least: Double? = nil, offset: Int = 0) throws
+            -> Bool?
+        {
+            let request = try SearchRequest(query: "q", offset: offset, rerank: rerank, minProbability: least)
+            return try searcher(scores, threshold: threshold).search(request).isFound
+        }
+        // Re-ranked, the best is clip 2 with 95 %; by the Fast model clip 1 with 90 %.
+        #expect(try found(0.95, RerankOptions()) == true)
+        #expect(try found(0.96, RerankOptions()) == false)
+        #expect(try found(0.9, nil) == true)
+        #expect(try found(0.91, nil) == false)
+        #expect(try found(nil, RerankOptions()) == nil)
+        // Neither the page nor what is left out changes what the best is.
+        #expect(try found(0.95, RerankOptions(), offset: 3) == true)
+        #expect(try found(0.96, RerankOptions(), least: 0.9) == false)
+        #expect(try found(0.95, RerankOptions(), least: 1) == true)
+    }
+
+    @Test func `Nothing is found where the filters let nothing through`() throws {
+        let request = try SearchRequest(query: "q", filter: MediaFilter(pathPrefix: Array("/w/".utf8)))
+        #expect(try searcher(threshold: 0.5).search(request).isFound == false)
+        #expect(try searcher().search(request).isFound == nil)
+        #expect(try searcher(isCalibrated: false).search(request).isFound == nil)
+    }
+
+    @Test func `Answers that improve say what is found by then`() throws {
+        var seen: [Bool?] = []
+        let request = try SearchRequest(query: "q", rerank: RerankOptions(depth: 2))
+        let answer = try searcher([1: -4, 2: -3], threshold: 0.85).search(request) { seen.append($0.isFound) }
+        #expect(seen.first == true)
+        #expect(seen.last == false && answer.isFound == false)
+    }
+
+    @Test func `Words that the model doesn't know make a clip less likely`() throws {
+        let library = try Library()
+        try library.add(["/v/1.mp4"], clips: [leaning(0.5)])
+        let relevance = Relevance(
+            fastOnly: .init(bias: 0, fast: 0), both: .init(bias: 0, fast: 0, length: 1, unknown: -2), threshold: 0.5)
+        let searcher = try library.searcher(
+            reranker: TableReranker(reranking: Reranking(depth: 4, beta: 0, relevance: relevance)))
+        func answer(_ query: String) throws -> SearchAnswer {
+            try searcher.search(SearchRequest(query: query, rerank: RerankOptions()))
+        }
+        #expect(try answer("one word").results[0].scores.probability == logistic(log(2)))
+        #expect(try answer("one WORD").results[0].scores.probability == logistic(log(2) - 1))
+        #expect(try answer("one WORD").isFound == false && answer("one word").isFound == true)
     }
 
     @Test func `A least probability needs a calibrated model`() throws {

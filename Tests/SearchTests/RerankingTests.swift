@@ -1,4 +1,5 @@
 import Catalog
+import Models
 import Search
 import Testing
 
@@ -27,6 +28,20 @@ import Testing
         #expect(two.results.map(\.clip.id) == [2, 1, 3, 4, 5, 6])
         let fast = try searcher.search(SearchRequest(query: "q", rerank: RerankOptions(depth: 3, beta: 1_000)))
         #expect(fast.results.map(\.clip.id) == [1, 2, 3, 4, 5, 6])
+    }
+
+    @Test func `A short query has its own depth, and a request's depth wins`() throws {
+        var reranker = TableReranker()
+        reranker.reranking.shortDepth = 6
+        let searcher = try library().searcher(reranker: reranker)
+        func reranked(_ query: String, depth: Int? = nil) throws -> Int {
+            try searcher.search(SearchRequest(query: query, rerank: RerankOptions(depth: depth))).reranked
+        }
+        #expect(try reranked("q") == 6)
+        #expect(try reranked("four words are short") == 6)
+        #expect(try reranked("five words are not short") == 4)
+        #expect(try reranked("q", depth: 2) == 2)
+        #expect(try reranked("five words are not short", depth: 5) == 5)
     }
 
     @Test func `Pages of a re-ranked answer follow each other`() throws {

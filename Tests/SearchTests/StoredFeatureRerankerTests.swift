@@ -10,7 +10,9 @@ private final class ByteScorer: PairScorer {
     let blanks = Mutex(0)
     let batches = Mutex<[Int]>([])
 
-    func canRead(_ query: String) -> Bool { query != "unreadable" }
+    func pieces(of query: String) -> QueryPieces {
+        QueryPieces(count: query == "unreadable" ? 0 : query.split(separator: " ").count)
+    }
 
     func scores(of query: String, features: [[UInt8]]) throws -> [Float?] {
         batches.withLock { $0.append(features.count) }
@@ -64,12 +66,12 @@ private final class ByteScorer: PairScorer {
 
     @Test func `β weighs the cosine, and the probability is of what the clip adds to nothing`() throws {
         try add([7])
-        let calibration = Calibration(
-            fastOnly: .init(bias: 0, fast: 1, slow: 0), both: .init(bias: -1, fast: 2, slow: 0.5))
-        let answer = try search("axis 0", reranker(Reranking(depth: 8, beta: 3, calibration: calibration)))
+        let relevance = Relevance(
+            fastOnly: .init(bias: 0, fast: 1), both: .init(bias: -1, fast: 2, evidence: 0.5, length: -0.25))
+        let answer = try search("axis 0", reranker(Reranking(depth: 8, beta: 3, relevance: relevance)))
         let scores = try #require(answer.results.first).scores
         #expect(abs(scores.combined - (7 + 3 * scores.fast)) < 1e-9)
-        let expected = calibration.probability(fast: scores.fast, evidence: 7 - 2)
+        let expected = relevance.probability(fast: scores.fast, evidence: 7 - 2, of: QueryPieces(count: 2))
         #expect(scores.probability == expected)
     }
 
@@ -107,7 +109,7 @@ private final class ByteScorer: PairScorer {
         #expect(StoredFeatureReranker(model, catalog: library.catalog) { _ in } == nil)
         #expect(!model.storesRerankFeatures)
         model.scorer = scorer
-        #expect(StoredFeatureReranker(model, catalog: library.catalog) { _ in }?.defaultDepth == 32)
+        #expect(StoredFeatureReranker(model, catalog: library.catalog) { _ in }?.reranking == .untuned)
         #expect(model.storesRerankFeatures)
     }
 }

@@ -6,7 +6,7 @@ import Testing
 import Training
 
 /// Training of the backbone's last blocks with the Fast model.
-@Suite struct BackboneTrainingTests {
+@Suite(.ownThread) struct BackboneTrainingTests {
     /// One block after the first, from 8 × 8 cells of 5 channels to what ``TinyLearning/fastModel()`` takes.
     private let architecture = EfficientNetLiteArchitecture(
         stem: 8,

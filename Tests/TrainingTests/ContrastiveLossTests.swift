@@ -23,4 +23,14 @@ import Training
             Variable<Double>(parameter: Tensor([0, -9, -3, -9, 0, -3, -3, -3, 0], shape: [3, 3])), groups: [4, 4, 5])
         #expect(abs(far.value.scalar - near.value.scalar) < 1e-9)
     }
+
+    @Test func `A sentence that fits another clip too is no negative of it`() {
+        func loss(_ both: Double) -> Double {
+            let logits: [Double] = [1, both, -2, 0.5, 1, -1, -3, 0, 2]
+            return contrastiveLoss(
+                Variable(parameter: Tensor(logits, shape: [3, 3])), groups: [0, 1, 2], neither: [(0, 0), (0, 1)]
+            ).value.scalar
+        }
+        #expect(abs(loss(5) - loss(-5)) < 1e-9)
+    }
 }

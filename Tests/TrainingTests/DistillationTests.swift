@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 import Training
 
-@Suite struct DistillationTests {
+@Suite(.ownThread) struct DistillationTests {
     @Test func `The loss is the cross-entropy of the two rankings, with its gradient`() {
         let teacher: [[Float]] = [[-1, -2, -1.5], [-3, -1, -2]]
         let student = Tensor<Double>([1, 0.5, -0.2, 0.1, 0.9, 2], shape: [2, 3])

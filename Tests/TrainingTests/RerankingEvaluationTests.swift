@@ -5,7 +5,22 @@ import TestSupport
 import Testing
 import Training
 
-@Suite struct RerankingEvaluationTests {
+@Suite(.ownThread) struct RerankingEvaluationTests {
+    /// For each ω, over the whole gallery.
+    private func evaluations(queries: [String]? = nil) throws -> [RerankingEvaluation] {
+        let folder = try TemporaryDirectory()
+        var set = try TinyLearning(in: folder.path).features
+        if let queries { set = set.asked(queries) }
+        let captioner = try TinyLearning.captioner()
+        let fast = FastEmbeddings(
+            model: try TinyLearning.fastModel(), features: set, framesInUse: 2, encode: TinyLearning.encode
+        ).table
+        return RerankingEvaluation.each(
+            endWeights: RerankingChoice.endWeights, captioner: captioner,
+            memories: SlowMemories(model: captioner.model, features: set, items: Array(0..<set.count)), fast: fast,
+            sentences: set.dataset.items.flatMap { $0.captions.map(TinyLearning.encode) }, pairs: .all)
+    }
+
     private func evaluation(_ pairs: RerankingEvaluation.Pairs) throws -> (RerankingEvaluation, [[Int32]]) {
         let folder = try TemporaryDirectory()
         let set = try TinyLearning(in: folder.path).features
@@ -54,21 +69,88 @@ import Training
         }
     }
 
-    @Test func `The best weight is no worse than any other, and the least depth close to the best is taken`() throws {
+    @Test func `Each weight of the end has the scores that it has alone`() throws {
+        let (alone, sentences) = try evaluation(.all)
+        let each = try evaluations()
+        #expect(each.map { Double($0.endWeight) } == RerankingChoice.endWeights)
+        let asTrained = try #require(each.last)
+        #expect(asTrained.slow.scores == alone.slow.scores && asTrained.blank == alone.blank)
+        #expect(asTrained.pieces.map(\.count) == sentences.map(\.count))
+        #expect(each[0].slow.scores != asTrained.slow.scores)
+    }
+
+    @Test func `Answers are the best of the Fast model's best, without what is taken out`() throws {
         let (all, _) = try evaluation(.all)
-        let choices = [2, 4, 8].map { RerankingChoice(depth: $0, by: all) }
-        let score = { (metrics: RetrievalMetrics) in (metrics.recallAt1 + metrics.recallAt10) / 2 }
-        for choice in choices {
-            for beta in [0, 1, 2.5, 12] {
-                let other = RetrievalMetrics(ranks: all.textToVideoRanks(depth: choice.depth, beta: beta))
-                #expect(score(choice.metrics) >= score(other))
-            }
+        for caption in 0..<all.fast.captions {
+            let best = all.fast.best(4)[caption]
+            let (cosines, scores) = (all.fast.row(caption), all.slow.row(caption))
+            let answers = all.answers(to: caption, depth: 3, beta: 2)
+            #expect(Set(answers.map(\.item)) == Set(best.prefix(3)))
+            let combined = answers.map { scores[$0.item] + 2 * cosines[$0.item] }
+            #expect(combined == combined.sorted(by: >))
+            #expect(answers.allSatisfy { $0.evidence == Double(scores[$0.item] - all.blank[caption]) })
+            let without = all.answers(to: caption, depth: 3, beta: 2, without: best[0])
+            #expect(Set(without.map(\.item)) == Set(best.dropFirst()))
         }
-        let top = try #require(choices.map { score($0.metrics) }.max())
-        let taken = try #require(RerankingChoice.least(of: choices))
-        #expect(score(taken.metrics) >= top - 0.5)
-        #expect(choices.allSatisfy { $0.depth >= taken.depth || score($0.metrics) < top - 0.5 })
-        #expect(RerankingChoice.least(of: [])?.depth == nil)
+    }
+
+    @Test func `The best weights are no worse than any other, and no worse for captions than ω = 1`() throws {
+        let captions = try evaluations()
+        // Each word is shown by the items whose captions have it.
+        let phrases = (2..<8).map { word in
+            ConceptSet.Concept(phrase: "w\(word)", items: [word - 2, word - 1, word], unsure: [7])
+        }
+        let concepts = try evaluations(queries: phrases.map(\.phrase)).map { ConceptRanking(phrases, by: $0) }
+        var settings = RerankingChoice.Settings()
+        (settings.depths, settings.shortDepths, settings.betas) = ([2, 4, 8], [4, 8], [0, 1, 2.5, 12])
+        let score = { (metrics: RetrievalMetrics) in (metrics.recallAt1 + metrics.recallAt10) / 2 }
+        for concepts in [nil, concepts] {
+            let (tried, chosen) = RerankingChoice.best(of: captions, concepts: concepts, settings: settings)
+            #expect(tried.map(\.depth) == settings.depths)
+            func total(_ metrics: RetrievalMetrics, _ precision: Double?) -> Double {
+                score(metrics) + 100 * (precision ?? 0)
+            }
+            for choice in tried {
+                let asTrained = settings.betas.map { beta in
+                    RetrievalMetrics(ranks: captions[4].textToVideoRanks(depth: choice.depth, beta: beta))
+                }.max { score($0) < score($1) }
+                let floor = try #require(asTrained).recallAt1
+                #expect(choice.metrics.recallAt1 >= floor)
+                for (place, evaluation) in captions.enumerated() {
+                    for beta in settings.betas {
+                        let metrics = RetrievalMetrics(
+                            ranks: evaluation.textToVideoRanks(depth: choice.depth, beta: beta))
+                        let precision = concepts?[place].measurement(depth: 8, beta: beta).meanAveragePrecision
+                        #expect(
+                            metrics.recallAt1 < floor
+                                || total(metrics, precision) <= total(choice.metrics, choice.meanAveragePrecision))
+                    }
+                }
+            }
+            let top = try #require(tried.map { total($0.metrics, $0.meanAveragePrecision) }.max())
+            let taken = try #require(tried.first { $0.depth == chosen.depth })
+            #expect(total(taken.metrics, taken.meanAveragePrecision) >= top - 0.5)
+            #expect(
+                tried.allSatisfy {
+                    $0.depth >= chosen.depth || total($0.metrics, $0.meanAveragePrecision) < top - 0.5
+                })
+            #expect(chosen.beta == taken.beta && chosen.endWeight == taken.endWeight)
+            #expect(
+                concepts == nil ? chosen.shortDepth == chosen.depth : settings.shortDepths.contains(chosen.shortDepth))
+        }
+    }
+
+    @Test func `Concepts are measured in the order of the re-ranked, and below K in the Fast model's`() throws {
+        let phrases = [ConceptSet.Concept(phrase: "w3", items: [1, 2, 3], unsure: [0])]
+        let evaluation = try #require(try evaluations(queries: ["w3"]).last)
+        let ranking = ConceptRanking(phrases, by: evaluation)
+        let fast = evaluation.fast.best(8)[0]
+        let scores = evaluation.slow.row(0)
+        for depth in [0, 3, 8] {
+            let order = fast.prefix(depth).sorted { scores[$0] > scores[$1] } + fast.dropFirst(depth)
+            let expected = ConceptEvaluation.averagePrecision(of: order.filter { $0 != 0 }, right: [1, 2, 3])
+            #expect(ranking.measurement(depth: depth, beta: 0).meanAveragePrecision == expected)
+        }
     }
 }
 
@@ -81,36 +163,5 @@ import Training
     @Test(arguments: ["", "Fast", "fast+slow", "fast+slow@", "fast+slow@0", "fast+slow@10001", "fast+slow@x"])
     func `Other names are none of a mode`(name: String) {
         #expect(EvaluationMode(name: name) == nil)
-    }
-}
-
-@Suite struct CalibrationFitTests {
-    /// Answers whose truth follows a known law.
-    private func answers(_ count: Int) -> [CalibrationFit.Answer] {
-        var random = SplitMix64(seed: 8)
-        return (0..<count).map { group in
-            let (fast, evidence) = (random.nextUniform(), random.nextNormal())
-            let p = 1 / (1 + exp(-(-2 + 3 * fast + 1.5 * evidence)))
-            return .init(fast: fast, evidence: evidence, isRight: random.nextUniform() < p, group: group)
-        }
-    }
-
-    @Test func `The fit finds the law that the answers follow`() {
-        let fit = CalibrationFit(answers(20_000))
-        #expect(abs(fit.calibration.both.bias + 2) < 0.15)
-        #expect(abs(fit.calibration.both.fast - 3) < 0.2)
-        #expect(abs(fit.calibration.both.slow - 1.5) < 0.1)
-        #expect(fit.calibration.fastOnly.slow == 0)
-        #expect(fit.expectedCalibrationError < 0.02)
-        #expect(fit.reliability.allSatisfy { abs($0.meanProbability - $0.frequency) < 0.06 })
-    }
-
-    @Test func `Answers that can be told apart without a mistake have a finite fit`() {
-        let answers = (0..<50).map {
-            CalibrationFit.Answer(fast: Double($0), evidence: 0, isRight: $0 >= 25, group: $0)
-        }
-        let fit = CalibrationFit(answers)
-        #expect(fit.calibration.both.fast.isFinite && fit.calibration.both.fast > 0)
-        #expect(fit.probabilities.allSatisfy { (0...1).contains($0) })
     }
 }

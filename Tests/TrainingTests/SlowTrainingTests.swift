@@ -1,10 +1,11 @@
-import Tensors
+import Differentiation
 import Models
+import Tensors
 import TestSupport
 import Testing
 import Training
 
-@Suite struct SlowTrainingTests {
+@Suite(.ownThread) struct SlowTrainingTests {
     private func task(
         _ learning: TinyLearning, _ objective: SlowConfiguration.Objective = .captioning
     ) throws -> SlowTrainingTask {
@@ -60,6 +61,24 @@ import Training
         #expect(found.captions.asked == 0)
     }
 
+    @Test func `Phrases teach words without a sentence's beginning and end`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let model = try TinyLearning.slowModel()
+        var settings = SlowTrainingTask.Settings()
+        (settings.phrases, settings.dropout, settings.unknownWords) = (1, 0, 0)
+        let pool = TrainingPool(
+            [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let task = SlowTrainingTask(
+            model: model, pool: pool, validation: learning.features, settings: settings, encode: TinyLearning.encode)
+        var random = SplitMix64(seed: 1)
+        let bias = try #require(task.parameters.first { $0.name == "words.bias" }).variable
+        let gradient = gradients(of: task.loss(step: 0, random: &random), withRespectTo: [bias])[0]
+        // Every word is pulled towards or away, and the special tokens only away: no phrase ends or begins with them.
+        #expect(gradient.scalars[Int(SlowVocabulary.start)] > 0 && gradient.scalars[Int(SlowVocabulary.end)] > 0)
+        #expect(gradient.scalars.contains { $0 < 0 })
+    }
+
     @Test func `A run that is broken off goes on to the same bits`() throws {
         let (whole, broken) = (try TemporaryDirectory(), try TemporaryDirectory())
         let reference = try task(try TinyLearning(in: whole.path))
@@ -72,6 +91,22 @@ import Training
         for (one, other) in zip(reference.parameters, resumed.parameters) {
             #expect(one.variable.value == other.variable.value, "\(one.name)")
         }
+    }
+
+    @Test func `A run with other settings is not resumed`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let run = TrainingRun(name: "slow", settings: settings(epochs: 3), folder: folder.path) { _ in }
+        try run.train(try task(learning), stopAfter: 3)
+        var other = SlowTrainingTask.Settings()
+        other.sequences = 0.5
+        let pool = TrainingPool(
+            [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
+        let task = SlowTrainingTask(
+            model: try TinyLearning.slowModel(), pool: pool, validation: learning.features, settings: other,
+            encode: TinyLearning.encode)
+        let failure = #expect(throws: DatasetError.self) { try run.train(task) }
+        #expect(failure?.message.contains("other settings") == true)
     }
 
     @Test func `A description has the words of what was learned, and no special ones`() throws {

@@ -9,6 +9,7 @@ import Training
 private final class LineTask: TrainingTask {
     let weight = Variable<Float>(parameter: Tensor([0], shape: [1, 1]))
     let stepsPerEpoch = 5
+    let identity = "y = 2x"
     var isBroken = false
 
     var parameters: [TrainableParameter] {
@@ -28,7 +29,7 @@ private final class LineTask: TrainingTask {
     }
 }
 
-@Suite struct TrainingRunTests {
+@Suite(.ownThread) struct TrainingRunTests {
     private func settings(epochs: Int = 6) -> TrainingRun.Settings {
         TrainingRun.Settings(epochs: epochs, learningRate: 0.2, seed: 7)
     }

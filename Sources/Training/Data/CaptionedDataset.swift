@@ -28,10 +28,11 @@ package struct CaptionedDataset: Sendable {
     ///   - format: nil asks the content.
     ///   - split: for Karpathy's format, the split to take (`test` by default, `train` includes `restval`).
     ///   - ids: for a split that is published as a list of ids: the items to take, in this order.
-    /// - Throws: ``DatasetError``; an id of `ids` that the file doesn't have is an error, as are an item without captions and one
-    ///   without pixels.
+    ///   - needsCaptions: whether an item without captions is an error; false for a gallery that is asked for other sentences.
+    /// - Throws: ``DatasetError``; an id of `ids` that the file doesn't have is an error, as is an item without pixels.
     package init(
-        path: FilePath, format: Format? = nil, mediaFolder: FilePath? = nil, split: String? = nil, ids: [String]? = nil
+        path: FilePath, format: Format? = nil, mediaFolder: FilePath? = nil, split: String? = nil,
+        ids: [String]? = nil, needsCaptions: Bool = true
     ) throws {
         let data: Data
         do {
@@ -49,7 +50,7 @@ package struct CaptionedDataset: Sendable {
         name = path.stem ?? path.string
         if let ids { try select(ids: ids, from: path) }
         if items.isEmpty { throw DatasetError("\(path): has no items; nothing can be done with it") }
-        if let bare = items.first(where: \.captions.isEmpty) {
+        if needsCaptions, let bare = items.first(where: \.captions.isEmpty) {
             throw DatasetError("\(path): the item \(bare.id) has no captions; give it one, or take it out")
         }
     }

@@ -59,6 +59,13 @@ package struct TrainingPool: Sendable {
         }
     }
 
+    /// The concepts of every source, with their phrases' tokens.
+    ///
+    /// - Parameter encode: a phrase's tokens.
+    package func phrases(encode: (String) -> [Int32]) -> ConceptPhrases {
+        ConceptPhrases(sources.map(\.features.dataset), encode: encode)
+    }
+
     package func caption(_ draw: Draw) -> [Int32] { captions[draw.source][draw.item][draw.caption] }
 
     /// A draw's caption and others of the same item, none twice: at most `count`.

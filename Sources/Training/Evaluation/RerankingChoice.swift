@@ -1,37 +1,99 @@
-/// A rerank depth K, and the weight β that is best for it.
+/// A rerank depth K, and the weights β and ω that are best for it.
 package struct RerankingChoice: Sendable {
     package let depth: Int
+    /// K of short queries.
+    package let shortDepth: Int
     package let beta: Double
-    /// From text to video.
+    package let endWeight: Double
+    /// Of captions, from text to video.
     package let metrics: RetrievalMetrics
+    /// Of short queries, the mean average precision, 0 to 1; nil where nobody asked any.
+    package let meanAveragePrecision: Double?
 
-    private static let betas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 12]
-    /// Percent that a smaller depth may cost.
+    /// What is tried.
+    package struct Settings: Sendable {
+        /// Each K, from the least to the greatest.
+        package var depths = [16, 32, 64]
+        /// Each K of short queries, from the least to the greatest.
+        package var shortDepths = [32, 64, 128]
+        package var betas = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 4, 6, 8, 12]
+        /// How many points of the captions' score a point of mean average precision is worth.
+        package var conceptWeight = 1.0
+
+        package init() {}
+    }
+
+    /// Each ω that is tried; the evaluations of ``best(of:concepts:settings:)`` are of these.
+    package static let endWeights = [0, 0.25, 0.5, 0.75, 1]
+    /// Points that a smaller depth may cost.
     private static let tolerance = 0.5
 
-    /// Tries every β of a list.
+    /// The best of all settings: of each K the ω and β with the highest score, then the least K whose score is within half a point of the best,
+    /// then the least K of short queries within half a point of the best.
     ///
-    /// - Parameter evaluation: holds the scores of each caption's best `depth` items.
-    package init(depth: Int, by evaluation: RerankingEvaluation) {
-        var (best, beta) = (
-            RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: Self.betas[0])), Self.betas[0]
-        )
-        for other in Self.betas.dropFirst() {
-            let metrics = RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: other))
-            if Self.score(metrics) > Self.score(best) { (best, beta) = (metrics, other) }
+    /// The score is the mean of the captions' R@1 and R@10 plus ``Settings/conceptWeight`` times the concepts' mean average precision, in
+    /// percent. Captions must not suffer for the concepts: an ω and β count only if R@1 is no less than the best for captions alone with ω = 1
+    /// has at that K.
+    ///
+    /// - Parameters:
+    ///   - captions: one evaluation for each ω, 1 among them, with the scores of each caption's best items down to the greatest K.
+    ///   - concepts: one for each ω, in the same order; nil where there are none, and then short queries have the K of all.
+    /// - Returns: of each K the best, from the least K to the greatest, and which of them is chosen.
+    package static func best(
+        of captions: [RerankingEvaluation], concepts: [ConceptRanking]? = nil, settings: Settings = Settings()
+    ) -> (tried: [RerankingChoice], chosen: RerankingChoice) {
+        precondition(concepts.map { $0.count == captions.count } ?? true && !settings.depths.isEmpty)
+        guard let asTrained = captions.first(where: { $0.endWeight == 1 }) else {
+            preconditionFailure("ω = 1 is what the others are compared with")
         }
-        (self.depth, self.beta, metrics) = (depth, beta, best)
+        let short = settings.shortDepths.last ?? 0
+        let precisions = concepts?.map { ranking in
+            settings.betas.map { ranking.measurement(depth: short, beta: $0).meanAveragePrecision }
+        }
+        let tried = settings.depths.map { depth in
+            let floor = settings.betas.map {
+                RetrievalMetrics(ranks: asTrained.textToVideoRanks(depth: depth, beta: $0))
+            }.max { score($0) < score($1) }?.recallAt1
+            var best: (choice: RerankingChoice, score: Double)?
+            for (place, evaluation) in captions.enumerated() {
+                for (index, beta) in settings.betas.enumerated() {
+                    let metrics = RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta))
+                    let precision = precisions?[place][index]
+                    let score = score(metrics) + settings.conceptWeight * 100 * (precision ?? 0)
+                    guard metrics.recallAt1 >= floor ?? 0, score > best?.score ?? -.infinity else { continue }
+                    best = (
+                        RerankingChoice(
+                            depth: depth, shortDepth: concepts == nil ? depth : short, beta: beta,
+                            endWeight: Double(evaluation.endWeight), metrics: metrics, meanAveragePrecision: precision),
+                        score
+                    )
+                }
+            }
+            guard let best else { preconditionFailure("the floor is one of those that are tried") }
+            return best
+        }
+        let top = tried.map(\.score).max() ?? 0
+        guard let chosen = tried.first(where: { $0.score >= top - tolerance })?.choice else {
+            preconditionFailure("the best is within the tolerance")
+        }
+        guard let concepts, let place = captions.firstIndex(where: { Double($0.endWeight) == chosen.endWeight }) else {
+            return (tried.map(\.choice), chosen)
+        }
+        let shallower = settings.shortDepths.map { depth in
+            RerankingChoice(
+                depth: chosen.depth, shortDepth: depth, beta: chosen.beta, endWeight: chosen.endWeight,
+                metrics: chosen.metrics,
+                meanAveragePrecision: concepts[place].measurement(depth: depth, beta: chosen.beta)
+                    .meanAveragePrecision)
+        }
+        let most = shallower.compactMap(\.meanAveragePrecision).max() ?? 0
+        return (
+            tried.map(\.choice),
+            shallower.first { 100 * ($0.meanAveragePrecision ?? 0) >= 100 * most - tolerance } ?? chosen
+        )
     }
 
-    /// The first that is within half a point of the best; nil of none.
-    ///
-    /// - Parameter choices: from the least depth to the greatest.
-    package static func least(of choices: [RerankingChoice]) -> RerankingChoice? {
-        let top = choices.map { score($0.metrics) }.max() ?? 0
-        return choices.first { score($0.metrics) >= top - tolerance }
-    }
-
-    /// What is chosen by: the mean of R@1 and R@10.
+    /// What captions are judged by: the mean of R@1 and R@10.
     private static func score(_ metrics: RetrievalMetrics) -> Double {
         (metrics.recallAt1 + metrics.recallAt10) / 2
     }

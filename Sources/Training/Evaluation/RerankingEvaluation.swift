@@ -4,10 +4,16 @@ import Tensors
 /// What re-ranking makes of a data set: the Slow model's scores of the pairs that a re-ranker would look at, or of all.
 package struct RerankingEvaluation: Sendable {
     package let fast: SimilarityTable
-    /// h / 2(L + 1) of [captions, items]; NaN for a pair that nobody wanted.
+    /// The weight ω of the end in the Slow model's scores.
+    package let endWeight: Float
+    /// h per word of [captions, items]; NaN for a pair that nobody wanted.
     package let slow: SimilarityTable
-    /// h / 2(L + 1) of each caption with nothing in sight.
+    /// h per word of each caption with nothing in sight.
     package let blank: [Float]
+    /// The captions as the Slow model reads them.
+    package let pieces: [QueryPieces]
+    /// Each caption's items whose pairs are scored, in the Fast model's order.
+    private let order: [[Int]]
     /// Wall time that all pairs took, in batches of one clip.
     package let seconds: Double
 
@@ -18,60 +24,110 @@ package struct RerankingEvaluation: Sendable {
         case best(Int)
         /// The best items of each caption.
         case bestItems(Int)
+
+        /// How many of each caption's best items; nil of all.
+        fileprivate var depth: Int? {
+            switch self {
+            case .all: nil
+            case .best(let count), .bestItems(let count): count
+            }
+        }
     }
 
     /// - Parameters:
     ///   - sentences: of the table's captions, in the Slow vocabulary.
+    ///   - endWeight: ω.
     ///   - progress: is called in the calling thread, item by item.
     package init(
         captioner: SlowCaptioner, memories: SlowMemories, fast: SimilarityTable, sentences: [[Int32]], pairs: Pairs,
-        progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
+        endWeight: Double = 1, progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
     ) {
-        precondition(memories.count == fast.items && sentences.count == fast.captions)
+        self =
+            Self.each(
+                endWeights: [endWeight], captioner: captioner, memories: memories, fast: fast, sentences: sentences,
+                pairs: pairs, progress: progress)[0]
+    }
+
+    private init(
+        fast: SimilarityTable, order: [[Int]], endWeight: Float, scores: [Float], blank: [Float],
+        pieces: [QueryPieces], seconds: Double
+    ) {
         self.fast = fast
-        let wanted = Self.wanted(pairs, of: fast)
+        self.order = order
+        self.endWeight = endWeight
+        slow = SimilarityTable(
+            owners: fast.owners, scores: Tensor(scores, shape: [fast.captions, fast.items]))
+        self.blank = blank
+        self.pieces = pieces
+        self.seconds = seconds
+    }
+
+    /// One evaluation for each weight ω of the end, from one pass over the pairs.
+    ///
+    /// - Parameters: as in ``init(captioner:memories:fast:sentences:pairs:endWeight:progress:)``.
+    package static func each(
+        endWeights: [Double], captioner: SlowCaptioner, memories: SlowMemories, fast: SimilarityTable,
+        sentences: [[Int32]], pairs: Pairs, progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
+    ) -> [RerankingEvaluation] {
+        precondition(memories.count == fast.items && sentences.count == fast.captions)
+        let endWeights = endWeights.map(Float.init)
+        let order = fast.best(pairs.depth ?? fast.items)
+        let wanted = Self.wanted(pairs, order, of: fast)
         let clock = ContinuousClock()
         let begin = clock.now
         let items = fast.items
-        var scores = [Float](repeating: .nan, count: fast.captions * items)
+        var scores = endWeights.map { _ in [Float](repeating: .nan, count: fast.captions * items) }
         for item in 0..<items {
             // Sentences of like length side by side need little padding.
             let captions = wanted[item].sorted { (sentences[$0].count, $0) < (sentences[$1].count, $1) }
-            let found = memories.scores(of: captions.map { sentences[$0] }, against: [item])
-            for (caption, score) in zip(captions, found) { scores[caption * items + item] = score[0] }
+            let found = memories.scores(of: captions.map { sentences[$0] }, with: item, endWeights: endWeights)
+            for place in endWeights.indices {
+                for (caption, score) in zip(captions, found[place]) { scores[place][caption * items + item] = score }
+            }
             progress(item + 1, items)
         }
-        seconds = (clock.now - begin) / .seconds(1)
-        slow = SimilarityTable(owners: fast.owners, scores: Tensor(scores, shape: [fast.captions, items]))
+        let seconds = (clock.now - begin) / .seconds(1)
         let nothing = captioner.blankMemory()
-        blank = stride(from: 0, to: sentences.count, by: 64).flatMap { start in
+        var blank = endWeights.map { _ in [Float]() }
+        for start in stride(from: 0, to: sentences.count, by: 64) {
             let part = Array(sentences[start..<min(start + 64, sentences.count)])
-            return captioner.model.scores(
-                of: part, memory: nothing, memoryIndices: [Int](repeating: 0, count: part.count))
+            let found = captioner.model.scores(
+                of: part, memory: nothing, memoryIndices: [Int](repeating: 0, count: part.count),
+                endWeights: endWeights)
+            for place in endWeights.indices { blank[place] += found[place] }
+        }
+        let pieces = sentences.map(SlowCaptioner.pieces(of:))
+        return endWeights.indices.map { place in
+            RerankingEvaluation(
+                fast: fast, order: order, endWeight: endWeights[place], scores: scores[place], blank: blank[place],
+                pieces: pieces,
+                seconds: seconds)
         }
     }
 
     /// The captions that each item is scored with.
-    private static func wanted(_ pairs: Pairs, of fast: SimilarityTable) -> [[Int]] {
+    private static func wanted(_ pairs: Pairs, _ order: [[Int]], of fast: SimilarityTable) -> [[Int]] {
+        guard let depth = pairs.depth else {
+            return [[Int]](repeating: Array(0..<fast.captions), count: fast.items)
+        }
         var wanted = [Set<Int>](repeating: [], count: fast.items)
-        switch pairs {
-        case .all: return [[Int]](repeating: Array(0..<fast.captions), count: fast.items)
-        case .best(let count), .bestItems(let count):
-            for (caption, best) in fast.best(count).enumerated() {
-                for item in best { wanted[item].insert(caption) }
-            }
-            if case .best = pairs {
-                for (item, best) in fast.transposedBest(count).enumerated() { wanted[item].formUnion(best) }
-            }
+        for (caption, best) in order.enumerated() {
+            for item in best { wanted[item].insert(caption) }
+        }
+        if case .best = pairs {
+            for (item, best) in fast.transposedBest(depth).enumerated() { wanted[item].formUnion(best) }
         }
         return wanted.map(Array.init)
     }
 
-    /// Ranks of each caption's item when the Fast model's best K are put in the order of h / 2(L + 1) + β·f(x)ᵀg(y). Items outside of them
+    /// Ranks of each caption's item when the Fast model's best K are put in the order of h + β·f(x)ᵀg(y). Items outside of them
     /// keep their Fast order below.
+    ///
+    /// - Parameter depth: K, at most what was scored.
     package func textToVideoRanks(depth: Int, beta: Double) -> [Double] {
         let fastRanks = fast.textToVideoRanks
-        return fast.best(depth).enumerated().map { caption, best in
+        return order.enumerated().map { caption, order in
+            let best = order.prefix(depth)
             let owner = fast.owners[caption]
             guard best.contains(owner) else { return max(fastRanks[caption], Double(best.count + 1)) }
             let (cosines, scores) = (fast.row(caption), slow.row(caption))
@@ -82,7 +138,7 @@ package struct RerankingEvaluation: Sendable {
     }
 
     /// Ranks of each item's best caption when the Fast model's best K captions are put in the order of e(x, y) + β·f(x)ᵀg(y), where
-    /// e is h / 2(L + 1) without what the caption costs by itself, since captions differ in that and clips don't.
+    /// e is h without what the caption costs by itself, since captions differ in that and clips don't.
     package func videoToTextRanks(depth: Int, beta: Double) -> [Double] {
         let (captions, items) = (fast.captions, fast.items)
         let order = fast.transposedBest(depth)
@@ -103,5 +159,28 @@ package struct RerankingEvaluation: Sendable {
                 }
             }
         }
+    }
+
+    /// An item that answers a caption.
+    package struct Answer: Sendable, Equatable {
+        package var item: Int
+        package var fast: Double
+        /// What the item adds to the caption's score with nothing in sight.
+        package var evidence: Double
+    }
+
+    /// The answers to a caption when the Fast model's best K are re-ranked: at most `depth`, best first.
+    ///
+    /// - Parameter absent: an item that is taken out of the gallery.
+    package func answers(to caption: Int, depth: Int, beta: Double, without absent: Int? = nil) -> [Answer] {
+        let (cosines, scores) = (fast.row(caption), slow.row(caption))
+        // One more, for when an item is taken out.
+        return order[caption].prefix(depth + 1).filter { $0 != absent }.prefix(depth).filter { !scores[$0].isNaN }
+            .map { item in (item, scores[item] + Float(beta) * cosines[item]) }
+            .sorted { ($1.1, $0.0) < ($0.1, $1.0) }
+            .map { item, _ in
+                Answer(
+                    item: item, fast: Double(cosines[item]), evidence: Double(scores[item] - blank[caption]))
+            }
     }
 }

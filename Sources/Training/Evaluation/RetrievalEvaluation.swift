@@ -70,9 +70,11 @@ package struct RetrievalEvaluation: Sendable {
         if let asked { sentences = asked.map { sentences[$0] } }
         let memories = SlowMemories(
             model: slow.model, features: features, items: Array(0..<features.count), precision: precision)
+        let endWeight = (model.reranking ?? .untuned).endWeight
         let evaluation = RerankingEvaluation(
             captioner: slow, memories: memories, fast: table, sentences: sentences,
-            pairs: deepest == .max ? .all : asked == nil ? .best(deepest) : .bestItems(deepest), progress: progress)
+            pairs: deepest == .max ? .all : asked == nil ? .best(deepest) : .bestItems(deepest), endWeight: endWeight,
+            progress: progress)
         let clock = QueryClock(memories: memories, sentences: sentences, items: features.count)
         for mode in others {
             let (depth, weight, clips) =

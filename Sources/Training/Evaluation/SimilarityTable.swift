@@ -52,9 +52,10 @@ package struct SimilarityTable: Sendable {
     }
 
     /// The best items of each caption, best first; ties in the order of the items.
-    package func best(_ count: Int) -> [[Int]] {
-        (0..<captions).map { caption in Self.best(count, of: row(caption)) }
-    }
+    package func best(_ count: Int) -> [[Int]] { (0..<captions).map { best(count, of: $0) } }
+
+    /// The best items of one caption.
+    package func best(_ count: Int, of caption: Int) -> [Int] { Self.best(count, of: row(caption)) }
 
     /// The best captions of each item, best first; ties in the order of the captions.
     package func transposedBest(_ count: Int) -> [[Int]] {

@@ -24,6 +24,8 @@ package final class FastTrainingTask: TrainingTask {
         package var backboneFirstStep = 0
         /// The smallest window of a frame's map that a step sees, its side as a part of the map's; 1 always takes all of it.
         package var crop = 1.0
+        /// Part of the captions in whose place a step has a phrase that the item shows (``ConceptSet``). Other items that show it are no negatives.
+        package var phrases = 0.0
 
         package init() {}
     }
@@ -32,6 +34,8 @@ package final class FastTrainingTask: TrainingTask {
     private let vision: FastVisualInput
     private let pool: TrainingPool
     private let teacher: TeacherScores?
+    /// Nil when none are learned.
+    private let phrases: ConceptPhrases?
     private let validation: [FeatureSet]
     private let encode: (String) -> [Int32]
     private let framesInUse: Int
@@ -52,6 +56,7 @@ package final class FastTrainingTask: TrainingTask {
         vision = FastVisualInput(tail: tail)
         self.pool = pool
         self.teacher = teacher
+        phrases = settings.phrases > 0 ? pool.phrases(encode: encode) : nil
         self.validation = validation
         self.encode = encode
         self.framesInUse = framesInUse
@@ -77,6 +82,9 @@ package final class FastTrainingTask: TrainingTask {
     }
 
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
+    package var identity: String {
+        "\(settings), backbone from block \(vision.tail.map { "\($0.firstBlock)" } ?? "none")"
+    }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)
@@ -84,11 +92,20 @@ package final class FastTrainingTask: TrainingTask {
         var textDropout = Dropout(rate: settings.textDropout, random: random.split())
         let vision = step < settings.backboneFirstStep ? vision.detached : vision
         let clips = embed(draws, vision, &dropout, &random)
-        let sentences = model.embed(TokenBatch(draws.map(pool.caption)), dropout: &textDropout)
-        let contrast = contrastiveLoss(model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices))
+        let shown = draws.map { phrase(of: $0, &random) }
+        let sentences = model.embed(
+            TokenBatch(zip(draws, shown).map { $1?.tokens ?? pool.caption($0) }), dropout: &textDropout)
+        let contrast = contrastiveLoss(
+            model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices),
+            neither: shown.enumerated().flatMap { row, phrase in
+                guard let phrase, let phrases else { return [(sentence: Int, clip: Int)]() }
+                return draws.indices.filter {
+                    phrases.mayShow(phrase.concept, source: draws[$0].source, item: draws[$0].item)
+                }.map { (sentence: row, clip: $0) }
+            })
         guard let teacher else { return contrast }
         // The teacher has scored some captions of each item; contrast teaches by all.
-        var taught = draws.indices.filter { draws[$0].caption < teacher.captionsPerItem }
+        var taught = draws.indices.filter { shown[$0] == nil && draws[$0].caption < teacher.captionsPerItem }
         if taught.count > settings.taughtCaptions {
             taught = taught.shuffled(using: &random).prefix(settings.taughtCaptions).sorted()
         }
@@ -110,6 +127,12 @@ package final class FastTrainingTask: TrainingTask {
         return distillationLoss(
             student: student, teacher: candidates.map(\.scores), temperature: settings.temperature)
             + contrast.scaled(by: Float(settings.contrast))
+    }
+
+    /// A phrase that the item shows, for some draws.
+    private func phrase(of draw: TrainingPool.Draw, _ random: inout SplitMix64) -> ConceptPhrases.Phrase? {
+        guard let phrases, random.nextUniform() < settings.phrases else { return nil }
+        return phrases.random(source: draw.source, item: draw.item, random: &random)
     }
 
     private func embed(

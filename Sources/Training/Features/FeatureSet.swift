@@ -21,6 +21,13 @@ package struct FeatureSet: Sendable {
         }
     }
 
+    /// The same gallery, with sentences that are no item's for captions: the first item has them all, and nobody may ask whose they are.
+    package func asked(_ queries: [String]) -> FeatureSet {
+        var dataset = dataset
+        for index in dataset.items.indices { dataset.items[index].captions = index == 0 ? queries : [] }
+        return FeatureSet(dataset: dataset, views: views)
+    }
+
     package var layout: FeatureLayout { views[0].layout }
     package var count: Int { dataset.items.count }
 

@@ -77,7 +77,7 @@ package struct TrainingRun {
         let schedule = LearningRateSchedule(steps: steps, warmupSteps: Int(Double(steps) * settings.warmup))
         var optimiser = Optimiser(parameters: task.parameters, settings: settings.optimiser, schedule: schedule)
         let identity = Checkpoint.Identity(
-            task: name, settings: settings.optimiser, schedule: schedule, seed: settings.seed,
+            task: "\(name) \(task.identity)", settings: settings.optimiser, schedule: schedule, seed: settings.seed,
             averageDecay: settings.averageDecay)
         var average = settings.averageDecay.map { WeightAverage(of: task.parameters, decay: $0) }
         var bestScore: Double?

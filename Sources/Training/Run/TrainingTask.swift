@@ -9,6 +9,9 @@ package protocol TrainingTask {
     /// How many steps one pass over the data takes.
     var stepsPerEpoch: Int { get }
 
+    /// Its settings, as text: a checkpoint of a task with others isn't resumed.
+    var identity: String { get }
+
     /// The loss of one step's batch.
     ///
     /// - Parameter random: seeded for this step: what the batch, the dropout and the frames are drawn with.

@@ -36,14 +36,24 @@ package struct SlowMemories: Sendable {
     package func scores(of sentences: [[Int32]], against clips: [Int]) -> [[Float]] {
         var table = [[Float]](repeating: [Float](repeating: 0, count: clips.count), count: sentences.count)
         for (column, clip) in clips.enumerated() {
-            for start in stride(from: 0, to: sentences.count, by: Self.batch) {
-                let part = Array(sentences[start..<min(start + Self.batch, sentences.count)])
-                let scores = model.scores(
-                    of: part, memory: memories[clip], memoryIndices: [Int](repeating: 0, count: part.count))
-                for (index, score) in scores.enumerated() { table[start + index][column] = score }
+            for (row, score) in scores(of: sentences, with: clip, endWeights: [1])[0].enumerated() {
+                table[row][column] = score
             }
         }
         return table
+    }
+
+    /// The scores of every sentence with one clip for several weights of the end: [endWeights][sentences].
+    package func scores(of sentences: [[Int32]], with clip: Int, endWeights: [Float]) -> [[Float]] {
+        var scores = [[Float]](repeating: [], count: endWeights.count)
+        for start in stride(from: 0, to: sentences.count, by: Self.batch) {
+            let part = Array(sentences[start..<min(start + Self.batch, sentences.count)])
+            let found = model.scores(
+                of: part, memory: memories[clip], memoryIndices: [Int](repeating: 0, count: part.count),
+                endWeights: endWeights)
+            for (place, some) in found.enumerated() { scores[place] += some }
+        }
+        return scores
     }
 
     /// h / 2(L + 1) of one sentence with some clips, as a search does it.

@@ -14,6 +14,9 @@ package final class SlowTrainingTask: TrainingTask {
         /// Part of the items that are shown before another one of the batch, and described as ``SequenceWords`` say: captions of short clips rarely
         /// speak of an order of time.
         package var sequences = 0.0
+        /// Part of the captions in whose place the model is given a phrase that the item shows (``ConceptSet``), as the beginning of a sentence and
+        /// as the end of one: what comes before and after it isn't learned.
+        package var phrases = 0.0
         package var weightDecay = 0.05
         /// Captions of an item in a step: they share the clip's memory, which costs more than they do.
         package var captions = 3
@@ -29,6 +32,8 @@ package final class SlowTrainingTask: TrainingTask {
     private let validation: FeatureSet
     private let validationCaptions: [[[Int32]]]
     private let sequenceWords: SequenceWords
+    /// Nil when none are learned.
+    private let phrases: ConceptPhrases?
     private let settings: Settings
     package let parameters: [TrainableParameter]
 
@@ -48,6 +53,7 @@ package final class SlowTrainingTask: TrainingTask {
         self.validation = validation
         self.settings = settings
         sequenceWords = SequenceWords(encode: encode)
+        phrases = settings.phrases > 0 ? pool.phrases(encode: encode) : nil
         let items = min(settings.validationItems, validation.count)
         validationCaptions = validation.dataset.items.prefix(items).map { $0.captions.prefix(5).map(encode) }
         parameters = model.parameters.map { parameter in
@@ -58,6 +64,7 @@ package final class SlowTrainingTask: TrainingTask {
     }
 
     package var stepsPerEpoch: Int { pool.stepsPerEpoch }
+    package var identity: String { "\(settings)" }
 
     package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)
@@ -72,12 +79,17 @@ package final class SlowTrainingTask: TrainingTask {
                 guard let follower = followers[index] else { return captions }
                 return zip(captions, own[follower]).map { sequenceWords.joined($0, then: $1, random: &random) }
             }
-            let sentences = captions.joined().map { corrupted($0, &random) }
             let owners = captions.enumerated().flatMap { [Int](repeating: $0, count: $1.count) }
+            let chosen = zip(owners, captions.joined()).map { owner, caption in
+                let phrase = followers[owner] == nil ? phrase(of: draws[owner], &random) : nil
+                return (words: phrase ?? caption, isPhrase: phrase != nil)
+            }
+            let sentences = chosen.map { corrupted($0.words, &random) }
             let unseen = draws.indices.filter { _ in random.nextUniform() < settings.unseen }
             let memory = model.memory(maps: model.maps(of: frames, unseen: unseen), frameCounts: frames.frameCounts)
             let costs = model.wordCosts(
-                of: sentences, memory: memory, memoryIndices: owners, dropout: &dropout)
+                of: sentences, memory: memory, memoryIndices: owners, dropout: &dropout,
+                fragments: phrases.map { _ in chosen.map(\.isPhrase) })
             return costs.dropFirst().reduce(costs[0]) { $0 + $1 }.scaled(by: 1 / Float(costs.count)).mean()
         case .matching:
             let sentences = draws.map { corrupted(pool.caption($0), &random) }
@@ -96,6 +108,12 @@ package final class SlowTrainingTask: TrainingTask {
             followers[index] = (index + Int.random(in: 1..<draws.count, using: &random)) % draws.count
         }
         return followers
+    }
+
+    /// A phrase that the item shows, for some draws.
+    private func phrase(of draw: TrainingPool.Draw, _ random: inout SplitMix64) -> [Int32]? {
+        guard let phrases, random.nextUniform() < settings.phrases else { return nil }
+        return phrases.random(source: draw.source, item: draw.item, random: &random)?.tokens
     }
 
     /// Some words made unknown.

@@ -11,11 +11,16 @@ import Training
 struct CalibrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "calibrate",
-        abstract: "Choose a model's rerank depth (K) and β, and fit probabilities to its scores, on validation items.",
+        abstract:
+            "Choose a model's rerank depth (K), β and ω, and fit probabilities to its scores, on validation items.",
         discussion: """
-            Writes reranking.json into the model's folder; no new index is needed. Probabilities are fitted by logistic regression to \
-            the first results of every caption, once with its clip in the gallery and once without. They are reported with \
-            two-fold cross-validation over the items.
+            Writes reranking.json into the model's folder; no new index is needed. ω is the weight of a sentence's end in the Slow \
+            score, K that of captions and of short queries. They are chosen together, on captions and on the short phrases that several \
+            captions of an item share.
+
+            With --absent, probabilities say whether a result is about the query at all: they are fitted by logistic regression to captions \
+            and phrases with their own items, against the absent queries with their best items. Without, they say whether a result is the \
+            caption's own item, and searches can't tell that nothing is found. They are reported with two-fold cross-validation.
             """
     )
 
@@ -24,12 +29,18 @@ struct CalibrateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["jsonl", "json"]))
     var data: String
 
+    @Option(
+        help: ArgumentHelp(
+            "A text file with one query per line about things that none of the items shows, for probabilities that tell that "
+                + "nothing is found.", valueName: "file"), completion: .file(extensions: ["txt"]))
+    var absent: String?
+
     @Option(help: "The number of captions of each item used as queries. (default: all)")
     var captions: Int?
 
     @Option(
         help:
-            "The rerank depth K. (default: the least of 16, 32, 64 within half a point of the best mean of R@1 and R@10)"
+            "The rerank depth K. (default: the least of 16, 32, 64 within half a point of the best)"
     )
     var depth: Int?
 
@@ -41,10 +52,6 @@ struct CalibrateCommand: AsyncParsableCommand {
     @OptionGroup var dataOptions: DataOptions
     @OptionGroup var modelOptions: ModelOptions
     @OptionGroup(title: "Places") var places: PlaceOptions
-
-    /// Answers of a query that are fitted.
-    private static let answers = 5
-    private static let depths = [16, 32, 64]
 
     func validate() throws {
         if modelOptions.model == nil {
@@ -66,51 +73,41 @@ struct CalibrateCommand: AsyncParsableCommand {
         guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
             throw ValidationError("the model \(model.name) has no captioner: there is nothing to calibrate")
         }
+        let absent = try absent.map(QueryList.read)
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
-        let evaluation = evaluated(model, slow, features)
-        let depths = depth.map { [$0] } ?? Self.depths
-        let choices = depths.map { RerankingChoice(depth: $0, by: evaluation) }
-        for choice in choices {
-            print(
-                "K \(choice.depth): β \(Quantities.fixed(choice.beta, 2)), "
-                    + "R@1 \(Quantities.fixed(choice.metrics.recallAt1, 1)), "
-                    + "R@10 \(Quantities.fixed(choice.metrics.recallAt10, 1))")
-        }
-        guard let best = RerankingChoice.least(of: choices) else { return }
-        let answers = evaluation.answers(depth: best.depth, beta: best.beta, count: Self.answers)
-        let fit = CalibrationFit(answers.flatMap { $0.with + $0.without })
-        let reranking = Reranking(depth: best.depth, beta: best.beta, calibration: fit.calibration)
+        var settings = RerankingChoice.Settings()
+        if let depth { settings.depths = [depth] }
+        let evaluator = Evaluator(model: model, slow: slow, features: features, settings: settings)
+        let captioned = evaluator.evaluations("captions", captions: captions)
+        let phrases = ConceptSet(items: features.dataset.items).concepts
+        let concepts =
+            phrases.isEmpty
+            ? nil
+            : evaluator.evaluations("short queries", of: phrases.map(\.phrase)).map { ConceptRanking(phrases, by: $0) }
+        let (tried, best) = RerankingChoice.best(of: captioned, concepts: concepts, settings: settings)
+        tried.forEach { print($0.summary) }
+        guard let place = RerankingChoice.endWeights.firstIndex(of: best.endWeight) else { return }
+        let examples =
+            absent.map { queries in
+                RelevanceExamples(
+                    captions: captioned[place], concepts: concepts?[place],
+                    absent: evaluator.evaluations("absent queries", of: queries, endWeight: best.endWeight)[0],
+                    choice: best)
+            } ?? RelevanceExamples(captions: captioned[place], choice: best)
+        let fit = RelevanceFit(examples.examples)
+        var relevance = fit.relevance
+        if absent != nil { relevance.threshold = examples.threshold(by: fit) }
+        let reranking = Reranking(
+            depth: best.depth, shortDepth: best.shortDepth, beta: best.beta, endWeight: best.endWeight,
+            relevance: relevance)
         try reranking.write(to: ModelFolder(folder).reranking)
-        report(fit, answers)
+        report(fit, examples, threshold: relevance.threshold)
         try plot.map { try Self.chart(of: fit, model.name).write(to: FilePath.absolute($0).string) }
-        print("Wrote \(ModelFolder(folder).reranking): K \(best.depth), β \(Quantities.fixed(best.beta, 2)).")
+        print("Wrote \(ModelFolder(folder).reranking): \(best.summary)")
     }
 
-    private func evaluated(
-        _ model: FastSlowModel, _ slow: SlowCaptioner, _ features: FeatureSet
-    ) -> RerankingEvaluation {
-        let fast = FastEmbeddings(
-            model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
-            encode: model.tokens(of:))
-        let sentences = features.dataset.items.flatMap { item in
-            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
-        }
-        let memories = SlowMemories(
-            model: slow.model, features: features, items: Array(0..<features.count), precision: .full)
-        var bar = ProgressBar("Scoring")
-        defer { bar.finish() }
-        return RerankingEvaluation(
-            captioner: slow, memories: memories, fast: fast.table, sentences: sentences,
-            pairs: .bestItems((depth ?? Self.depths.max() ?? 64) + 1)
-        ) { done, all in
-            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
-        }
-    }
-
-    private func report(
-        _ fit: CalibrationFit, _ answers: [(with: [CalibrationFit.Answer], without: [CalibrationFit.Answer])]
-    ) {
-        print("Probabilities of \(fit.answers.count) results, by two-fold cross-validation:")
+    private func report(_ fit: RelevanceFit, _ examples: RelevanceExamples, threshold: Double?) {
+        print("Probabilities of \(fit.examples.count) results, by two-fold cross-validation:")
         print("  said     were right   results")
         for bin in fit.reliability {
             print(
@@ -118,24 +115,25 @@ struct CalibrateCommand: AsyncParsableCommand {
                     format: "  %4.1f %%   %5.1f %%   %8d", bin.meanProbability * 100, bin.frequency * 100, bin.count))
         }
         print(String(format: "  expected calibration error %.3f", fit.expectedCalibrationError))
-        print("The first result's probability, with the query's clip in the gallery and without it:")
-        print("  at least   with   without")
-        var place = 0
-        var (with, without): ([Double], [Double]) = ([], [])
-        for (present, absent) in answers {
-            if !present.isEmpty { with.append(fit.probabilities[place]) }
-            if !absent.isEmpty { without.append(fit.probabilities[place + present.count]) }
-            place += present.count + absent.count
-        }
-        for least in [0.05, 0.1, 0.2, 0.3, 0.4, 0.5] {
-            let share = { (found: [Double]) in
-                100 * Double(found.count { $0 >= least }) / Double(max(1, found.count))
+        let columns = examples.firsts.map { (name: $0.name, values: $0.answers.map(fit.probability(of:))) }
+        print("The first result's probability:")
+        print("  at least" + columns.map { "   \($0.name)" }.joined())
+        for least in ([0.05, 0.1, 0.2, 0.3, 0.4, 0.5] + (threshold.map { [$0] } ?? [])).sorted() {
+            let shares = columns.map { name, values in
+                let share = 100 * Double(values.count { $0 >= least }) / Double(max(1, values.count))
+                let text = String(format: "%.1f %%", share)
+                return String(repeating: " ", count: max(0, name.count + 3 - text.count)) + text
             }
-            print(String(format: "  %8.2f  %5.1f %%  %5.1f %%", least, share(with), share(without)))
+            print(String(format: "  %8.2f", least) + shares.joined() + (least == threshold ? "   counts as found" : ""))
+        }
+        guard threshold != nil, let absent = columns.last else { return }
+        for column in columns.dropLast() {
+            let area = RelevanceEvaluation.area(column.values, above: absent.values)
+            print("  area under the curve, \(column.name) against \(absent.name): \(Quantities.fixed(area, 3))")
         }
     }
 
-    private static func chart(of fit: CalibrationFit, _ model: String) -> LineChart {
+    private static func chart(of fit: RelevanceFit, _ model: String) -> LineChart {
         var chart = LineChart(
             title: "\(model): how often results of a probability are right", xTitle: "predicted probability",
             yTitle: "fraction that is right")
@@ -145,5 +143,66 @@ struct CalibrateCommand: AsyncParsableCommand {
             .init(name: "ideal", points: [(0, 0), (1, 1)], isDashed: true),
         ]
         return chart
+    }
+}
+
+/// Scores a gallery's queries for each ω.
+private struct Evaluator {
+    let model: FastSlowModel
+    let features: FeatureSet
+    let settings: RerankingChoice.Settings
+    private let slow: SlowCaptioner
+    private let memories: SlowMemories
+
+    init(model: FastSlowModel, slow: SlowCaptioner, features: FeatureSet, settings: RerankingChoice.Settings) {
+        self.model = model
+        self.slow = slow
+        self.features = features
+        self.settings = settings
+        memories = SlowMemories(
+            model: slow.model, features: features, items: Array(0..<features.count), precision: .full)
+    }
+
+    /// One evaluation for each of `RerankingChoice.endWeights`, of the items' captions.
+    func evaluations(_ name: String, captions: Int?) -> [RerankingEvaluation] {
+        // One more, for when a caption's own item is taken out.
+        evaluations(
+            name, of: features, captions: captions, depth: (settings.depths.last ?? 1) + 1,
+            endWeights: RerankingChoice.endWeights)
+    }
+
+    /// One evaluation for each of `RerankingChoice.endWeights`, or for one of them, of queries that are no item's captions.
+    func evaluations(_ name: String, of queries: [String], endWeight: Double? = nil) -> [RerankingEvaluation] {
+        evaluations(
+            name, of: features.asked(queries), captions: nil,
+            depth: max(settings.depths.last ?? 1, settings.shortDepths.last ?? 1),
+            endWeights: endWeight.map { [$0] } ?? RerankingChoice.endWeights)
+    }
+
+    private func evaluations(
+        _ name: String, of asked: FeatureSet, captions: Int?, depth: Int, endWeights: [Double]
+    ) -> [RerankingEvaluation] {
+        let fast = FastEmbeddings(
+            model: model.fast, features: asked, framesInUse: model.framesPerClip, captions: captions,
+            encode: model.tokens(of:))
+        let sentences = asked.dataset.items.flatMap { item in
+            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
+        }
+        var bar = ProgressBar("Scoring \(name)")
+        defer { bar.finish() }
+        return RerankingEvaluation.each(
+            endWeights: endWeights, captioner: slow, memories: memories, fast: fast.table, sentences: sentences,
+            pairs: .bestItems(depth)
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+    }
+}
+
+extension RerankingChoice {
+    fileprivate var summary: String {
+        "K \(depth), \(shortDepth) of short queries: β \(Quantities.fixed(beta, 2)), ω \(Quantities.fixed(endWeight, 2)), "
+            + "R@1 \(Quantities.fixed(metrics.recallAt1, 1)), R@10 \(Quantities.fixed(metrics.recallAt10, 1))"
+            + (meanAveragePrecision.map { ", mean average precision \(Quantities.fixed($0, 3))" } ?? "")
     }
 }

@@ -52,8 +52,29 @@ struct EvaluateCommand: AsyncParsableCommand {
         completion: .file(extensions: ["svg"]))
     var plot: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A text file with one query per line about things that none of the items shows: measure whether probabilities tell them from "
+                + "present queries, and nothing else.", valueName: "file"), completion: .file(extensions: ["txt"]))
+    var absent: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --absent: a text file with one query per line that some item answers. (default: the first caption of each item)",
+            valueName: "file"), completion: .file(extensions: ["txt"]))
+    var present: String?
+
     @Flag(help: "Measure whether the Slow part hears the order of time, by clips played backwards, and nothing else.")
     var order = false
+
+    @Flag(
+        help:
+            "Measure short queries instead of captions: phrases that several captions of an item say, by mean average precision, and nothing else."
+    )
+    var concepts = false
+
+    @Option(help: "With --concepts: the number of items that must show a phrase.")
+    var conceptItems = 5
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -65,10 +86,12 @@ struct EvaluateCommand: AsyncParsableCommand {
     func validate() throws {
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let queries, queries < 1 { throw ValidationError("--queries must be at least 1") }
+        if present != nil, absent == nil { throw ValidationError("--present needs --absent") }
         if rerankFeatures != "exact", FeaturePrecision(rawValue: rerankFeatures) == nil {
             throw ValidationError(
                 "invalid value “\(rerankFeatures)” for --rerank-features: expected one of full, compact, exact")
         }
+        if conceptItems < 1 { throw ValidationError("--concept-items must be at least 1") }
         if beta?.isFinite == false { throw ValidationError("--beta must be a number") }
         if let modes = try modes(), modes.isEmpty { throw ValidationError("--mode names nothing to measure") }
     }
@@ -98,6 +121,16 @@ struct EvaluateCommand: AsyncParsableCommand {
                 """)
             return
         }
+        if let absent {
+            let found = try await BlockingExecutor.shared.run {
+                try command.relevance(absent: QueryList.read(absent), decoder: decoder)
+            }
+            return json ? try printJSON(found) : print(found.text)
+        }
+        if concepts {
+            let found = try await BlockingExecutor.shared.run { try command.conceptReport(decoder: decoder) }
+            return json ? try printJSON(found) : print(found.table)
+        }
         let report = try await BlockingExecutor.shared.run { try command.report(decoder: decoder) }
         try plot.map { try report.chart.write(to: FilePath.absolute($0).string) }
         if json {
@@ -124,6 +157,44 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
         return OrderEvaluation(model: slow.model, features: features, encode: model.slowTokens(of:))
+    }
+
+    private func relevance(absent: [String], decoder: FilePath?) throws -> RelevanceReport {
+        let model = try FastSlowModel(directory: modelOptions.folder())
+        let listed = try present.map(QueryList.read)
+        let dataset = try dataOptions.dataset(data, needsCaptions: listed == nil)
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        let evaluation = try RelevanceEvaluation(
+            model: model, features: features, present: listed ?? dataset.items.compactMap(\.captions.first),
+            absent: absent
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+        return RelevanceReport(evaluation, of: model, on: dataset.name)
+    }
+
+    private func conceptReport(decoder: FilePath?) throws -> ConceptReport {
+        let model = try FastSlowModel(directory: modelOptions.folder())
+        let modes = try modes() ?? [.fast] + (model.slow == nil ? [] : [32, 128].map(EvaluationMode.reranked))
+        let dataset = try dataOptions.dataset(data)
+        var settings = ConceptSet.Settings()
+        settings.leastItems = conceptItems
+        let set = ConceptSet(items: dataset.items, settings: settings)
+        if set.concepts.isEmpty {
+            throw ValidationError(
+                "\(data): no phrase is said by two captions of each of \(conceptItems) items; lower --concept-items")
+        }
+        let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
+        var bar = ProgressBar("Scoring")
+        defer { bar.finish() }
+        let evaluation = ConceptEvaluation(
+            model: model, features: features, concepts: set, modes: modes, beta: beta
+        ) { done, all in
+            if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
+        }
+        return ConceptReport(evaluation, of: model, on: dataset)
     }
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {

@@ -93,7 +93,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
         let task = FastTrainingTask(
             model: model.fast, tail: tail, pool: pool, teacher: scores, validation: validation,
             framesInUse: model.framesPerClip, settings: settings, encode: model.tokens(of:))
-        try training.train(task, name: fast.taskName("distill"), settings: fast.runSettings(seed: training.seed))
+        try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
         try model.write(
             to: training.folder, name: training.name, precision: .half,
             slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,

@@ -45,7 +45,7 @@ struct TrainFastCommand: AsyncParsableCommand {
             validation: try training.validationSets(dataOptions, model: model, decoder: decoder, keeping: choice),
             framesInUse: model.framesPerClip, settings: fast.taskSettings(stepsPerEpoch: pool.stepsPerEpoch),
             encode: model.tokens(of:))
-        try training.train(task, name: fast.taskName("fast"), settings: fast.runSettings(seed: training.seed))
+        try training.train(task, name: "fast", settings: fast.runSettings(seed: training.seed))
         try model.write(
             to: training.folder, name: training.name, precision: .half,
             reranking: model.reranking, tail: tail)

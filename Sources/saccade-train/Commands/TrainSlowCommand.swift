@@ -82,6 +82,10 @@ struct TrainSlowCommand: AsyncParsableCommand {
     var sequences = 0.0
 
     @Option(
+        help: "Part of the captions in whose place a short phrase is learned that several of the item's captions say.")
+    var phrases = 0.0
+
+    @Option(
         help: ArgumentHelp(
             "Train on all items but the K-th of N parts, so that this teacher can score that part.",
             valueName: "k/n"))
@@ -99,6 +103,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         if !(learningRate > 0) { throw ValidationError("--learning-rate must be positive") }
         if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
         if !(0..<1).contains(sequences) { throw ValidationError("--sequences must be at least 0 and below 1") }
+        if !(0..<1).contains(phrases) { throw ValidationError("--phrases must be at least 0 and below 1") }
         if let memoryWidth, !(1...width).contains(memoryWidth) {
             throw ValidationError("--memory-width must be at least 1 and at most --width")
         }
@@ -138,6 +143,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         settings.dropout = dropout
         settings.captions = captions
         settings.sequences = sequences
+        settings.phrases = phrases
         let hardness =
             slow.configuration.objective == .captioning
             ? nil

@@ -39,7 +39,8 @@ struct DataOptions: ParsableArguments {
 
     private enum CodingKeys: CodingKey { case format, media, split, ids, cache }
 
-    func dataset(_ path: String) throws -> CaptionedDataset {
+    /// - Parameter needsCaptions: whether an item without captions is an error.
+    func dataset(_ path: String, needsCaptions: Bool = true) throws -> CaptionedDataset {
         var known: CaptionedDataset.Format?
         if let format {
             known = CaptionedDataset.Format(rawValue: format)
@@ -50,7 +51,7 @@ struct DataOptions: ParsableArguments {
         }
         return try CaptionedDataset(
             path: .absolute(path), format: known, mediaFolder: media.map { .absolute($0) }, split: split,
-            ids: try ids.map { try CaptionedDataset.identifiers(path: .absolute($0)) })
+            ids: try ids.map { try CaptionedDataset.identifiers(path: .absolute($0)) }, needsCaptions: needsCaptions)
     }
 
     var cacheFolder: FilePath {

@@ -35,6 +35,10 @@ struct FastTrainingOptions: ParsableArguments {
     var crop = 1.0
 
     @Option(
+        help: "Part of the captions in whose place a short phrase is learned that several of the item's captions say.")
+    var phrases = 0.0
+
+    @Option(
         help: ArgumentHelp(
             "Validate and write an exponential moving average of the weights with this decay per step, such as 0.99.",
             valueName: "decay"))
@@ -53,6 +57,7 @@ struct FastTrainingOptions: ParsableArguments {
         }
         if !(crop > 0 && crop <= 1) { throw ValidationError("--crop must be above 0 and at most 1") }
         if crop < 1 && backboneBlocks == 0 { throw ValidationError("--crop needs --backbone-blocks") }
+        if !(0..<1).contains(phrases) { throw ValidationError("--phrases must be at least 0 and below 1") }
         if let average, !(average > 0 && average < 1) {
             throw ValidationError("--average must lie between 0 and 1")
         }
@@ -82,18 +87,8 @@ struct FastTrainingOptions: ParsableArguments {
         settings.backboneLearningRate = backboneLearningRate / learningRate
         settings.backboneFirstStep = Int(backboneWarmUp * Double(epochs * stepsPerEpoch))
         settings.crop = crop
+        settings.phrases = phrases
         return settings
-    }
-
-    /// A run's name in its checkpoints, so that one of another part of the backbone, or of other crops, isn't resumed.
-    func taskName(_ name: String) -> String {
-        var parts = [name]
-        if backboneBlocks > 0 {
-            parts += ["backbone \(backboneBlocks)", "rate \(backboneLearningRate)", "from \(backboneWarmUp)"]
-        }
-        if crop < 1 { parts.append("crop \(crop)") }
-        if frames != 4 { parts.append("frames \(frames)") }
-        return parts.joined(separator: ", ")
     }
 
     func runSettings(seed: UInt64) -> TrainingRun.Settings {

@@ -42,8 +42,12 @@ extension ModelCommand {
             var reranks: Bool
             var describes: Bool
             var rerank_depth: Int?
+            var rerank_short_depth: Int?
             var rerank_beta: Double?
+            var rerank_end_weight: Double?
             var calibrated: Bool
+            /// Whether it says that nothing is found.
+            var tells_absent: Bool
             var bytes: Int
         }
 
@@ -63,7 +67,9 @@ extension ModelCommand {
                     Report.Part(name: $0.name, summary: $0.summary, parameters: $0.parameters)
                 },
                 reranks: model.scorer != nil, describes: model.captioner != nil, rerank_depth: model.reranking?.depth,
-                rerank_beta: model.reranking?.beta, calibrated: model.reranking?.calibration != nil, bytes: bytes)
+                rerank_short_depth: model.reranking?.shortDepth, rerank_beta: model.reranking?.beta,
+                rerank_end_weight: model.reranking?.endWeight, calibrated: model.reranking?.relevance != nil,
+                tells_absent: model.reranking?.relevance?.threshold != nil, bytes: bytes)
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -97,7 +103,11 @@ extension ModelCommand {
         private static func reranking(_ report: Report) -> String {
             guard report.reranks else { return "none" }
             guard let depth = report.rerank_depth, let beta = report.rerank_beta else { return "not tuned" }
-            return "K \(depth), β \(Quantities.fixed(beta, 2))" + (report.calibrated ? ", calibrated" : "")
+            let short = report.rerank_short_depth.map { $0 == depth ? "" : " (\($0) of a short query)" } ?? ""
+            let end = report.rerank_end_weight.map { $0 == 1 ? "" : ", ω \(Quantities.fixed($0, 2))" } ?? ""
+            return "K \(depth)\(short), β \(Quantities.fixed(beta, 2))\(end)"
+                + (report.calibrated ? ", calibrated" : "")
+                + (report.tells_absent ? ", tells when nothing is found" : "")
         }
     }
 }

@@ -14,11 +14,12 @@ struct SearchCommand: AsyncParsableCommand {
         commandName: "search",
         abstract: "Find the moments that a sentence describes.",
         discussion: """
-            Asks the daemon; if none is running, the databases in --state are read directly.
+            Asks the daemon; if none is running, the databases in --state are read directly. Where nothing is likely to be what was asked \
+            for, that is said before the nearest results.
 
               saccade search "a man playing guitar"
               saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
-              saccade search "a dog catches a ball" --by-video --min-probability 0.05
+              saccade search "a dog catches a ball" --by-video --min-probability 0.1
             """
     )
 
@@ -154,6 +155,7 @@ struct SearchCommand: AsyncParsableCommand {
             error.line(report.emptiness)
             return
         }
+        if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
         for line in lines.dropFirst() { output.line(line) }
         error.line(error.styled(report.summary, .dim))

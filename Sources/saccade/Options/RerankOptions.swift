@@ -27,7 +27,8 @@ struct RerankOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Omit results whose probability of being right is lower than this, 0 to 1.", valueName: "probability"))
+            "Omit results whose probability of being about the query is lower than this, 0 to 1.",
+            valueName: "probability"))
     var minProbability: Double?
 
     func validate() throws {

@@ -11,8 +11,10 @@ struct SearchReport {
     /// The table with the results; nil when there are none.
     var table: Table? {
         guard !response.results.isEmpty else { return nil }
-        // Low by their nature (one clip of a library is the right one), they help where a least one is asked for.
-        let hasProbabilities = request.minProbability != nil && response.results.contains { $0.probability != nil }
+        // Where nothing is found all are low, and a model that can't tell has numbers that help only beside a least one.
+        let hasProbabilities =
+            (request.minProbability != nil || response.found == true)
+            && response.results.contains { $0.probability != nil }
         var table = Table(
             [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
                 + [("time", .left), ("path", .left)])
@@ -27,6 +29,11 @@ struct SearchReport {
                     ])
         }
         return table
+    }
+
+    /// What stands before the table: that its results are the nearest, and not what was looked for.
+    var warning: String? {
+        response.found == false && !response.results.isEmpty ? "Nothing looks like that; the nearest are:" : nil
     }
 
     /// Why there are no results.

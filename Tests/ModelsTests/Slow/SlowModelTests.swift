@@ -61,6 +61,18 @@ import Testing
         }
     }
 
+    @Test func `A fragment costs what its words do, without its special tokens`() throws {
+        let model: SlowModel<Double> = try model()
+        let memory = model.memory(maps: maps(frames: 1), frameCounts: [1])
+        var off = Dropout.off
+        let whole = model.wordCosts(of: [[3, 4, 5], [6]], memory: memory, memoryIndices: [0, 0], dropout: &off)
+        let parts = model.wordCosts(
+            of: [[3, 4, 5], [6]], memory: memory, memoryIndices: [0, 0], dropout: &off, fragments: [true, false])
+        let (forward, backward) = (whole[0].value.scalars, whole[1].value.scalars)
+        #expect(parts[0].value.scalars == Array(forward[0..<3] + forward[4...]))
+        #expect(parts[1].value.scalars == Array(backward[1...]))
+    }
+
     @Test func `A score is the mean log-likelihood of a word, and neighbours in the batch don't change it`() throws {
         let model: SlowModel<Double> = try model()
         let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
@@ -73,6 +85,39 @@ import Testing
         let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off)
         let first = costs.map { $0.value.scalars[..<4].reduce(0, +) }.reduce(0, +)
         #expect(abs(together[0] + first / 8) < 1e-12)
+    }
+
+    @Test(arguments: [SlowConfiguration.Directions.both, .forward])
+    func `The end counts by its weight, in the sum and in what it is divided by`(
+        directions: SlowConfiguration.Directions
+    ) throws {
+        let model: SlowModel<Double> = try model(directions)
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        var off = Dropout.off
+        let costs = model.wordCosts(of: Self.sentences, memory: memory, dropout: &off).map(\.value.scalars)
+        // Three words and their end, one word, four: the forward reader ends each with its last row, the backward one with its first.
+        let rows = [0..<4, 4..<6, 6..<11]
+        let weights = [0, 0.25, 1]
+        let found = model.scores(of: Self.sentences, memory: memory, endWeights: weights)
+        for (weight, scores) in zip(weights, found) {
+            for (sentence, rows) in rows.enumerated() {
+                let ends = costs[0][rows.upperBound - 1] + (costs.count > 1 ? costs[1][rows.lowerBound] : 0)
+                let words = costs.map { $0[rows].reduce(0, +) }.reduce(0, +) - ends
+                let expected = -(words + weight * ends) / (Double(costs.count) * (Double(rows.count - 1) + weight))
+                #expect(abs(scores[sentence] - expected) < 1e-12)
+            }
+            #expect(model.scores(of: Self.sentences, memory: memory, endWeight: weight) == scores)
+        }
+        #expect(model.scores(of: Self.sentences, memory: memory) == found[2])
+    }
+
+    @Test func `A model that was trained to match has one score, whatever the end weighs`() throws {
+        var configuration = Self.configuration
+        configuration.objective = .matching
+        let model: SlowModel<Double> = try SlowModel(configuration, ParameterSource(random: SplitMix64(seed: 4)))
+        let memory = model.memory(maps: maps(frames: 6), frameCounts: Self.frameCounts)
+        let found = model.scores(of: Self.sentences, memory: memory, endWeights: [0, 1])
+        #expect(found[0] == found[1] && found[0].count == 3)
     }
 
     @Test(arguments: [8, 5])

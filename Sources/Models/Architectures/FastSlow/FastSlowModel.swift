@@ -177,7 +177,11 @@ extension ModelArchitecture {
     package static let fastSlow = ModelArchitecture(name: FastSlowConfiguration.architecture) { folder, precision in
         let model = try FastSlowModel(directory: folder.path, precision: precision)
         let format = try folder.header().format
-        let scorer = model.slow.map { SlowPairScorer($0, tokenizer: model.tokenizer, modelDigest: model.modelDigest) }
+        let scorer = model.slow.map {
+            SlowPairScorer(
+                $0, tokenizer: model.tokenizer, endWeight: model.reranking?.endWeight ?? 1,
+                modelDigest: model.modelDigest)
+        }
         return LoadedModel(
             name: model.name, directory: folder.path, architecture: FastSlowConfiguration.architecture,
             parts: model.parts,

@@ -41,6 +41,16 @@ package struct SlowCaptioner: Sendable {
         vocabulary.encode(tokenizer.encode(sentence, limit: model.configuration.maximumTokens + 2))
     }
 
+    /// What is known of a query by its words alone.
+    package func pieces(of query: String, by tokenizer: some Tokenizer) -> QueryPieces {
+        Self.pieces(of: tokens(of: query, by: tokenizer))
+    }
+
+    /// What is known of a sentence of ``tokens(of:by:)``.
+    package static func pieces(of tokens: [Int32]) -> QueryPieces {
+        QueryPieces(count: tokens.count, unknown: tokens.count { $0 == SlowVocabulary.unknown })
+    }
+
     /// The memories of a batch of clips.
     ///
     /// - Parameters:
@@ -77,23 +87,26 @@ package struct SlowCaptioner: Sendable {
     }
 }
 
-/// The Slow model as what re-ranks: h(x, y) / 2(L + 1) from a clip's stored memory, or the logit of a model that was trained to match.
+/// The Slow model as what re-ranks: h(x, y) per word from a clip's stored memory, or the logit of a model that was trained to match.
 ///
 /// Source: Miech et al., CVPR 2021, §3.3.
 struct SlowPairScorer: PairScorer {
     let modelDigest: String
     private let captioner: SlowCaptioner
     private let tokenizer: any Tokenizer
+    private let endWeight: Float
     private let blank: VisualMemory<Float>
 
-    init(_ captioner: SlowCaptioner, tokenizer: any Tokenizer, modelDigest: String) {
+    /// - Parameter endWeight: ω of ``SlowModel/scores(of:memory:memoryIndices:endWeights:)``.
+    init(_ captioner: SlowCaptioner, tokenizer: any Tokenizer, endWeight: Double, modelDigest: String) {
+        self.endWeight = Float(endWeight)
         self.captioner = captioner
         self.tokenizer = tokenizer
         self.modelDigest = modelDigest
         blank = captioner.blankMemory()
     }
 
-    func canRead(_ query: String) -> Bool { !captioner.tokens(of: query, by: tokenizer).isEmpty }
+    func pieces(of query: String) -> QueryPieces { captioner.pieces(of: query, by: tokenizer) }
 
     func scores(of query: String, features: [[UInt8]]) throws -> [Float?] {
         let configuration = captioner.model.configuration
@@ -109,7 +122,8 @@ struct SlowPairScorer: PairScorer {
 
     private func score(_ query: String, _ memory: VisualMemory<Float>) -> [Float] {
         let sentence = captioner.tokens(of: query, by: tokenizer)
-        return captioner.model.scores(of: [[Int32]](repeating: sentence, count: memory.count), memory: memory)
+        return captioner.model.scores(
+            of: [[Int32]](repeating: sentence, count: memory.count), memory: memory, endWeight: endWeight)
     }
 }
 

@@ -71,18 +71,27 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     /// - Parameters:
     ///   - sentences: with their words only: no special tokens.
     ///   - memoryIndices: the clip that each sentence is about; nil when sentence i is about clip i.
-    /// - Returns: a vector a direction: of the sentences one after another, L + 1 costs each.
+    ///   - fragments: sentences that are parts of longer ones, so that their special tokens cost nothing; nil when none are.
+    /// - Returns: a vector a direction: of the sentences one after another, L + 1 costs each, L of a fragment.
     package func wordCosts(
-        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, dropout: inout Dropout
+        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, dropout: inout Dropout,
+        fragments: [Bool]? = nil
     ) -> [Variable<Scalar>] {
         let batch = SentenceBatch(sentences, limit: configuration.maximumTokens)
         var costs: [Variable<Scalar>] = []
         for (reader, isForward) in readers {
-            let states = states(
+            var states = states(
                 of: batch, reader: reader, isForward: isForward, memory: memory, memoryIndices: memoryIndices,
                 dropout: &dropout)
+            var targets = isForward ? batch.endings : batch.beginnings
+            if let fragments {
+                let special = Set(
+                    zip(isForward ? batch.lastRows : batch.firstRows, fragments).lazy.filter(\.1).map(\.0))
+                let rows = targets.indices.lazy.map { Int32($0) }.filter { !special.contains($0) }
+                (states, targets) = (states.gatherRows(Array(rows)), rows.map { targets[Int($0)] })
+            }
             let logits = states.linear(weight: wordVectors, bias: outputBias)
-            costs.append(logits.crossEntropy(targets: isForward ? batch.endings : batch.beginnings))
+            costs.append(logits.crossEntropy(targets: targets))
         }
         return costs
     }
@@ -131,29 +140,48 @@ package struct SlowModel<Scalar: TensorScalar>: Sendable {
     /// h(x, y) / 2(L + 1) of each sentence: the mean log-likelihood of a word; nearer 0 is likelier. Of a model that was trained to
     /// match, the logit.
     ///
-    /// - Parameters: as in ``wordCosts(of:memory:memoryIndices:dropout:)``.
+    /// - Parameters:
+    ///   - endWeight: ω of ``scores(of:memory:memoryIndices:endWeights:)``; 1 is what the model is trained with.
+    ///   - others: as in ``wordCosts(of:memory:memoryIndices:dropout:)``.
     package func scores(
-        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil
+        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, endWeight: Scalar = 1
     ) -> [Scalar] {
+        scores(of: sentences, memory: memory, memoryIndices: memoryIndices, endWeights: [endWeight])[0]
+    }
+
+    /// (Σ log p of the words + ω·Σ log p of the ends) / 2(L + ω) of each sentence: the mean log-likelihood of a word, in which the special token
+    /// that each direction predicts last counts as ω words. Of a model that was trained to match, the logit, whatever ω is.
+    ///
+    /// - Parameters:
+    ///   - endWeights: several ω, 0 to 1, in one pass. A sentence without words has no score (NaN) where ω is 0.
+    ///   - others: as in ``wordCosts(of:memory:memoryIndices:dropout:)``.
+    /// - Returns: the scores of all sentences for each ω.
+    package func scores(
+        of sentences: [[Int32]], memory: VisualMemory<Scalar>, memoryIndices: [Int]? = nil, endWeights: [Scalar]
+    ) -> [[Scalar]] {
         var off = Dropout.off
         if match != nil {
-            return matchLogits(of: sentences, memory: memory, memoryIndices: memoryIndices, dropout: &off).value.scalars
+            let logits = matchLogits(of: sentences, memory: memory, memoryIndices: memoryIndices, dropout: &off)
+            return endWeights.map { _ in logits.value.scalars }
         }
         let costs = wordCosts(of: sentences, memory: memory, memoryIndices: memoryIndices, dropout: &off)
-        var totals = [Scalar](repeating: 0, count: sentences.count)
         let lengths = SentenceBatch(sentences, limit: configuration.maximumTokens).lengths
-        for cost in costs {
-            cost.value.withUnsafeBufferPointer { cost in
-                var row = 0
-                for (sentence, length) in lengths.enumerated() {
-                    for _ in 0..<length {
-                        totals[sentence] -= cost[row]
-                        row += 1
+        return endWeights.map { endWeight in
+            var totals = [Scalar](repeating: 0, count: sentences.count)
+            for (cost, (_, isForward)) in zip(costs, readers) {
+                cost.value.withUnsafeBufferPointer { cost in
+                    var row = 0
+                    for (sentence, length) in lengths.enumerated() {
+                        let end = isForward ? length - 1 : 0
+                        for place in 0..<length {
+                            totals[sentence] -= place == end ? endWeight * cost[row] : cost[row]
+                            row += 1
+                        }
                     }
                 }
             }
+            return zip(totals, lengths).map { $0 / (Scalar(costs.count) * (Scalar($1 - 1) + endWeight)) }
         }
-        return zip(totals, lengths).map { $0 / Scalar(costs.count * $1) }
     }
 
     /// log p of every word that could come next.

