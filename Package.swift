@@ -239,9 +239,11 @@ let package = Package(
         .testTarget(
             name: "MediaDecodingTests",
             dependencies: [
-                "DecodeProtocol", "MediaDecoding", "TestSupport",
+                "CKernels", "DecodeProtocol", "MediaDecoding", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            ],
+            // Found by their path.
+            exclude: ["Fixtures"]
         ),
         .testTarget(
             name: "DecodeWorkersTests",

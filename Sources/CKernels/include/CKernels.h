@@ -6,6 +6,7 @@
 #include "saccade_half.h"
 #include "saccade_picture.h"
 #include "saccade_quantised.h"
+#include "saccade_resampling.h"
 #include "saccade_scan.h"
 #include "saccade_simd.h"
 #include "saccade_tensor_kernels.h"
