@@ -19,8 +19,9 @@ struct Saccade: AsyncParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            ServeCommand.self, SearchCommand.self, CutCommand.self, StatusCommand.self, WatchCommand.self,
-            IndexCommand.self, DescribeCommand.self, TrainCommand.self, CalibrateCommand.self, EvaluateCommand.self,
+            ServeCommand.self, SearchCommand.self, OpenCommand.self, CutCommand.self, StatusCommand.self,
+            WatchCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self, CalibrateCommand.self,
+            EvaluateCommand.self,
             ModelCommand.self,
             DoctorCommand.self, ManualCommand.self,
         ]
