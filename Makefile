@@ -15,13 +15,14 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
-.PHONY: help run test build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
+.PHONY: help run test test-page build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
 	@echo 'make run DIR=PATH     the same with a folder of your own; QUERY="…" for your own query'
 	@echo 'make build            the programs, optimised'
 	@echo 'make test             every test'
+	@echo 'make test-page        the search page in a headless Chromium (Debian package chromium)'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
@@ -42,9 +43,14 @@ build: packages
 run: build
 	@BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"
 
-# Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made.
+# Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made. At most 48 run beside
+# each other, for many have databases, sockets and programs open, and Foundation's Process crashes where some 1,360 descriptors are.
 test: packages
-	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports
+	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports --experimental-maximum-parallelization-width 48
+
+# What the page needs of a browser. PICTURES="--pictures FOLDER --footage FOLDER" takes screenshots instead.
+test-page: $(PROGRAMS)
+	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Page/page_test.py "$(BIN)" $(PICTURES)
 
 bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
@@ -55,7 +61,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
-TARGET ?= protocol safetensors pickle wordpiece configuration requests globs events
+TARGET ?= protocol safetensors pickle wordpiece tokenizers configuration requests globs events
 FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages

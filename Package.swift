@@ -110,6 +110,12 @@ let package = Package(
             ]
         ),
 
+        // What was found, for other programs.
+        .target(
+            name: "Export",
+            dependencies: ["Basics", "DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+
         // The query socket.
         .target(name: "API", dependencies: ["Basics"]),
         .target(
@@ -166,7 +172,7 @@ let package = Package(
             name: "saccade",
             dependencies: [
                 "API", "Basics", "CKernels", "COpenBLAS", "Catalog", "Client", "Settings", "Daemon",
-                "DecodeProtocol", "DecodeWorkers", "FolderWatch", "HTTPServer", "Library", "Models", "Search",
+                "DecodeProtocol", "DecodeWorkers", "Export", "FolderWatch", "HTTPServer", "Library", "Models", "Search",
                 "Tensors", "Terminal", "Threads", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -234,9 +240,11 @@ let package = Package(
         .testTarget(
             name: "MediaDecodingTests",
             dependencies: [
-                "DecodeProtocol", "MediaDecoding", "TestSupport",
+                "CKernels", "DecodeProtocol", "MediaDecoding", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            ],
+            // Found by their path.
+            exclude: ["Fixtures"]
         ),
         .testTarget(
             name: "DecodeWorkersTests",
@@ -271,6 +279,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SearchTests", dependencies: ["Basics", "Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        .testTarget(
+            name: "ExportTests",
+            dependencies: ["Export", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
         // Values that the tests of API and HTTPServer look at.
         .target(name: "APISamples", dependencies: ["API"], path: "Tests/APISamples"),
         .testTarget(name: "APITests", dependencies: ["API", "APISamples", "TestSupport"]),

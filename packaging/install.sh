@@ -32,6 +32,10 @@ else
     echo "There is no model at $MODEL: installing without one. Name yours with \`model\` in the configuration." >&2
 fi
 
+for file in web/*; do
+    install -D -m 0644 "$file" "$root/share/saccade/$file"
+done
+
 generated=$(mktemp -d)
 trap 'rm -rf "$generated"' EXIT
 for program in saccade saccade-train; do

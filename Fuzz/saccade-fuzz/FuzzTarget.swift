@@ -9,7 +9,8 @@ struct FuzzTarget: Sendable {
     var check: @Sendable ([UInt8]) -> Void
 
     static let all: [FuzzTarget] = [
-        .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .configuration, .requests, .pathGlobs, .serverEvents,
+        .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .tokenizers, .configuration, .requests, .pathGlobs,
+        .serverEvents,
     ]
 
     /// Writes the seeds into a folder, each under the number that it has.

@@ -32,6 +32,8 @@ package struct APIError: ExplainedError, Equatable {
         package static let queryTooLong = Code(rawValue: "query_too_long")
         package static let bodyTooLarge = Code(rawValue: "body_too_large")
         package static let unauthorized = Code(rawValue: "unauthorized")
+        /// What was asked may not be asked from there, such as by a page of another site.
+        package static let forbidden = Code(rawValue: "forbidden")
         package static let unknownRoute = Code(rawValue: "unknown_route")
         package static let methodNotAllowed = Code(rawValue: "method_not_allowed")
         package static let mediaNotFound = Code(rawValue: "media_not_found")
@@ -53,7 +55,7 @@ package struct APIError: ExplainedError, Equatable {
 
         package var category: ErrorCategory {
             switch self {
-            case .unauthorized: .notPermitted
+            case .unauthorized, .forbidden: .notPermitted
             case .mediaNotFound, .clipNotFound, .rootNotFound, .invalidRoot: .notFound
             case .overloaded, .unavailable, .timeout: .unavailable
             case .internalError: .unexpected

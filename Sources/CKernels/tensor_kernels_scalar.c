@@ -7,6 +7,11 @@
 
 static float logistic(float x) { return 1 / (1 + expf(-x)); }
 
+// (1 + tanh(y)) / 2 is the logistic function of 2 y: here 2 y for the GELU by tanh, and its slope.
+static float tanh_gelu_argument(float x) { return x * (1.59576912f + 0.0713548163f * x * x); }
+
+static float tanh_gelu_argument_slope(float x) { return 1.59576912f + 0.214064449f * x * x; }
+
 static float normal_cumulative(float x) { return 0.5f * erfcf(-x * 0.70710678f); }
 
 static float value_of(saccade_unary_operation operation, float x) {
@@ -19,6 +24,8 @@ static float value_of(saccade_unary_operation operation, float x) {
         case SACCADE_EXP: return expf(x);
         case SACCADE_LOG: return logf(x);
         case SACCADE_RELU6: return x > 0 ? x < 6 ? x : 6 : 0;
+        case SACCADE_QUICK_GELU: return x * logistic(1.702f * x);
+        case SACCADE_TANH_GELU: return x * logistic(tanh_gelu_argument(x));
     }
     return x;
 }
@@ -34,6 +41,10 @@ static float slope_of(saccade_unary_operation operation, float x) {
         case SACCADE_EXP: return expf(x);
         case SACCADE_LOG: return 1 / x;
         case SACCADE_RELU6: return x > 0 && x < 6 ? 1 : 0;
+        case SACCADE_QUICK_GELU: y = logistic(1.702f * x); return y * (1 + 1.702f * x * (1 - y));
+        case SACCADE_TANH_GELU:
+            y = logistic(tanh_gelu_argument(x));
+            return y * (1 + x * (1 - y) * tanh_gelu_argument_slope(x));
     }
     return 1;
 }

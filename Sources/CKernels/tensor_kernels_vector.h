@@ -111,6 +111,11 @@ INLINE vector logarithm(vector x) {
     return x;
 }
 
+// (1 + tanh(y)) / 2 is the logistic function of 2 y: here 2 y for the GELU by tanh, and its slope.
+INLINE vector tanh_gelu_argument(vector x) { return x * (x * x * 0.0713548163f + 1.59576912f); }
+
+INLINE vector tanh_gelu_argument_slope(vector x) { return x * x * 0.214064449f + 1.59576912f; }
+
 INLINE vector value_of(saccade_unary_operation operation, vector x) {
     vector density;
     switch (operation) {
@@ -122,6 +127,8 @@ INLINE vector value_of(saccade_unary_operation operation, vector x) {
         case SACCADE_EXP: return exponential(x);
         case SACCADE_LOG: return logarithm(x);
         case SACCADE_RELU6: x = x > 0.0f ? x : splat(0); return x < 6.0f ? x : splat(6);
+        case SACCADE_QUICK_GELU: return x * logistic(x * 1.702f);
+        case SACCADE_TANH_GELU: return x * logistic(tanh_gelu_argument(x));
     }
     return x;
 }
@@ -141,6 +148,10 @@ INLINE vector slope_of(saccade_unary_operation operation, vector x) {
         case SACCADE_EXP: return exponential(x);
         case SACCADE_LOG: return 1.0f / x;
         case SACCADE_RELU6: return ((x > 0.0f) & (x < 6.0f)) ? splat(1) : splat(0);
+        case SACCADE_QUICK_GELU: y = logistic(x * 1.702f); return y * (1.0f + x * 1.702f * (1.0f - y));
+        case SACCADE_TANH_GELU:
+            y = logistic(tanh_gelu_argument(x));
+            return y * (1.0f + x * (1.0f - y) * tanh_gelu_argument_slope(x));
     }
     return splat(1);
 }
@@ -168,6 +179,8 @@ INLINE void slope_loop(saccade_unary_operation operation, const float *x, const 
         case SACCADE_EXP: CALL(SACCADE_EXP); break; \
         case SACCADE_LOG: CALL(SACCADE_LOG); break; \
         case SACCADE_RELU6: CALL(SACCADE_RELU6); break; \
+        case SACCADE_QUICK_GELU: CALL(SACCADE_QUICK_GELU); break; \
+        case SACCADE_TANH_GELU: CALL(SACCADE_TANH_GELU); break; \
     }
 
 static void unary(saccade_unary_operation operation, const float *x, float *y, int64_t count) {

@@ -2,7 +2,7 @@ package import API
 import Catalog
 package import DecodeWorkers
 package import Foundation
-import HTTPServer
+package import HTTPServer
 package import Library
 package import Models
 package import Search
@@ -59,7 +59,10 @@ package struct LibraryBackend: Backend {
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
-        thumbnails = ThumbnailSource(pictures: pictures, settings: settings)
+        thumbnails = ThumbnailSource(
+            pictures: pictures, settings: settings,
+            store: ThumbnailStore(
+                folder: library.catalog.state.appending("thumbnails"), capacity: settings.diskBytes))
         self.captioner = captioner
     }
 
@@ -120,6 +123,19 @@ package struct LibraryBackend: Backend {
         }
     }
 
+    package func file(ofMedia id: Int64) async throws -> ServedFile {
+        let (media, places) = try await translating {
+            try await BlockingExecutor.shared.run { [catalog] in
+                // What was never decoded may be anything: a link to a private file with the name of a video.
+                guard let media = try catalog.media(id), media.deletedAt == nil, let live = try catalog.liveIndex(),
+                    try !catalog.clips(of: id, index: live.id).isEmpty
+                else { throw APIError(.mediaNotFound, "there is no media \(id) with clips in the index") }
+                return (media, try catalog.places(of: id))
+            }
+        }
+        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places) }
+    }
+
     package func clip(_ id: Int64) async throws -> API.Clip {
         let (clip, media, places) = try await lookUp(id)
         guard let place = places.first else { throw Self.noClip(id) }
@@ -159,8 +175,8 @@ package struct LibraryBackend: Backend {
     }
 
     package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
-        let (clip, _, places) = try await lookUp(id)
-        return try await thumbnails.picture(of: clip, at: places, side: side)
+        let (clip, media, places) = try await lookUp(id)
+        return try await thumbnails.picture(of: clip, in: media.identity, at: places, side: side)
     }
 
     package func status() async throws -> API.Status {

@@ -144,8 +144,10 @@ package struct SaccadeDaemon: Sendable {
         let roots = ConfiguredRoots(library: library, logger: logger)
         var listeners = sockets.map { HTTPServer.Listener.unix($0) }
         if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
+        let page = await BlockingExecutor.shared.run { searchPage(logger) }
         let server = HTTPServer(
-            listeners: listeners, backend: backend, limits: limits, events: events, logger: makeLogger("http")
+            listeners: listeners, backend: backend, page: page, limits: limits, events: events,
+            logger: makeLogger("http")
         ) {
             manager?.notify(.ready, .status("Ready"))
             logger.notice(
@@ -182,6 +184,29 @@ package struct SaccadeDaemon: Sendable {
 
     private func makeLogger(_ label: String) -> Logger {
         Logger(label: label) { [style, level] in StandardErrorLog(label: $0, style: style, level: level) }
+    }
+
+    /// Nil where the files of the page are missing: all else works without them. Blocking.
+    private func searchPage(_ logger: Logger) -> SearchPage? {
+        guard let folder = PageFiles.installed() else {
+            logger.warning("there is no search page: its files are not installed")
+            return nil
+        }
+        let secret: [UInt8]
+        do {
+            secret = try PageSecret.load(configuration.state.appending("page.key"))
+        } catch {
+            logger.warning(
+                "browsers will be forgotten at the end: \(configuration.state)/page.key can't be used: \(error)")
+            secret = PageSessions.randomBytes(PageSessions.secretSize)
+        }
+        do {
+            let files = try PageFiles(folder: folder)
+            return SearchPage(files: files, settings: configuration.http, sessions: PageSessions(secret: secret))
+        } catch {
+            logger.warning("there is no search page: \(error)")
+            return nil
+        }
     }
 
     private var settings: IngestSettings {

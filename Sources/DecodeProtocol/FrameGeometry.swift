@@ -18,6 +18,11 @@ package struct FrameGeometry: Sendable, Equatable, Hashable {
         case bilinear = 1
         /// Bicubic over the whole covered area, which smooths when it shrinks.
         case bicubic = 2
+        /// As ``bilinear``, of red, green and blue, and to the last bit as Pillow does it: the preprocessing of published models is
+        /// defined by that. It costs the conversion of the whole picture.
+        case pillowBilinear = 3
+        /// As ``bicubic``, and like Pillow's.
+        case pillowBicubic = 4
     }
 
     /// Pixels, 1 ... `DecodeLimits.frameSize`.

@@ -76,14 +76,34 @@ package struct LinuxFileSystem: FileSystem {
     package func identity(of file: FilePath) throws(Errno) -> ContentIdentity {
         let descriptor = try open(file)
         defer { close(descriptor) }
+        return try Self.identity(ofOpened: descriptor)
+    }
+
+    /// Opens a file and says what it is by its content: what is read from the descriptor is of that content, whatever is put into the
+    /// file's place later.
+    /// - Throws: `Errno`; `invalidArgument` for what is no regular file.
+    package func open(identifying file: FilePath) throws(Errno) -> (file: FileDescriptor, identity: ContentIdentity) {
+        let descriptor = try open(file)
+        do throws(Errno) {
+            var status = stat()
+            guard unsafe fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
+            guard status.st_mode & S_IFMT == S_IFREG else { throw Errno.invalidArgument }
+            return (FileDescriptor(rawValue: descriptor), try Self.identity(ofOpened: descriptor))
+        } catch {
+            close(descriptor)
+            throw error
+        }
+    }
+
+    private static func identity(ofOpened descriptor: Int32) throws(Errno) -> ContentIdentity {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
         let size = Int64(status.st_size)
-        let region = Self.regionSize
+        let region = regionSize
         var hash = ContentHash()
         let starts = size <= 3 * region ? [0, region, 2 * region] : [0, (size - region) / 2, size - region]
         for start in starts where start < size {
-            hash.update(try Self.read(descriptor, at: start, count: Int(min(region, size - start))))
+            hash.update(try read(descriptor, at: start, count: Int(min(region, size - start))))
         }
         return ContentIdentity(size: size, digest: Array(hash.finish().prefix(ContentIdentity.digestSize)))
     }

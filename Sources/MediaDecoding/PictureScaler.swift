@@ -1,4 +1,5 @@
 import CFFmpeg
+import CKernels
 import DecodeProtocol
 
 /// Scales decoded pictures of any size and pixel format to RGB, upright.
@@ -18,6 +19,12 @@ final class PictureScaler {
     private var scaler: OpaquePointer?
     /// Pictures that have yet to be turned or cut.
     private var scratch: [UInt8] = []
+    /// Pictures that have yet to be resampled, as large as they are coded.
+    private var whole: [UInt8] = []
+
+    /// Pixels of the largest picture that is resampled as Pillow does it, for which it is converted as a whole: 100 MB. Larger ones are
+    /// left to swscale.
+    private static let mostResampled = 1 << 25
 
     /// How much longer than the shorter side the scaled side of a covering picture is at most: a strip is cut before it
     /// is scaled.
@@ -102,18 +109,49 @@ final class PictureScaler {
         _ picture: DecodedFrame, _ width: Int, _ height: Int, _ filter: FrameGeometry.Filter,
         to pixels: UnsafeMutableBufferPointer<UInt8>
     ) -> DecodeError? {
-        let flag =
-            switch filter {
-            case .area: SWS_AREA
-            case .bilinear: SWS_BILINEAR
-            case .bicubic: SWS_BICUBIC
+        switch filter {
+        case .area: return unsafe scale(picture, width, height, flags: SWS_AREA, to: pixels)
+        case .bilinear: return unsafe scale(picture, width, height, flags: SWS_BILINEAR, to: pixels)
+        case .bicubic: return unsafe scale(picture, width, height, flags: SWS_BICUBIC, to: pixels)
+        case .pillowBilinear, .pillowBicubic:
+            let isCubic = filter == .pillowBicubic
+            guard picture.width * picture.height <= Self.mostResampled else {
+                return unsafe scale(picture, width, height, flags: isCubic ? SWS_BICUBIC : SWS_BILINEAR, to: pixels)
             }
+            return unsafe resample(picture, width, height, isCubic: isCubic, to: pixels)
+        }
+    }
+
+    private func resample(
+        _ picture: DecodedFrame, _ width: Int, _ height: Int, isCubic: Bool,
+        to pixels: UnsafeMutableBufferPointer<UInt8>
+    ) -> DecodeError? {
+        let count = picture.width * picture.height * 3 + Self.overrun
+        if whole.count < count { whole = [UInt8](repeating: 0, count: count) }
+        // Every pixel with a chroma of its own, as decoders of photographs make them.
+        let flags = SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_ACCURATE_RND
+        return unsafe whole.withUnsafeMutableBufferPointer { whole in
+            if let failure = unsafe scale(picture, picture.width, picture.height, flags: flags, to: whole) {
+                return failure
+            }
+            let done = unsafe saccade_resample_rgb_u8(
+                whole.baseAddress, Int32(picture.width), Int32(picture.height), pixels.baseAddress, Int32(width),
+                Int32(height), isCubic ? 1 : 0)
+            return done == 1
+                ? nil
+                : DecodeError(.outOfMemory, isRetryable: true, message: "There is no memory to resample a picture.")
+        }
+    }
+
+    private func scale(
+        _ picture: DecodedFrame, _ width: Int, _ height: Int, flags: Int32, to pixels: UnsafeMutableBufferPointer<UInt8>
+    ) -> DecodeError? {
         return unsafe picture.withUnsafeFrame { frame -> DecodeError? in
             let source = unsafe frame.pointee
             guard let format = unsafe PixelFormat(source.format) else { return unsafe Self.unconvertible(source) }
             unsafe scaler = unsafe sws_getCachedContext(
-                scaler, source.width, source.height, format.scaled, Int32(width), Int32(height), AV_PIX_FMT_RGB24, flag,
-                nil, nil, nil)
+                scaler, source.width, source.height, format.scaled, Int32(width), Int32(height), AV_PIX_FMT_RGB24,
+                flags, nil, nil, nil)
             guard let scaler = unsafe scaler else { return unsafe Self.unconvertible(source) }
             let isFullRange = unsafe format.isFullRange || source.color_range == AVCOL_RANGE_JPEG
             unsafe sws_setColorspaceDetails(

@@ -73,6 +73,13 @@ package struct Configuration: Sendable, Equatable {
         package var tcpPort: Int?
         /// Holds the token that TCP requests must send; required when there is a port.
         package var tokenFile: FilePath?
+        /// Loopback port of the search page, which is then there from the start; nil means that it is served on a free port once somebody
+        /// asks for it.
+        package var pagePort: Int?
+        /// Where a reverse proxy shows the page: scheme and host, such as `https://videos.example.org`.
+        package var pageOrigin: String?
+        /// What the paths of the page begin with, such as `/videos`; `/` for nothing.
+        package var basePath = "/"
 
         package init() {}
     }
@@ -81,6 +88,8 @@ package struct Configuration: Sendable, Equatable {
     package struct Thumbnails: Sendable, Equatable {
         /// Maximum size of the cache, in memory.
         package var cacheBytes = 16 << 20
+        /// Maximum size of those that are kept on disk, beside the databases.
+        package var diskBytes = 256 << 20
         /// The longest side in pixels when the request doesn't say.
         package var side = 320
         /// A picture must be made within this many seconds.

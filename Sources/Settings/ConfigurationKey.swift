@@ -125,10 +125,22 @@ extension ConfigurationKey {
             "Loopback TCP port; requires `http.token_file`."),
         ConfigurationKey(
             "http.token_file", \.http.tokenFile, .optional(.path), "File with the token that TCP requests must send."),
+        ConfigurationKey(
+            "http.page_port", \.http.pagePort, .optional(.integer(in: 1...65_535)),
+            "Loopback TCP port of the search page; without it, `saccade open` has it served on a free port."),
+        ConfigurationKey(
+            "http.page_origin", \.http.pageOrigin, .optional(.origin),
+            "Where a reverse proxy shows the search page."),
+        ConfigurationKey(
+            "http.base_path", \.http.basePath, .urlPath,
+            "What the paths of the search page begin with, for a reverse proxy that keeps them."),
 
         ConfigurationKey(
             "thumbnails.cache_bytes", \.thumbnails.cacheBytes, .integer(in: 0...1_073_741_824),
             "Maximum size of the cache of thumbnails, in memory."),
+        ConfigurationKey(
+            "thumbnails.disk_bytes", \.thumbnails.diskBytes, .integer(in: 0...1_099_511_627_776),
+            "Maximum size of the thumbnails that are kept on disk, for media that go offline."),
         ConfigurationKey(
             "thumbnails.side", \.thumbnails.side, .integer(in: 16...2048),
             "Longest side of a thumbnail in pixels, when the request doesn't say."),

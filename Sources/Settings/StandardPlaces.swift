@@ -29,6 +29,12 @@ package struct StandardPlaces: Sendable {
         return directory.appending("saccade.sock")
     }
 
+    /// `$XDG_CACHE_HOME/saccade`, else `~/.cache/saccade`: what may be lost at any time.
+    package var cache: FilePath {
+        if let base = absolute("XDG_CACHE_HOME") { return base.appending("saccade") }
+        return (home ?? currentDirectory).appending(".cache/saccade")
+    }
+
     func configurationFile(explicit: FilePath?, system: FilePath) throws(ConfigurationError) -> FilePath? {
         if let explicit { return currentDirectory.pushing(explicit) }
         if let named = environment["SACCADE_CONFIG"], !named.isEmpty {

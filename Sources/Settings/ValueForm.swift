@@ -73,6 +73,25 @@ extension ValueForm<String> {
     }
 }
 
+extension ValueForm<String> {
+    /// Scheme and host of an address, with a port where it isn't the scheme's own, as browsers write an origin (RFC 6454, section 6.2).
+    static let origin = Self(expected: "an origin such as https://videos.example.org") { texts, _ in
+        texts[0].wholeMatch(of: #/https?://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/#) == nil ? nil : texts[0]
+    } write: {
+        $0
+    }
+
+    /// The path of an address, without a slash at its end unless it is nothing else.
+    static let urlPath = Self(expected: "a path such as /videos") { texts, _ in
+        guard texts[0].wholeMatch(of: #/\/|(\/[A-Za-z0-9._~\-]+)+\/?/#) != nil,
+            !texts[0].split(separator: "/").contains(where: { $0.allSatisfy { $0 == "." } })
+        else { return nil }
+        return texts[0].count > 1 && texts[0].hasSuffix("/") ? String(texts[0].dropLast()) : texts[0]
+    } write: {
+        $0
+    }
+}
+
 extension ValueForm where Value: RawRepresentable<String> & CaseIterable {
     /// One of the cases, by its raw value.
     static func choice() -> Self {

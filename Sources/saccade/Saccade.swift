@@ -19,8 +19,10 @@ struct Saccade: AsyncParsableCommand {
             """,
         version: ProgramVersion.text,
         subcommands: [
-            ServeCommand.self, SearchCommand.self, StatusCommand.self, WatchCommand.self, IndexCommand.self,
-            DescribeCommand.self, TrainCommand.self, CalibrateCommand.self, EvaluateCommand.self, ModelCommand.self,
+            ServeCommand.self, SearchCommand.self, OpenCommand.self, CutCommand.self, StatusCommand.self,
+            WatchCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self, CalibrateCommand.self,
+            EvaluateCommand.self,
+            ModelCommand.self,
             DoctorCommand.self, ManualCommand.self,
         ]
     )

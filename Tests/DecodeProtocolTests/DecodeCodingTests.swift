@@ -255,7 +255,7 @@ import Testing
         #expect(throws: WireError.self) { try DecodeRequest(part) }
     }
 
-    @Test(arguments: [(18, 2), (19, 3), (20, 2)])
+    @Test(arguments: [(18, 2), (19, 5), (20, 2)])
     func `A fit, filter or truth that there isn't is refused`(place: Int, value: UInt8) throws {
         // After 6 bytes of the path, 8 of the rate and 4 of the side.
         var part = try part(DecodeRequest.frames(.path([0x61]), FrameSampling()).encoded(request: 0))

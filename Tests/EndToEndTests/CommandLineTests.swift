@@ -15,7 +15,7 @@ struct CommandLineTests {
         let help = try await run("--help")
         #expect(help.status == 0)
         let commands = [
-            "serve", "search", "status", "watch", "index", "train", "calibrate", "evaluate", "model", "doctor",
+            "serve", "search", "open", "status", "watch", "index", "train", "calibrate", "evaluate", "model", "doctor",
         ]
         for command in commands {
             #expect(help.text.contains("\n  \(command)"), "\(command) is missing from --help")

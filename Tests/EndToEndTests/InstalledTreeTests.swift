@@ -62,7 +62,7 @@ struct InstalledTreeTests {
         for file in [
             "share/man/man1/saccade.1.gz", "share/man/man1/saccade-train.1.gz",
             "share/bash-completion/completions/saccade", "share/zsh/site-functions/_saccade",
-            "share/fish/vendor_completions.d/saccade.fish",
+            "share/fish/vendor_completions.d/saccade.fish", "share/saccade/web/index.html", "share/saccade/web/app.js",
         ] {
             #expect(FileManager.default.fileExists(atPath: prefix.appending(file).string), "\(file)")
         }

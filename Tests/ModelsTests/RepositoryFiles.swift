@@ -1,8 +1,8 @@
 import Foundation
 
 /// A file of the repository by its path from the top.
-func repositoryFile(_ path: String, of file: String = #filePath) -> String {
-    URL(filePath: file).deletingLastPathComponent().appending(path: "../../\(path)").standardizedFileURL.path(
+func repositoryFile(_ path: String) -> String {
+    URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../\(path)").standardizedFileURL.path(
         percentEncoded: false)
 }
 

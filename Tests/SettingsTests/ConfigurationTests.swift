@@ -74,6 +74,7 @@ struct ConfigurationTests {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
+            "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
             "ingest.rerank_features": "compact",
         ]
         for key in ConfigurationKey.all {
@@ -125,7 +126,9 @@ struct ConfigurationTests {
     @Test(arguments: [
         "http:\n  max_requests: many\n", "http:\n  max_requests: 0\n", "http:\n  max_requests: 99999999999999999999\n",
         "http:\n  max_requests: [1, 2]\n", "http:\n  request_timeout_seconds: nan\n", "log_level: loud\n",
-        "state: \"\"\n",
+        "state: \"\"\n", "http:\n  page_origin: https://a/b\n", "http:\n  page_origin: a\n",
+        "http:\n  base_path: videos\n",
+        "http:\n  base_path: /a/../b\n", "http:\n  base_path: /a b\n",
     ])
     func `a value that can't be is refused with what could`(yaml: String) throws {
         let error = try #require(failure(yaml: yaml))
@@ -233,7 +236,7 @@ struct ConfigurationTests {
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
         "ingest.rerank_features": "compact", "ingest.settle_seconds": "3", "ingest.decoders": "3",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
-        "thumbnails.timeout_seconds": "3",
+        "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
     ]
 
     @Test func `reloading takes exactly the values of reloadable keys`() throws {
@@ -259,7 +262,10 @@ struct ConfigurationTests {
         let inWords = ["state", "socket", "model", "decoder", "ingest.decoders"]
         for key in ConfigurationKey.all where !inWords.contains(key.name) {
             guard key.defaultText != "none" else {
-                #expect(["roots", "http.tcp_port", "http.token_file"].contains(key.name))
+                #expect(
+                    [
+                        "roots", "http.tcp_port", "http.token_file", "http.page_port", "http.page_origin",
+                    ].contains(key.name))
                 continue
             }
             let said = try load(arguments: [ConfigurationArgument(key.name, key.defaultText)])

@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 import Testing
 
@@ -30,6 +31,8 @@ import Testing
         expectGradients(of: x) { $0[0].relu6() }
         expectGradients(of: x) { $0[0].scaled(by: 5).relu6() }
         expectGradients(of: x) { $0[0].gelu() }
+        expectGradients(of: x) { $0[0].quickGELU() }
+        expectGradients(of: x) { $0[0].tanhGELU() }
         expectGradients(of: x) { $0[0].swish() }
         expectGradients(of: x) { $0[0].tanh() }
         expectGradients(of: x) { $0[0].sigmoid() }
@@ -49,6 +52,15 @@ import Testing
             $0[0].linear(weight: $0[1], bias: $0[2])
         }
         expectGradients(of: [normal([3, 4]), normal([5, 4], seed: 2)]) { $0[0].linear(weight: $0[1]) }
+    }
+
+    @Test func `Rotating pairs has the gradients of finite differences`() {
+        let angles = normal([5, 3], seed: 2)
+        expectGradients(of: [normal([2, 5, 12])]) {
+            $0[0].rotatingPairs(
+                cosines: Tensor(angles.scalars.map(cos), shape: [5, 3]),
+                sines: Tensor(angles.scalars.map(sin), shape: [5, 3]), heads: 2)
+        }
     }
 
     @Test(arguments: [false, true])

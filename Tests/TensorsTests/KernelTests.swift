@@ -70,7 +70,7 @@ import Testing
             compare([x, x]) { $0.unary(operation, $1[0], $1[1], Int64(x.count)) }
         }
         let finite = x.filter { $0.isFinite && abs($0) < 1e6 }
-        for operation in [SACCADE_GELU, SACCADE_SWISH] {
+        for operation in [SACCADE_GELU, SACCADE_SWISH, SACCADE_QUICK_GELU, SACCADE_TANH_GELU] {
             compare([finite, finite]) { $0.unary(operation, $1[0], $1[1], Int64(finite.count)) }
         }
     }

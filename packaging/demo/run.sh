@@ -72,13 +72,20 @@ elif [[ -z $own_folder ]]; then
     ask "a cup of coffee on a table"
 fi
 
+# Only for who can open it while the daemon runs.
+page=
+if [[ -z $daemon || (-t 0 && -t 1) ]]; then
+    page=$("$saccade" open --print "${places[@]}") || page=
+fi
+
 # As a person would type it: the socket follows from the state except where its path was too long.
 where="--state ${state/#$PWD\//}"
 [[ -z $scratch ]] || where="--socket $socket"
 program=${saccade/#$PWD\//}
 cat <<TEXT
 
-Your own query:      $program search "a red flower" $where
+${page:+The search page:     $page
+}Your own query:      $program search "a red flower" $where
 Your own folder:     make run DIR=~/Videos QUERY="a dog on the beach"
 What is in progress: $program status $where
 TEXT

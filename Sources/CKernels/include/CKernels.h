@@ -5,6 +5,8 @@
 #include "saccade_convolution.h"
 #include "saccade_half.h"
 #include "saccade_picture.h"
+#include "saccade_quantised.h"
+#include "saccade_resampling.h"
 #include "saccade_scan.h"
 #include "saccade_simd.h"
 #include "saccade_tensor_kernels.h"

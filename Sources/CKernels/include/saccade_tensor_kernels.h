@@ -21,6 +21,8 @@ typedef enum {
     SACCADE_EXP,
     SACCADE_LOG,
     SACCADE_RELU6,
+    SACCADE_QUICK_GELU,  // x * logistic(1.702 x)
+    SACCADE_TANH_GELU,   // x * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
 } saccade_unary_operation;
 
 typedef enum { SACCADE_ADD, SACCADE_SUBTRACT, SACCADE_MULTIPLY } saccade_binary_operation;

@@ -36,6 +36,11 @@ package protocol Backend: Sendable {
     /// - Throws: `clip_not_found`, `media_offline`, `thumbnail_failed`.
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8]
 
+    /// A file of a media item, for players.
+    ///
+    /// - Throws: `media_not_found`, `media_offline`; also when the file has another content than the one that was indexed.
+    func file(ofMedia id: Int64) async throws -> ServedFile
+
     func status() async throws -> API.Status
 
     /// Starts a scan of one root, or of all of them, and returns at once.

@@ -5,6 +5,7 @@ import HTTPTypes
 enum Endpoint: Equatable {
     case search
     case media(Int64)
+    case file(Int64)
     case clip(Int64)
     case thumbnail(Int64)
     case description(Int64)
@@ -13,6 +14,7 @@ enum Endpoint: Equatable {
     case roots
     case root(Int64)
     case events
+    case page
 
     /// - Parameters:
     ///   - path: Without the query string, as it came over the wire.
@@ -39,7 +41,9 @@ enum Endpoint: Equatable {
         case ("rescan", 1): return .rescan
         case ("roots", 1): return .roots
         case ("events", 1): return .events
+        case ("page", 1): return .page
         case ("media", 2): return .media(try id(words[1]))
+        case ("media", 3) where words[2] == "file": return .file(try id(words[1]))
         case ("clips", 2): return .clip(try id(words[1]))
         case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
         case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
@@ -59,16 +63,17 @@ enum Endpoint: Equatable {
     /// The one method that each route takes.
     var method: HTTPRequest.Method {
         switch self {
-        case .search, .rescan, .roots: .post
+        case .search, .rescan, .roots, .page: .post
         case .root: .delete
-        case .media, .clip, .thumbnail, .description, .status, .events: .get
+        case .media, .file, .clip, .thumbnail, .description, .status, .events: .get
         }
     }
 
     static let all: [(path: String, example: Endpoint)] = [
-        ("search", .search), ("media/{id}", .media(0)), ("clips/{id}", .clip(0)),
+        ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
         ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
         ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
+        ("page", .page),
     ]
 }
 
@@ -78,6 +83,7 @@ extension APIError.Code {
         switch self {
         case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
         case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
         case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout

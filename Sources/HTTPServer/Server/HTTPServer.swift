@@ -32,14 +32,28 @@ package final class HTTPServer: Service {
     private let shutdownGrace: TimeAmount
     private let onListening: @Sendable () async -> Void
     private let connections = OpenConnections()
+    private let page: SearchPage?
+    private let pageRequests: AsyncStream<PageRequest>
+    private let pageRequest: AsyncStream<PageRequest>.Continuation
+    private let listening = Mutex(ListeningChannels())
+
+    /// Somebody who wants the page's port.
+    private typealias PageRequest = CheckedContinuation<Int, any Error>
+
+    private struct ListeningChannels {
+        var channels: [any Channel] = []
+        var isClosed = false
+    }
 
     /// - Parameters:
     ///   - eventCapacity: Events that a reader of `/v1/events` may be behind.
     ///   - shutdownGrace: How long answers may take to finish on shutdown, in seconds.
+    ///   - page: The search page, on 127.0.0.1: at its configured port from the start, else on a free one once somebody asks for it.
     ///   - onListening: Called once connections are accepted everywhere.
     package init(
         listeners: [Listener],
         backend: any Backend,
+        page: SearchPage? = nil,
         limits: LiveLimits,
         events: Broadcast<EventStreamItem>,
         eventCapacity: Int = 256,
@@ -53,66 +67,140 @@ package final class HTTPServer: Service {
         self.logger = logger
         self.shutdownGrace = .nanoseconds(Int64(shutdownGrace * 1e9))
         self.onListening = onListening
+        self.page = page
+        let (pageRequests, pageRequest) = AsyncStream.makeStream(of: PageRequest.self)
+        (self.pageRequests, self.pageRequest) = (pageRequests, pageRequest)
         handler = RequestHandler(
-            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger)
+            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger
+        ) {
+            guard let page else {
+                throw APIError(
+                    .unavailable,
+                    "the files of the search page are not installed; `make install` puts them beside the program")
+            }
+            let port = try await withCheckedThrowingContinuation { continuation in
+                guard case .terminated = pageRequest.yield(continuation) else { return }
+                continuation.resume(throwing: APIError(.unavailable, "the daemon is stopping"))
+            }
+            return page.address(port: port)
+        }
     }
 
     package func run() async throws {
         // Only sets connections up, before anybody knows whose they are; `serve` makes the channel that answers.
         let http = HTTP1Channel(responder: { _, _, _ in }, configuration: channelConfiguration())
-        var servers: [(channel: NIOAsyncChannel<AcceptedConnection, Never>, token: AccessToken?)] = []
+        var servers: [(channel: ServerChannel, door: Door)] = []
         for listener in listeners {
             servers.append(try await open(listener, http: http))
         }
-        let channels = servers.map(\.channel.channel)
+        var pagePort: Int?
+        if let page, let port = page.configuredPort {
+            let channel = try await open(page, port: port, http: http)
+            servers.append((channel, .page(page)))
+            pagePort = port
+        }
         defer {
             for case .unix(let socket) in listeners { socket.file?.remove() }
         }
         try await withGracefulShutdownHandler {
             await onListening()
             try await withThrowingDiscardingTaskGroup { group in
-                for (server, token) in servers {
-                    group.addTask { try await self.accept(on: server, token: token) }
+                for (server, door) in servers {
+                    group.addTask { try await self.accept(on: server, door: door) }
                 }
+                group.addTask { [pagePort] in try await self.servePageOnRequest(port: pagePort, http: http) }
             }
         } onGracefulShutdown: {
+            let channels = self.listening.withLock { listening in
+                listening.isClosed = true
+                return listening.channels
+            }
             for channel in channels { channel.close(promise: nil) }
+            self.pageRequest.finish()
             self.events.finish()
             self.connections.quiesce()
             channels.first?.eventLoop.scheduleTask(in: self.shutdownGrace) { self.connections.closeAll() }
         }
     }
 
-    private func open(
-        _ listener: Listener,
-        http: HTTP1Channel
-    ) async throws -> (channel: NIOAsyncChannel<AcceptedConnection, Never>, token: AccessToken?) {
-        let logger = logger
-        // A client may close its sending half after the request and still wants the answer.
-        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+    /// Tells who asks the port of the page, which is opened for the first of them unless it is open already.
+    private func servePageOnRequest(port: Int?, http: HTTP1Channel) async throws {
+        var port = port
+        try await withThrowingDiscardingTaskGroup { group in
+            for await request in pageRequests {
+                do {
+                    if port == nil, let page {
+                        let server = try await open(page, port: 0, http: http)
+                        group.addTask { try await self.accept(on: server, door: .page(page)) }
+                        port = server.channel.localAddress?.port
+                    }
+                    request.resume(returning: port ?? 0)
+                } catch {
+                    request.resume(
+                        throwing: (error as? SocketError).map { APIError(.unavailable, $0.message) } ?? error)
+                }
+            }
+        }
+    }
+
+    private typealias ServerChannel = NIOAsyncChannel<AcceptedConnection, Never>
+
+    private func open(_ page: SearchPage, port: Int, http: HTTP1Channel) async throws -> ServerChannel {
+        let server = try await bind(port: port, key: "http.page_port", http: http)
+        page.listens(on: server.channel.localAddress?.port ?? port)
+        return server
+    }
+
+    /// Keeps a channel among those that are closed on shutdown.
+    private func keep(_ server: ServerChannel) -> ServerChannel {
+        let isClosed = listening.withLock { listening in
+            listening.channels.append(server.channel)
+            return listening.isClosed
+        }
+        if isClosed { server.channel.close(promise: nil) }
+        return server
+    }
+
+    private func open(_ listener: Listener, http: HTTP1Channel) async throws -> (channel: ServerChannel, door: Door) {
         switch listener {
         case .unix(let socket):
-            let channel = try await bootstrap.bind(socket.descriptor) { channel in
+            let logger = logger
+            let channel = try await bootstrap().bind(socket.descriptor) { channel in
                 http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
             }
-            return (channel, nil)
+            return (keep(channel), .socket)
         case .loopback(let port, let token):
-            do {
-                let channel =
-                    try await bootstrap
+            return (try await bind(port: port, key: "http.tcp_port", http: http), .token(token))
+        }
+    }
+
+    private func bootstrap() -> ServerBootstrap {
+        // A client may close its sending half after the request and still wants the answer.
+        ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
+    }
+
+    /// Listens on 127.0.0.1.
+    ///
+    /// - Parameters:
+    ///   - port: 0 for any that is free.
+    ///   - key: Of the configuration, where another port can be chosen.
+    private func bind(port: Int, key: String, http: HTTP1Channel) async throws -> ServerChannel {
+        let logger = logger
+        do {
+            return keep(
+                try await bootstrap()
                     .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
                     .bind(host: "127.0.0.1", port: port) { channel in
                         http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
-                    }
-                return (channel, token)
-            } catch let error as IOError {
-                throw SocketError(
-                    error.errnoCode == Errno.addressInUse.rawValue ? .inUse : .system,
-                    "can't listen on 127.0.0.1:\(port) (\(Errno(rawValue: error.errnoCode))); choose another http.tcp_port, "
-                        + "or allow it where saccade.service says how"
-                )
-            }
+                    })
+        } catch let error as IOError {
+            throw SocketError(
+                error.errnoCode == Errno.addressInUse.rawValue ? .inUse : .system,
+                "can't listen on 127.0.0.1:\(port) (\(Errno(rawValue: error.errnoCode))); "
+                    + (error.errnoCode == Errno.addressFamilyNotSupported.rawValue
+                        ? "allow it in saccade.service, which says how" : "choose another \(key)")
+            )
         }
     }
 
@@ -135,19 +223,19 @@ package final class HTTPServer: Service {
     }
 
     private func accept(
-        on server: NIOAsyncChannel<AcceptedConnection, Never>,
-        token: AccessToken?
+        on server: ServerChannel,
+        door: Door
     ) async throws {
         try await server.executeThenClose { inbound in
             try await withThrowingDiscardingTaskGroup { group in
                 for try await connection in inbound {
-                    group.addTask { await self.serve(connection.take(), token: token) }
+                    group.addTask { await self.serve(connection.take(), door: door) }
                 }
             }
         }
     }
 
-    private func serve(_ connection: AcceptedConnection.Channel, token: AccessToken?) async {
+    private func serve(_ connection: AcceptedConnection.Channel, door: Door) async {
         let limit = limits.current.maxConnections
         guard connections.add(connection.channel, limit: limit) else {
             await refuse(connection, limit: limit)
@@ -157,13 +245,13 @@ package final class HTTPServer: Service {
         let peer = await Peer.of(connection.channel)
         logger.debug("connection", metadata: peer.metadata)
         let handler = handler
-        // One for each connection, because the responder needs the peer and the listener's token, which are not
+        // One for each connection, because the responder needs the peer and the listener's door, which are not
         // among its arguments.
         let http = HTTP1Channel { request, writer, channel in
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await writer.writeInformationalHead(HTTPResponse(status: .continue))
             }
-            let response = try await handler.respond(to: request, peer: peer, token: token) { channel.isActive }
+            let response = try await handler.respond(to: request, peer: peer, door: door) { channel.isActive }
             try await writer.write(response: response.head, body: response.body)
         }
         await http.handle(value: connection, logger: logger)

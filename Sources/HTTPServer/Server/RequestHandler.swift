@@ -18,33 +18,38 @@ struct RequestHandler: Sendable {
     private let requests = Gate()
     /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
     private let thumbnails = Gate()
+    /// Players hold a file for as long as they play it.
+    private let files = Gate()
+    private let openPage: @Sendable () async throws -> API.PageAddress
 
+    /// - Parameter openPage: An address that lets a browser into the search page.
     init(
         backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
-        logger: Logger
+        logger: Logger, openPage: @escaping @Sendable () async throws -> API.PageAddress
     ) {
         self.backend = backend
         self.limits = limits
         self.events = events
         self.eventCapacity = eventCapacity
         self.logger = logger
+        self.openPage = openPage
     }
 
     /// - Parameters:
-    ///   - token: What the request must show, nil on the Unix socket, where the file's mode decides.
+    ///   - door: Where the request came in, which says what it must show.
     ///   - isConnected: Whether somebody is there to read the answer.
     /// - Throws: Only when nobody is there to answer: what reading the body throws when the connection breaks, and
     ///   `CancellationError` of a search that ended because its client hung up.
     func respond(
         to request: Request,
         peer: Peer,
-        token: AccessToken?,
+        door: Door,
         isConnected: @escaping @Sendable () -> Bool
     ) async throws -> Response {
         let begin = ContinuousClock.now
-        let response: Response
+        var response: Response
         do {
-            response = try await answer(request, token: token, isConnected: isConnected)
+            response = try await answer(request, door: door, isConnected: isConnected)
         } catch let error as ConnectionBroken {
             throw error.underlying
         } catch let error as CancellationError where !isConnected() {
@@ -53,11 +58,15 @@ struct RequestHandler: Sendable {
                 metadata: peer.metadata.merging(["path": "\(request.uri.path)"]) { $1 })
             throw error
         } catch {
-            response = Self.response(for: apiError(for: error, of: request), path: request.uri.path)
+            var path = request.uri.path
+            if case .page(let page) = door { path = page.apiPath(path) }
+            response = Self.response(for: apiError(for: error, of: request), path: path)
         }
+        if case .page = door { SearchPage.protect(&response) }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
-        // Who looks at a status page asks every second.
-        let isRoutine = request.method == .get && response.status.kind == .successful
+        // Who looks at a status page asks every second; a browser asks whether what it has is still right.
+        let isRoutine =
+            request.method == .get && (response.status.kind == .successful || response.status == .notModified)
         logger.log(
             level: isRoutine ? .debug : .info,
             "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
@@ -75,19 +84,31 @@ struct RequestHandler: Sendable {
 
     private func answer(
         _ request: Request,
-        token: AccessToken?,
+        door: Door,
         isConnected: @escaping @Sendable () -> Bool
     ) async throws -> Response {
-        if let token, !token.isShown(by: request.headers[.authorization]) {
-            throw APIError(.unauthorized, "a token is required: send “Authorization: Bearer TOKEN”")
+        var path = request.uri.path
+        switch door {
+        case .socket: break
+        case .token(let token):
+            guard token.isShown(by: request.headers[.authorization]) else {
+                throw APIError(.unauthorized, "a token is required: send “Authorization: Bearer TOKEN”")
+            }
+        case .page(let page):
+            switch try page.admit(request) {
+            case .answered(let response): return response
+            case .api(let rest): path = rest
+            }
         }
-        let endpoint = try Endpoint.find(method: request.method, path: request.uri.path)
+        let endpoint = try Endpoint.find(method: request.method, path: path)
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
         let (gate, limit) =
-            if case .thumbnail = endpoint { (thumbnails, max(1, limits.maxRequests / 4)) } else {
-                (requests, limits.maxRequests)
+            switch endpoint {
+            case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
+            case .file: (files, max(1, limits.maxRequests / 2))
+            default: (requests, limits.maxRequests)
             }
         guard let place = gate.enter(limit: limit) else {
             throw APIError(
@@ -103,7 +124,14 @@ struct RequestHandler: Sendable {
             defer { place.end() }
             return try json(try await backend.search(search))
         }
+        if case .file(let media) = endpoint {
+            return try await backend.file(ofMedia: media).response(to: request, holding: place)
+        }
         defer { place.end() }
+        if endpoint == .page {
+            guard case .page = door else { return try json(try await openPage(), status: .created) }
+            throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
+        }
         return try await answer(request, at: endpoint, limits: limits)
     }
 
@@ -141,8 +169,8 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
-        case .search, .events:
-            throw APIError(.internalError, "streams are answered before this")
+        case .search, .events, .file, .page:
+            throw APIError(.internalError, "streams, files and the page are answered before this")
         }
     }
 
@@ -226,7 +254,8 @@ struct RequestHandler: Sendable {
             let methods = [HTTPRequest.Method.get, .post, .delete].filter {
                 (try? Endpoint.find(method: $0, path: path)) != nil
             }
-            headers[.allow] = methods.map(\.rawValue).joined(separator: ", ")
+            // Else a file of the search page.
+            headers[.allow] = methods.isEmpty ? "GET" : methods.map(\.rawValue).joined(separator: ", ")
         default: break
         }
         var data = (try? API.encoder().encode(API.ErrorBody(error))) ?? Data()

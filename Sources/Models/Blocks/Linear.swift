@@ -4,10 +4,10 @@ import Tensors
 struct Linear<Scalar: TensorScalar>: Sendable {
     /// [outputs, inputs].
     let weight: Variable<Scalar>
-    /// [outputs].
-    let bias: Variable<Scalar>
+    /// [outputs]; nil for a projection without one.
+    let bias: Variable<Scalar>?
 
-    init(weight: Variable<Scalar>, bias: Variable<Scalar>) {
+    init(weight: Variable<Scalar>, bias: Variable<Scalar>?) {
         self.weight = weight
         self.bias = bias
     }
@@ -16,10 +16,11 @@ struct Linear<Scalar: TensorScalar>: Sendable {
     ///
     /// - Throws: ``WeightsError`` when the source lacks a parameter.
     init(
-        _ name: String, outputs: Int, inputs: Int, gain: Double = 1, _ parameter: ParameterSource<Scalar>
+        _ name: String, outputs: Int, inputs: Int, gain: Double = 1, hasBias: Bool = true,
+        _ parameter: ParameterSource<Scalar>
     ) throws {
         weight = try parameter(name + ".weight", [outputs, inputs], .fan(inputs, gain: gain))
-        bias = try parameter(name + ".bias", [outputs], .zeros)
+        bias = hasBias ? try parameter(name + ".bias", [outputs], .zeros) : nil
     }
 
     /// [..., inputs] → [..., outputs].

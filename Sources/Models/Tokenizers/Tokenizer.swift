@@ -3,6 +3,9 @@ package protocol Tokenizer: Sendable {
     /// The number of pieces: ids are below it.
     var vocabularySize: Int { get }
 
+    /// The id that fills up shorter sequences.
+    var padding: Int32 { get }
+
     /// The ids of a text, with the special ones that the model expects around it.
     ///
     /// - Parameters:

@@ -19,6 +19,8 @@ package final class ParameterSource<Scalar: TensorScalar> {
     private enum Origin {
         case random(SplitMix64)
         case weights(WeightSet, trainable: Bool)
+        case file(SafetensorsFile)
+        case nothing
     }
 
     private var origin: Origin
@@ -27,11 +29,22 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// All that were asked for so far.
     package private(set) var parameters: [(name: String, variable: Variable<Scalar>)] = []
 
+    /// The shapes of all that were asked for so far.
+    package private(set) var shapes: [(name: String, shape: [Int])] = []
+
     /// New parameters, to be trained.
     package init(random: SplitMix64) { origin = .random(random) }
 
     /// - Parameter trainable: false makes them constants.
     package init(_ weights: WeightSet, trainable: Bool) { origin = .weights(weights, trainable: trainable) }
+
+    /// Constants of a file, each read when it is asked for, so that what isn't asked for takes no memory.
+    package init(_ file: SafetensorsFile) { origin = .file(file) }
+
+    /// No parameters: what a model that is made of it asks for is in ``shapes``.
+    package static func listing() -> ParameterSource { ParameterSource(.nothing) }
+
+    private init(_ origin: Origin) { self.origin = origin }
 
     /// The parameter `name` of the current scope.
     ///
@@ -44,12 +57,30 @@ package final class ParameterSource<Scalar: TensorScalar> {
             variable = Variable(parameter: Self.tensor(shape, start, &random))
             origin = .random(random)
         case .weights(let weights, let trainable):
-            let values = try weights.tensor(named: name, shape: shape)
-            let tensor = (values as? Tensor<Scalar>) ?? Tensor(values.scalars.map { Scalar($0) }, shape: shape)
+            let tensor = Self.converted(try weights.tensor(named: name, shape: shape))
             variable = trainable ? Variable(parameter: tensor) : Variable(constant: tensor)
+        case .file(let file):
+            variable = Variable(constant: Self.converted(try file.tensor(named: name, shape: shape)))
+        case .nothing:
+            variable = Variable(constant: Tensor(0))
         }
         parameters.append((name, variable))
+        shapes.append((name, shape))
         return variable
+    }
+
+    private static func converted(_ tensor: Tensor<Float>) -> Tensor<Scalar> {
+        tensor as? Tensor<Scalar> ?? Tensor(converting: tensor)
+    }
+
+    /// A table of the current scope that is only looked up, a row at a time: it stays in the file.
+    ///
+    /// - Returns: nil when the parameters come from no file.
+    /// - Throws: ``WeightsError`` when the file lacks it or has it in another shape.
+    func rows(_ name: String, _ shape: [Int]) throws -> StoredRows? {
+        shapes.append((prefix + name, shape))
+        guard case .file(let file) = origin else { return nil }
+        return try file.storedRows(named: prefix + name, shape: shape)
     }
 
     /// Calls `body` with names that begin with `scope.`.

@@ -66,7 +66,22 @@ package final class SafetensorsFile: Sendable {
     package func tensor(named name: String) throws -> Tensor<Float> {
         guard let entry = entries[name] else { throw WeightsError.missing(tensor: name, source: source) }
         if let packed = try packedRows(named: name) { return packed.tensor }
-        let raw = try content(of: entry)
+        return Tensor(try floats(content(of: entry), of: entry, named: name), shape: entry.shape)
+    }
+
+    /// One row of a tensor of floats: of its first axis.
+    ///
+    /// - Precondition: the tensor is there and has the row.
+    func row(_ index: Int, ofTensor name: String) throws -> [Float] {
+        guard let entry = entries[name] else { throw WeightsError.missing(tensor: name, source: source) }
+        let length = entry.shape.dropFirst().reduce(entry.type.size, *)
+        precondition(
+            (0..<entry.shape[0]).contains(index), "tensor \"\(name)\" of shape \(entry.shape) has no row \(index)")
+        let start = dataStart + entry.range.lowerBound + index * length
+        return try floats(bytes.read(start..<start + length), of: entry, named: name)
+    }
+
+    private func floats(_ raw: [UInt8], of entry: SafetensorsEntry, named name: String) throws -> [Float] {
         let values: [Float]
         switch entry.type {
         case .f32: values = Self.decode(raw) { Float(bitPattern: UInt32(littleEndian: $0)) }
@@ -76,7 +91,18 @@ package final class SafetensorsFile: Sendable {
         default: throw WeightsError.unsupportedType(tensor: name, type: entry.type.rawValue)
         }
         guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
-        return Tensor(values, shape: entry.shape)
+        return values
+    }
+
+    /// How a tensor lies in the file; nil if none has this name.
+    func entry(named name: String) -> SafetensorsEntry? { entries[name] }
+
+    /// A part of a tensor's bytes.
+    ///
+    /// - Parameter range: from the tensor's first byte, within the tensor.
+    func content(of entry: SafetensorsEntry, _ range: Range<Int>) throws -> [UInt8] {
+        let start = dataStart + entry.range.lowerBound
+        return try bytes.read(start + range.lowerBound..<start + range.upperBound)
     }
 
     /// Reads a tensor as floats that must have this shape.

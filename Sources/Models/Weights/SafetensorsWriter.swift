@@ -89,31 +89,40 @@ package struct SafetensorsWriter: Sendable {
 
     /// The file's bytes.
     package func encoded() -> [UInt8] {
-        // Widest elements first keeps every tensor aligned to its element.
-        let inOrder = records.sorted { ($1.value.type.size, $0.key) < ($0.value.type.size, $1.key) }
+        let inOrder = Self.inOrder(records.map { ($0.key, $0.value.type, $0.value.shape) })
+        var file = Self.header(of: inOrder, metadata: metadata)
+        file.reserveCapacity(file.count + records.reduce(0) { $0 + $1.value.bytes.count })
+        for tensor in inOrder { file.append(contentsOf: records[tensor.name]?.bytes ?? []) }
+        return file
+    }
+
+    /// A tensor but for its numbers.
+    typealias Outline = (name: String, type: SafetensorsType, shape: [Int])
+
+    /// Tensors as they follow each other in a file: widest elements first, which keeps every tensor aligned to its element.
+    static func inOrder(_ tensors: [Outline]) -> [Outline] {
+        tensors.sorted { ($1.type.size, $0.name) < ($0.type.size, $1.name) }
+    }
+
+    /// A file's beginning, up to the first tensor's numbers.
+    static func header(of tensors: [Outline], metadata: [String: String] = [:]) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
-            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+            let pairs = metadata.sorted { $0.key < $1.key }.map { "\(quoted($0.key)):\(quoted($0.value))" }
             members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
         }
         var offset = 0
-        for (name, record) in inOrder {
-            let shape = record.shape.map(String.init).joined(separator: ",")
-            let end = offset + record.bytes.count
+        for tensor in tensors {
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            let end = offset + tensor.shape.reduce(tensor.type.size, *)
             members.append(
-                "\(Self.quoted(name)):{\"dtype\":\"\(record.type.rawValue)\",\"shape\":[\(shape)],"
+                "\(quoted(tensor.name)):{\"dtype\":\"\(tensor.type.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
         var header = [UInt8]("{\(members.joined(separator: ","))}".utf8)
         while header.count % 8 != 0 { header.append(0x20) }
-
-        var file: [UInt8] = []
-        file.reserveCapacity(8 + header.count + offset)
-        withUnsafeBytes(of: UInt64(header.count).littleEndian) { file.append(contentsOf: $0) }
-        file.append(contentsOf: header)
-        for (_, record) in inOrder { file.append(contentsOf: record.bytes) }
-        return file
+        return withUnsafeBytes(of: UInt64(header.count).littleEndian) { [UInt8]($0) } + header
     }
 
     private static func quoted(_ text: String) -> String {

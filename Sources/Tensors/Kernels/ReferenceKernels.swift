@@ -31,6 +31,8 @@ extension TensorScalar {
                 case .exponential: exponential(value)
                 case .logarithm: logarithm(value)
                 case .relu6: min(max(value, 0), 6)
+                case .quickGELU: value * logistic(1.702 * value)
+                case .tanhGELU: value * logistic(tanhGELUArgument(value))
                 }
         }
     }
@@ -59,6 +61,13 @@ extension TensorScalar {
             case .exponential: slope = exponential(value)
             case .logarithm: slope = 1 / value
             case .relu6: slope = value > 0 && value < 6 ? 1 : 0
+            case .quickGELU:
+                let gate = logistic(1.702 * value)
+                slope = gate * (1 + 1.702 * value * (1 - gate))
+            case .tanhGELU:
+                let gate = logistic(tanhGELUArgument(value))
+                let argumentSlope = tanhGELUScale * (1 + 3 * 0.044715 * value * value)
+                slope = gate * (1 + value * (1 - gate) * argumentSlope)
             }
             dx[i] = dy[i] * slope
         }
@@ -271,6 +280,11 @@ extension TensorScalar {
     }
 
     private static func logistic(_ x: Self) -> Self { 1 / (1 + exponential(-x)) }
+
+    /// 2 √(2/π): (1 + tanh(y)) / 2 is the logistic function of 2 y.
+    private static var tanhGELUScale: Self { 1.595_769_121_605_730_7 }
+
+    private static func tanhGELUArgument(_ x: Self) -> Self { tanhGELUScale * (x + 0.044715 * x * x * x) }
 
     private static func normalCumulative(_ x: Self) -> Self {
         (1 + errorFunction(x * 0.707_106_781_186_547_5)) / 2

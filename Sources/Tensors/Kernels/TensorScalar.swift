@@ -96,7 +96,7 @@ package protocol TensorScalar: BinaryFloatingPoint, Sendable where Self.RawSigni
 
 /// Functions of one number.
 package enum UnaryOperation: Int32, Sendable, CaseIterable {
-    case relu, gelu, swish, tanh, sigmoid, exponential, logarithm, relu6
+    case relu, gelu, swish, tanh, sigmoid, exponential, logarithm, relu6, quickGELU, tanhGELU
 }
 
 /// Functions of two numbers.

@@ -8,6 +8,14 @@ extension Variable {
     /// x · Φ(x), with the exact normal distribution (erf), as BERT uses it.
     package func gelu() -> Variable { applying(.gelu) }
 
+    /// x · sigmoid(1.702 x), as OpenAI's CLIP has it.
+    package func quickGELU() -> Variable { applying(.quickGELU) }
+
+    /// x · (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2.
+    ///
+    /// Source: Hendrycks and Gimpel, "Gaussian error linear units", arXiv 1606.08415, §2; quickGELU as well.
+    package func tanhGELU() -> Variable { applying(.tanhGELU) }
+
     /// x · sigmoid(x).
     package func swish() -> Variable { applying(.swish) }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Models
+import Settings
 import SystemPackage
 import Terminal
 import Training
@@ -56,10 +57,9 @@ struct DataOptions: ParsableArguments {
 
     var cacheFolder: FilePath {
         if let cache { return .absolute(cache) }
-        if let base = ProcessInfo.processInfo.environment["XDG_CACHE_HOME"], base.hasPrefix("/") {
-            return FilePath(base).appending("saccade/features")
-        }
-        return .absolute("~/.cache/saccade/features")
+        return StandardPlaces(
+            environment: ProcessInfo.processInfo.environment, currentDirectory: .current
+        ).cache.appending("features")
     }
 
     /// Features of a data set, with a progress bar while they are computed.

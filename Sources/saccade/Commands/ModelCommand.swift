@@ -6,11 +6,11 @@ import SystemPackage
 import Terminal
 import Threads
 
-/// Inspects models.
+/// Inspects models, and makes them of published checkpoints.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Inspect a model.",
-        subcommands: [Info.self])
+        commandName: "model", abstract: "Inspect a model, or import one.",
+        subcommands: [Info.self, Import.self, Embed.self])
 }
 
 extension ModelCommand {

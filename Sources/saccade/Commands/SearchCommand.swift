@@ -3,6 +3,7 @@ import Catalog
 import API
 import ArgumentParser
 import Client
+import Export
 import Foundation
 import Search
 import SystemPackage
@@ -25,6 +26,9 @@ struct SearchCommand: AsyncParsableCommand {
               saccade search "a dog catches a ball" --by-video --min-probability 0.1
               saccade search '"to be or not to be"'
               saccade search "lighthouse" --text
+              saccade search "surfing" --format m3u > surfing.m3u
+
+            `saccade cut` writes a result to a file of its own.
             """
     )
 
@@ -50,6 +54,15 @@ struct SearchCommand: AsyncParsableCommand {
     @Flag(help: "Print the response of POST /v1/search.")
     var json = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Print the results for other programs: m3u (VLC), csv, edl (CMX 3600), otio (OpenTimelineIO) or ffconcat (FFmpeg, mpv).",
+            valueName: "format"))
+    var format: MomentList.Format?
+
+    @Option(help: ArgumentHelp("With --format edl or otio: the timeline's frames per second.", valueName: "fps"))
+    var frameRate: Int?
+
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
@@ -73,7 +86,13 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
         guard !(picture && text) else { throw ValidationError("Give --picture or --text, not both.") }
-        guard !(json && play) else { throw ValidationError("Give --json or --play, not both.") }
+        guard [json, play, format != nil].count(where: { $0 }) < 2 else {
+            throw ValidationError("Give one of --json, --play and --format.")
+        }
+        guard frameRate == nil || format == .edl || format == .otio else {
+            throw ValidationError("--frame-rate is for --format edl and otio.")
+        }
+        guard (1...120).contains(frameRate ?? 25) else { throw ValidationError("--frame-rate must be 1 to 120.") }
     }
 
     /// The option that sets a field of the request.
@@ -117,6 +136,11 @@ struct SearchCommand: AsyncParsableCommand {
             return
         }
         let response = try answer.response
+        LastSearch.remember(response, offset: offset)
+        if let format {
+            try export(response, as: format)
+            return
+        }
         show(SearchReport(request: request, response: response))
         if play { try open(response) }
     }
@@ -178,6 +202,17 @@ struct SearchCommand: AsyncParsableCommand {
         error.line(error.styled(report.summary, .dim))
     }
 
+    private func export(_ response: API.SearchResponse, as format: MomentList.Format) throws {
+        let moments = response.results.filter(\.media.online).map { Moment($0) }
+        let list = MomentList(title: request.query, moments: moments, frameRate: frameRate ?? 25)
+        Terminal.output.write(try list.exported(as: format))
+        let offline = response.results.count - moments.count
+        if offline > 0 {
+            Terminal.error.line(
+                "saccade: left out \(Quantities.count(offline, "result")) on disks that aren't connected")
+        }
+    }
+
     private func open(_ response: API.SearchResponse) throws {
         let place = (number ?? offset + 1) - offset - 1
         guard place < response.results.count else {
@@ -190,3 +225,5 @@ struct SearchCommand: AsyncParsableCommand {
         try Player.open(result.media.path.bytes, at: result.start)
     }
 }
+
+extension MomentList.Format: ExpressibleByArgument {}

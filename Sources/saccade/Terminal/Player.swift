@@ -19,20 +19,8 @@ enum Player {
         ]
         // The daemon answers with absolute paths, so none begins with a dash.
         for command in commands {
-            replaceProgram(command.map { Array($0.utf8) } + [path])
+            Launch.replaceProgram(command.map { Array($0.utf8) } + [path])
         }
         throw CommandFailure(.unavailable, "No player is installed: install mpv, vlc or ffmpeg (for ffplay).")
-    }
-
-    /// Returns only when there is no such program.
-    private static func replaceProgram(_ words: [[UInt8]]) {
-        var arguments: [UnsafeMutablePointer<CChar>?] = unsafe words.map { word in
-            unsafe (word + [0]).withUnsafeBytes { bytes in
-                unsafe strdup(bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: CChar.self))
-            }
-        }
-        unsafe arguments.append(nil)
-        defer { unsafe arguments.forEach { unsafe free($0) } }
-        if let name = unsafe arguments[0] { unsafe _ = execvp(name, arguments) }
     }
 }

@@ -145,6 +145,22 @@ final class FakeBackend: Backend {
         return [0xFF, 0xD8] + [UInt8](repeating: UInt8(side ?? 0 & 0xFF), count: 4 << 20)
     }
 
+    /// More than one block of a body.
+    static let fileBytes = (0..<600_000).map { UInt8($0 % 251) }
+
+    func file(ofMedia id: Int64) async throws -> ServedFile {
+        guard id == 2 else { throw APIError(.mediaNotFound, "there is no media \(id)") }
+        let hold = state.value.hold
+        return ServedFile(size: Int64(Self.fileBytes.count), contentType: "video/mp4", digest: "c0ffee") {
+            offset, count in
+            // After the first part, so that the player has something.
+            if offset > 0, let hold {
+                for await _ in hold { break }
+            }
+            return Array(Self.fileBytes[Int(offset)...].prefix(count))
+        }
+    }
+
     func status() async throws -> API.Status { Samples.status }
 
     func rescan(root: Int64?) async throws -> API.RescanAccepted {

@@ -20,6 +20,7 @@ struct RunningServer {
         limits change: (inout Configuration.HTTP) -> Void = { _ in },
         backend: FakeBackend = FakeBackend(),
         listener: HTTPServer.Listener? = nil,
+        page: SearchPage? = nil,
         shutdownGrace: Double = 3,
         eventCapacity: Int = 256,
         logger: Logger = .quiet,
@@ -35,6 +36,7 @@ struct RunningServer {
         let server = HTTPServer(
             listeners: [try listener ?? .unix(ListeningSocket.bind(path: socket))],
             backend: backend,
+            page: page,
             limits: limits,
             events: events,
             eventCapacity: eventCapacity,

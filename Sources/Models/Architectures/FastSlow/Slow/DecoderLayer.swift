@@ -7,10 +7,9 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
     /// The map that is looked at, counted from the coarsest.
     private let map: Int
     private let heads: Int
-    private let selfNorm, crossNorm, feedNorm: LayerNorm<Scalar>
-    private let selfQuery, selfKey, selfValue, selfOutput: Linear<Scalar>
+    private let block: TransformerBlock<Scalar>
+    private let crossNorm: LayerNorm<Scalar>
     private let crossQuery, crossKey, crossValue, crossOutput: Linear<Scalar>
-    private let feed: FeedForward<Scalar>
 
     /// - Parameter map: the map that is looked at, counted from the coarsest.
     init(_ configuration: SlowConfiguration, map: Int, _ parameter: ParameterSource<Scalar>) throws {
@@ -22,20 +21,21 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         }
         self.map = map
         heads = configuration.heads
-        selfNorm = try LayerNorm("self.norm", width: width, parameter)
-        selfQuery = try square("self.query")
-        selfKey = try square("self.key")
-        selfValue = try square("self.value")
-        selfOutput = try square("self.output", gain: branch)
+        let selfNorm = try LayerNorm("self.norm", width: width, parameter)
+        let selfAttention = try parameter.scoped("self") {
+            try SelfAttention(width: width, heads: configuration.heads, outputGain: branch, parameter)
+        }
         crossNorm = try LayerNorm("cross.norm", width: width, parameter)
         crossQuery = try square("cross.query")
         crossKey = try Linear("cross.key", outputs: width, inputs: configuration.memoryWidth, parameter)
         crossValue = try Linear("cross.value", outputs: width, inputs: configuration.memoryWidth, parameter)
         crossOutput = try square("cross.output", gain: branch)
-        feedNorm = try LayerNorm("feed.norm", width: width, parameter)
-        feed = FeedForward(
+        let feedNorm = try LayerNorm("feed.norm", width: width, parameter)
+        let feed = FeedForward(
             expand: try Linear("feed.in", outputs: configuration.feedForward, inputs: width, parameter),
             project: try Linear("feed.out", outputs: width, inputs: configuration.feedForward, gain: branch, parameter))
+        block = TransformerBlock(
+            normalization: .before, attentionNorm: selfNorm, attention: selfAttention, feedNorm: feedNorm, feed: feed)
     }
 
     /// - Parameters:
@@ -46,15 +46,10 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         mask: AttentionMask, dropout: inout Dropout
     ) -> Variable<Scalar> {
         guard let tokens = memory.maps[map] else { preconditionFailure("the memory has no map \(map)") }
-        let normal = selfNorm(words)
-        let read = attention(
-            query: batch.padded(selfQuery(normal)), key: batch.padded(selfKey(normal)),
-            value: batch.padded(selfValue(normal)), heads: heads, keyLengths: batch.lengths, mask: mask)
-        var x = words + dropout(selfOutput(batch.packed(read)))
-
-        let looked = look(batch.padded(crossQuery(crossNorm(x))), at: tokens, memoryIndices: memoryIndices)
-        x = x + dropout(crossOutput(batch.packed(looked)))
-        return x + dropout(feed(feedNorm(x)))
+        return block(words, in: batch, mask: mask, dropout: &dropout) { x, dropout in
+            let looked = look(batch.padded(crossQuery(crossNorm(x))), at: tokens, memoryIndices: memoryIndices)
+            return x + dropout(crossOutput(batch.packed(looked)))
+        }
     }
 
     /// Cross-attention: softmax(q·(W_k x + b_k)/√d) over the tokens x of a clip, of W_v x + b_v.
@@ -83,7 +78,8 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         let mixed = attention(
             query: asked, key: tokens.values, value: tokens.values, heads: 1, keyLengths: tokens.lengths,
             memoryIndices: memoryIndices)
-        return mixed.reshaped([sentences, longest, heads * memoryWidth])
-            .headwiseLinear(weight: crossValue.weight, heads: heads) + crossValue.bias
+        let read = mixed.reshaped([sentences, longest, heads * memoryWidth])
+            .headwiseLinear(weight: crossValue.weight, heads: heads)
+        return crossValue.bias.map { read + $0 } ?? read
     }
 }

@@ -1,7 +1,7 @@
 import Tensors
 
 /// Sentences between their special tokens, one after another, and side by side where attention wants a rectangle.
-struct SentenceBatch {
+struct SentenceBatch: SequenceLayout {
     /// Rows of each sentence: its words and one special token.
     let lengths: [Int]
     let longest: Int
@@ -28,6 +28,8 @@ struct SentenceBatch {
 
     /// Where each sentence ends among the rows.
     var lastRows: [Int32] { zip(firstRows, lengths).map { $0 + Int32($1) - 1 } }
+
+    var keyLengths: [Int]? { lengths }
 
     private var isRectangle: Bool { lengths.allSatisfy { $0 == longest } }
 

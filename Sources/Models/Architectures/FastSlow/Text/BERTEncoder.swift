@@ -6,13 +6,13 @@ package import Tensors
 /// and shapes of HuggingFace's `BertModel`; its pooler isn't used by sentence encoders and is not read.
 package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     package let configuration: BERTConfiguration
-    private let words: WordTable<Scalar>
+    private let words: TokenTable<Scalar>
     /// Every parameter but ``words``.
     private let others: [(name: String, variable: Variable<Scalar>)]
     private let places: Variable<Scalar>
     private let segments: Variable<Scalar>
     private let norm: LayerNorm<Scalar>
-    private let layers: [Layer]
+    private let blocks: [TransformerBlock<Scalar>]
 
     /// Takes the parameters from a set of weights, which may hold others too.
     ///
@@ -58,19 +58,21 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
         places = try take("embeddings.position_embeddings.weight", [configuration.maximumLength, width])
         segments = try take("embeddings.token_type_embeddings.weight", [configuration.segments, width])
         self.norm = try norm("embeddings.LayerNorm")
-        layers = try (0..<configuration.layers).map { index in
+        blocks = try (0..<configuration.layers).map { index in
             let name = "encoder.layer.\(index)."
-            return try Layer(
+            let attention = try SelfAttention(
                 heads: configuration.heads,
                 query: linear(name + "attention.self.query", width, width),
                 key: linear(name + "attention.self.key", width, width),
                 value: linear(name + "attention.self.value", width, width),
-                output: linear(name + "attention.output.dense", width, width),
-                attentionNorm: norm(name + "attention.output.LayerNorm"),
-                feed: FeedForward(
-                    expand: linear(name + "intermediate.dense", width, configuration.feedForward),
-                    project: linear(name + "output.dense", configuration.feedForward, width)),
-                feedNorm: norm(name + "output.LayerNorm"))
+                output: linear(name + "attention.output.dense", width, width))
+            let attentionNorm = try norm(name + "attention.output.LayerNorm")
+            let feed = try FeedForward(
+                expand: linear(name + "intermediate.dense", width, configuration.feedForward),
+                project: linear(name + "output.dense", configuration.feedForward, width))
+            return try TransformerBlock(
+                normalization: .after, attentionNorm: attentionNorm, attention: attention,
+                feedNorm: norm(name + "output.LayerNorm"), feed: feed)
         }
         self.configuration = configuration
         others = taken
@@ -109,7 +111,8 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
         let positions = places.sliced(axis: 0, 0..<batch.longest)
         let segment = segments.sliced(axis: 0, 0..<1).reshaped([configuration.width])
         var state = dropout(norm(meanings + (positions + segment)))
-        for layer in layers { state = layer(state, lengths: batch.lengths, dropout: &dropout) }
+        let layout = Rectangle(keyLengths: batch.lengths)
+        for block in blocks { state = block(state, in: layout, dropout: &dropout) }
         return state
     }
 
@@ -117,46 +120,5 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     package func callAsFunction(_ batch: TokenBatch) -> Variable<Scalar> {
         var dropout = Dropout.off
         return self(batch, dropout: &dropout)
-    }
-}
-
-/// The word vectors: numbers to learn or to compute with, or rows as the file keeps them.
-private enum WordTable<Scalar: TensorScalar>: Sendable {
-    case floats(Variable<Scalar>)
-    case packed(PackedRows)
-
-    var variable: Variable<Scalar> {
-        switch self {
-        case .floats(let table): table
-        case .packed(let rows): Self.constant(rows.tensor)
-        }
-    }
-
-    func gathered(_ ids: [Int32]) -> Variable<Scalar> {
-        switch self {
-        case .floats(let table): table.gatherRows(ids)
-        case .packed(let rows): Self.constant(rows.gathered(ids))
-        }
-    }
-
-    private static func constant(_ rows: Tensor<Float>) -> Variable<Scalar> {
-        Variable(constant: rows as? Tensor<Scalar> ?? Tensor(converting: rows))
-    }
-}
-
-extension BERTEncoder {
-    /// Self-attention, then a feed-forward; each is added to its input and normalised after.
-    fileprivate struct Layer: Sendable {
-        let heads: Int
-        let query, key, value, output: Linear<Scalar>
-        let attentionNorm: LayerNorm<Scalar>
-        let feed: FeedForward<Scalar>
-        let feedNorm: LayerNorm<Scalar>
-
-        func callAsFunction(_ x: Variable<Scalar>, lengths: [Int], dropout: inout Dropout) -> Variable<Scalar> {
-            let read = attention(query: query(x), key: key(x), value: value(x), heads: heads, keyLengths: lengths)
-            let attended = attentionNorm(x + dropout(output(read)))
-            return feedNorm(attended + dropout(feed(attended)))
-        }
     }
 }

@@ -1,0 +1,131 @@
+import Tensors
+
+/// A picture's patches through a transformer, and what it makes of all of them: the image tower of CLIP, SigLIP and the Perception Encoder.
+///
+/// Sources: Dosovitskiy et al., "An image is worth 16x16 words", ICLR 2021; Radford et al., "Learning transferable visual models from
+/// natural language supervision", ICML 2021; Zhai et al., "Sigmoid loss for language image pre-training", ICCV 2023; Bolya et al.,
+/// "Perception Encoder", arXiv 2504.13181.
+package struct VisionTransformer: ImageEncoder {
+    package let configuration: ImageTowerConfiguration
+    /// Length of the tower's embedding.
+    package let dimensions: Int
+    /// [width, patch · patch · 3]: of a patch's pixels as pictures have them, row by row.
+    private let patches: Linear<Float>
+    private let classToken: Variable<Float>?
+    /// [tokens, width].
+    private let positions: Variable<Float>
+    private let rotation: RotaryPositions<Float>?
+    private let inputNorm: LayerNorm<Float>?
+    private let blocks: [TransformerBlock<Float>]
+    private let norm: LayerNorm<Float>
+    private let pooling: AttentionPooling<Float>?
+    private let projection: Linear<Float>?
+    private let input: FrameInput
+
+    /// - Throws: ``WeightsError`` when the source lacks a parameter.
+    init(
+        _ configuration: ImageTowerConfiguration, dimensions: Int, _ parameter: ParameterSource<Float>
+    ) throws {
+        self.configuration = configuration
+        self.dimensions = dimensions
+        input = configuration.input
+        let (width, side, stack) = (configuration.width, configuration.patchSize, configuration.stack)
+        let kernel = try parameter("patches.weight", [width, 3, side, side], .fan(3 * side * side))
+        patches = Linear(
+            // The parameter is a convolution's, which has the colour before row and column.
+            weight: kernel.shape.count == 4
+                ? Variable(constant: kernel.value.transposed([0, 2, 3, 1]).reshaped([width, side * side * 3])) : kernel,
+            bias: configuration.patchHasBias ? try parameter("patches.bias", [width], .zeros) : nil)
+        classToken = configuration.hasClassToken ? try parameter("class_token", [width], .normal(0.02)) : nil
+        positions = try parameter("positions", [configuration.tokens, width], .normal(0.02))
+        rotation =
+            configuration.rotaryCells.map { reference in
+                RotaryPositions(
+                    side: configuration.cells, reference: reference, depth: width / configuration.heads,
+                    unturned: configuration.hasClassToken ? 1 : 0)
+            }
+        inputNorm = configuration.hasInputNorm ? try stack.norm("input_norm", parameter) : nil
+        blocks = try stack.blocks(parameter)
+        norm = try stack.norm("norm", parameter)
+        pooling =
+            configuration.pooling == .attention
+            ? try parameter.scoped("pooling") {
+                AttentionPooling(
+                    query: try parameter("query", [width], .normal(0.02)),
+                    attention: try parameter.scoped("attention") {
+                        try SelfAttention(width: width, heads: configuration.poolingHeads, parameter)
+                    },
+                    norm: try stack.norm("norm", parameter),
+                    feed: try stack.feedForward("feed", parameter, width: configuration.poolingFeedForward))
+            } : nil
+        projection =
+            configuration.projection == .none
+            ? nil
+            : try Linear(
+                "projection", outputs: dimensions, inputs: width, hasBias: configuration.projection == .biased,
+                parameter)
+    }
+
+    package var pooledChannels: Int { dimensions }
+
+    package func mapSizes(side: Int) -> [FeatureMapSize] {
+        [FeatureMapSize(side: side / configuration.patchSize, channels: configuration.width)]
+    }
+
+    /// The embeddings of pictures, not yet of unit length, and the patches after the last block.
+    ///
+    /// - Parameter images: at least one, of the tower's frame size.
+    package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        guard !images.isEmpty else { throw ModelError(.input, "the model was given no picture") }
+        try input.require(images)
+        let count = images.count
+        let (width, tokens, cells) = (configuration.width, configuration.tokens, configuration.cells)
+        var x = patches(Variable(constant: pixels(of: images))).reshaped([count, cells * cells, width])
+        if let classToken {
+            x = concatenated([classToken.reshaped([1, 1, width]).broadcast(to: [count, 1, width]), x], axis: 1)
+        }
+        x = x + positions
+        if let inputNorm { x = inputNorm(x) }
+        var off = Dropout.off
+        for block in blocks { x = block(x, in: Rectangle(), rotation: rotation, dropout: &off) }
+        let first = configuration.hasClassToken ? 1 : 0
+        let pooled: Variable<Float>
+        if let pooling {
+            x = norm(x)
+            pooled = pooling(x)
+        } else {
+            pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([count, width]))
+        }
+        let map = first == 0 ? x : x.sliced(axis: 1, first..<tokens)
+        return VisualFeatures(
+            pooled: (projection.map { $0(pooled) } ?? pooled).value,
+            maps: [FeatureMap(values: map.value, height: cells, width: cells, stride: configuration.patchSize)])
+    }
+
+    /// [pictures · patches, patch · patch · 3]: what goes into a patch's product.
+    private func pixels(of images: [RGBImage]) -> Tensor<Float> {
+        let (side, patch, cells) = (configuration.frameSize, configuration.patchSize, configuration.cells)
+        // What each of the 256 values of red, green and blue enters as.
+        var levels: [Float] = []
+        for value in 0..<256 {
+            let level: SIMD3<Float> = (SIMD3(repeating: Float(value)) - input.mean) / input.deviation
+            levels += [level.x, level.y, level.z]
+        }
+        return Tensor(uninitialized: [images.count * cells * cells, patch * patch * 3]) { out in
+            levels.withUnsafeBufferPointer { levels in
+                for (index, image) in images.enumerated() {
+                    image.pixels.withUnsafeBufferPointer { pixels in
+                        for y in 0..<side {
+                            for cell in 0..<cells {
+                                let place = (index * cells * cells + y / patch * cells + cell) * patch + y % patch
+                                let target = out + place * patch * 3
+                                let source = (y * side + cell * patch) * 3
+                                for i in 0..<patch * 3 { target[i] = levels[Int(pixels[source + i]) * 3 + i % 3] }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+// The search page: the query and what becomes of it.
+
+import { debounce, find, make } from "./dom.js";
+import { count } from "./words.js";
+import { makeFilters } from "./filters.js";
+import { makeLibrary } from "./library.js";
+import { makePlayer } from "./player.js";
+import { makeResults } from "./results.js";
+import * as api from "./api.js";
+
+const pageSize = 30;
+const maximumResults = 1000;
+const typingPause = 120;
+
+const [query, state, notice, more] = [find("query"), find("state"), find("notice"), find("more")];
+let limit = pageSize;
+/** The search that is under way. */
+let running;
+/** What a failed search would be tried again for. */
+let waitsForDaemon = false;
+let knowsFolders = true;
+/** Whether the query was finished: typing another then is a step for the browser's Back button. */
+let isSettled = true;
+
+const filters = makeFilters(() => searchLater());
+const results = makeResults((result) => player.show(result));
+const player = makePlayer({
+    query: () => query.value.trim(),
+    neighbour(result, step) {
+        const all = results.all;
+        const place = all.findIndex((other) => other.clip === result.clip);
+        return place < 0 ? undefined : all[place + step];
+    },
+    shown(result, last) {
+        results.stop();
+        writeAddress(false, result);
+        if (last) results.focusClip(last.clip);
+    },
+});
+const library = makeLibrary({
+    arrived(status) {
+        filters.suggest(status.roots);
+        knowsFolders = status.roots.length > 0 || status.media.total > 0;
+        if (waitsForDaemon) {
+            waitsForDaemon = false;
+            tell();
+            search();
+        } else if (!query.value.trim()) {
+            welcome();
+        }
+    },
+    failed: fail,
+});
+
+function tell(text = "", ...buttons) {
+    notice.hidden = text === "";
+    notice.replaceChildren(...(text ? [make("p", {}, text), ...buttons] : []));
+}
+
+function welcome() {
+    if (knowsFolders) {
+        if (notice.dataset.kind === "welcome") tell();
+        notice.dataset.kind = "";
+        state.textContent = "Describe a moment: who or what is seen, where, doing what.";
+        return;
+    }
+    if (notice.dataset.kind === "welcome") return;
+    notice.dataset.kind = "welcome";
+    const button = make("button", { type: "button" }, "Add a folder");
+    button.addEventListener("click", () => {
+        library.open();
+        find("root-path").focus();
+    });
+    state.textContent = "";
+    tell("No folder is watched yet, so there is nothing to find.", button);
+}
+
+function fail(failure) {
+    if (failure.status === 401) {
+        state.textContent = "";
+        results.show([]);
+        tell("This browser was not let in, or not recently. Run “saccade open” on the daemon's machine, and use the address that it shows.");
+        waitsForDaemon = true;
+    } else if (failure.status === 0) {
+        waitsForDaemon = true;
+        state.textContent = failure.message;
+    } else if (failure.code === "overloaded" || failure.code === "unavailable") {
+        waitsForDaemon = true;
+        state.textContent = failure.message;
+        library.ask();
+    } else {
+        state.textContent = failure.message;
+    }
+}
+
+/** @param isStep whether the browser's Back button leads to what was before. */
+function writeAddress(isStep, playing) {
+    const parameters = new URLSearchParams();
+    if (query.value.trim()) parameters.set("q", query.value.trim());
+    filters.write(parameters);
+    if (playing) parameters.set("play", playing.clip);
+    const text = parameters.toString();
+    document.title = query.value.trim() ? `${query.value.trim()} – Saccade` : "Saccade";
+    if (text === location.search.slice(1)) return;
+    history[isStep ? "pushState" : "replaceState"](null, "", text ? `?${text}` : location.pathname);
+}
+
+/** @param typed what the query is when the address has none. */
+async function readAddress(typed) {
+    const parameters = new URLSearchParams(location.search);
+    query.value = parameters.get("q") ?? typed;
+    filters.read(parameters);
+    const playing = parameters.get("play");
+    if (!playing && player.isOpen) player.close();
+    search();
+    if (playing && /^\d+$/.test(playing)) {
+        try {
+            player.show(await api.clip(playing).then(({ id, ...clip }) => ({ clip: id, ...clip })));
+        } catch (failure) {
+            fail(failure);
+        }
+    }
+}
+
+async function search() {
+    running?.abort();
+    searchLater.cancel();
+    const text = query.value.trim();
+    if (!text) {
+        results.show([]);
+        more.hidden = true;
+        tell();
+        notice.dataset.kind = "";
+        welcome();
+        return;
+    }
+    const mine = new AbortController();
+    running = mine;
+    const asked = { query: text, limit, filters: filters.request() };
+    const begin = performance.now();
+    state.textContent = "Searching…";
+    try {
+        for await (const answer of api.search(asked, mine.signal)) {
+            if (running !== mine) return;
+            draw(answer, asked, performance.now() - begin);
+        }
+    } catch (failure) {
+        if (failure.name !== "AbortError" && running === mine) fail(failure);
+    }
+}
+
+const searchLater = debounce(typingPause, () => {
+    limit = pageSize;
+    writeAddress(isSettled);
+    isSettled = false;
+    search();
+});
+
+function draw(answer, request, milliseconds) {
+    const parts = [`${count(answer.clips, "clip")} searched in ${Math.max(1, Math.round(milliseconds))} ms`];
+    if (answer.reranked > 0) parts.push(`${answer.reranked} re-ranked`);
+    if (!answer.final) parts.push("the order may still change…");
+    notice.dataset.kind = "";
+    more.hidden = !(answer.final && answer.results.length === limit && limit < maximumResults);
+    if (answer.final && answer.found === false && answer.results.length > 0) {
+        parts[0] = `Nothing found: ${parts[0]}`;
+        results.show([]);
+        more.hidden = true;
+        const button = make("button", { type: "button", id: "show-nearest" }, "Show the nearest anyway");
+        button.addEventListener("click", () => {
+            tell("Nothing looks like that. These are the nearest:");
+            results.show(answer.results);
+            results.focus(0);
+        });
+        tell("Nothing looks like that.", button);
+    } else if (answer.final && answer.results.length === 0) {
+        results.show([]);
+        tell(Object.keys(request.filters).length > 0 ? "No clip passes these filters." : "There is no clip in the index yet.");
+    } else {
+        tell();
+        results.show(answer.results);
+    }
+    state.textContent = parts.join(" · ");
+}
+
+query.addEventListener("input", () => searchLater());
+find("search").addEventListener("submit", (event) => {
+    event.preventDefault();
+    filters.close();
+    limit = pageSize;
+    writeAddress(isSettled);
+    isSettled = true;
+    search();
+});
+query.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown" || results.all.length === 0) return;
+    event.preventDefault();
+    results.focus(0);
+});
+more.addEventListener("click", () => {
+    const place = results.all.length;
+    limit = Math.min(maximumResults, limit + pageSize);
+    search().then(() => results.focus(place));
+});
+document.addEventListener("keydown", (event) => {
+    if (document.querySelector("dialog[open]") || event.altKey || event.ctrlKey || event.metaKey) return;
+    const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+    if (event.key === "/" && !isTyping) {
+        event.preventDefault();
+        query.focus();
+        query.select();
+    } else if (event.key === "Escape" && !filters.close() && event.target !== query) {
+        query.focus();
+    }
+});
+for (const button of document.querySelectorAll("dialog .close")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+}
+addEventListener("popstate", () => readAddress(""));
+// What was typed before this ran stays.
+readAddress(query.value);

@@ -1,0 +1,161 @@
+// One moment in its video, with the other moments that fit the query on a bar of its time.
+
+import { find, make } from "./dom.js";
+import { clock, fileName, percent, span } from "./words.js";
+import { unplayable } from "./results.js";
+import * as api from "./api.js";
+
+const hitLimit = 50;
+
+/**
+ * @param neighbour gives the result some places after one, or nothing.
+ * @param shown called with the result that is shown now, and with nothing when the player is closed.
+ * @param query gives what was asked.
+ */
+export function makePlayer({ neighbour, shown, query }) {
+    const dialog = find("player");
+    const [stage, bar, message] = [find("stage"), find("time-bar"), find("unplayable")];
+    let current;
+    let search;
+
+    function video(result) {
+        const element = make("video", {
+            controls: true, autoplay: true, playsInline: true, poster: api.thumbnail(result.clip, 960),
+            "aria-label": `${fileName(result.media.path)} from ${clock(result.start)}`,
+        });
+        element.src = `${api.file(result.media.id)}#t=${result.start}`;
+        element.addEventListener("error", () => {
+            if (!stage.contains(element)) return;
+            unplayable.add(result.media.id);
+            cannotPlay(result);
+        });
+        // What has no picture that the browser knows plays its sound alone.
+        element.addEventListener("loadedmetadata", () => {
+            if (stage.contains(element) && element.videoWidth === 0) cannotPlay(result);
+        });
+        element.addEventListener("timeupdate", () => {
+            const needle = bar.querySelector("i");
+            if (needle && element.duration > 0) needle.style.left = `${100 * element.currentTime / element.duration}%`;
+        });
+        return element;
+    }
+
+    function cannotPlay(result) {
+        empty();
+        stage.append(picture(api.thumbnail(result.clip, 960), result));
+        message.textContent = result.media.online
+            ? "This browser can't play this file, so here is its picture. `saccade search --play` opens it in a player of this machine."
+            : "The file can't be read now, so it can't be played: connect its disk.";
+        message.hidden = false;
+    }
+
+    function picture(source, result) {
+        const image = make("img", { src: source, alt: `${fileName(result.media.path)} at ${clock(result.start)}` });
+        image.addEventListener("error", () => image.remove());
+        return image;
+    }
+
+    function empty() {
+        for (const element of stage.querySelectorAll("video")) {
+            element.removeAttribute("src");
+            element.load();
+        }
+        stage.replaceChildren();
+        message.hidden = true;
+    }
+
+    function show(result) {
+        current = result;
+        search?.abort();
+        empty();
+        find("player-title").textContent = `${span(result.start, result.end)} in ${fileName(result.media.path)}`;
+        find("player-path").textContent = result.media.path;
+        find("previous").disabled = !neighbour(result, -1);
+        find("next").disabled = !neighbour(result, 1);
+        const isStill = !(result.media.duration > 0);
+        if (!result.media.online || unplayable.has(result.media.id)) cannotPlay(result);
+        else stage.append(isStill ? picture(api.file(result.media.id), result) : video(result));
+        bar.hidden = isStill;
+        drawBar([result]);
+        if (!isStill) findHits(result);
+        if (!dialog.open) dialog.showModal();
+        shown(result);
+    }
+
+    /** All moments of the video that fit, the better the fuller. */
+    async function findHits(result) {
+        const text = query();
+        // A path that isn't text can't be a filter.
+        if (!text || result.media.path_bytes) return;
+        search = new AbortController();
+        try {
+            const filters = { path_prefix: result.media.path };
+            for await (const answer of api.search({ query: text, limit: hitLimit, filters }, search.signal)) {
+                if (current !== result) return;
+                const hits = answer.results.filter((hit) => hit.media.id === result.media.id);
+                drawBar(hits.some((hit) => hit.clip === result.clip) ? hits : [...hits, result]);
+            }
+        } catch {
+            // The bar keeps what it has.
+        }
+    }
+
+    function drawBar(hits) {
+        const length = current.media.duration;
+        const scores = hits.map((hit) => hit.probability ?? hit.score);
+        const [least, most] = [Math.min(...scores), Math.max(...scores)];
+        const kept = bar.contains(document.activeElement) ? document.activeElement.dataset.clip : undefined;
+        const marks = hits.map((hit, place) => {
+            const likelihood = hit.probability === undefined ? "" : `, ${percent(hit.probability)} likely`;
+            const text = `${span(hit.start, hit.end)}${likelihood}`;
+            const mark = make("button", { type: "button", title: text, "aria-label": text });
+            mark.dataset.clip = hit.clip;
+            mark.style.left = `${100 * hit.start / length}%`;
+            mark.style.width = `${Math.max(0.4, 100 * (hit.end - hit.start) / length - 0.15)}%`;
+            mark.style.opacity = most > least ? 0.25 + 0.75 * (scores[place] - least) / (most - least) : 1;
+            if (hit.clip === current.clip) mark.setAttribute("aria-current", "true");
+            mark.addEventListener("click", () => seek(hit));
+            return mark;
+        });
+        marks.sort((one, other) => parseFloat(one.style.left) - parseFloat(other.style.left));
+        bar.replaceChildren(...marks, make("i", { "aria-hidden": "true" }));
+        if (kept) bar.querySelector(`[data-clip="${Number(kept)}"]`)?.focus();
+    }
+
+    function seek(hit) {
+        const element = stage.querySelector("video");
+        if (!element) return show(hit);
+        element.currentTime = hit.start;
+        element.play().catch(() => {});
+        find("player-title").textContent = `${span(hit.start, hit.end)} in ${fileName(hit.media.path)}`;
+        for (const mark of bar.querySelectorAll("button")) {
+            if (mark.dataset.clip === String(hit.clip)) mark.setAttribute("aria-current", "true");
+            else mark.removeAttribute("aria-current");
+        }
+    }
+
+    function move(step) {
+        const other = current && neighbour(current, step);
+        if (other) show(other);
+    }
+
+    find("previous").addEventListener("click", () => move(-1));
+    find("next").addEventListener("click", () => move(1));
+    dialog.addEventListener("keydown", (event) => {
+        // The video's own controls take the arrow keys while they have the focus.
+        if (event.target.tagName === "VIDEO" || event.altKey || event.ctrlKey || event.metaKey) return;
+        const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+        if (!step) return;
+        event.preventDefault();
+        move(step);
+    });
+    dialog.addEventListener("close", () => {
+        search?.abort();
+        empty();
+        const last = current;
+        current = undefined;
+        shown(undefined, last);
+    });
+
+    return { show, close: () => dialog.close(), get isOpen() { return dialog.open; } };
+}

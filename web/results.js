@@ -1,0 +1,195 @@
+// The grid of moments. A card stays the same element while its clip is among the results, so that an order that settles is seen to move.
+
+import { find, likesStillness, make } from "./dom.js";
+import { fileName, percent, span } from "./words.js";
+import * as api from "./api.js";
+
+const hoverDelay = 200;
+/** Of a picture that failed, in milliseconds; each wait is four times the one before. */
+const [firstWait, lastWait] = [2000, 32_000];
+
+/** Media items that this browser has failed to play. */
+export const unplayable = new Set();
+
+/** @param open called with the result whose card was chosen. */
+export function makeResults(open) {
+    const list = find("results");
+    const cards = new Map();
+    let order = [];
+
+    function card(result) {
+        const known = cards.get(result.clip);
+        if (known) return known;
+        const picture = make("span", { className: "picture" });
+        const image = make("img", { alt: "", loading: "lazy", decoding: "async", src: api.thumbnail(result.clip, 480) });
+        keepTrying(image, result);
+        const strip = make("span", { className: "strip" });
+        picture.append(image, make("span", { className: "time" }, span(result.start, result.end)), strip);
+        const detail = make("span", { className: "detail" });
+        const button = make("button", { type: "button", className: "card" },
+            picture, make("span", { className: "name", title: result.media.path }, fileName(result.media.path)), detail);
+        const made = { item: make("li", {}, button), button, picture, strip, detail, result };
+        button.addEventListener("click", () => open(made.result));
+        preview(made);
+        cards.set(result.clip, made);
+        return made;
+    }
+
+    /** A picture that can't be had now, of a busy daemon or a disk that is away, may be there a little later. */
+    function keepTrying(image, result) {
+        const source = image.src;
+        const none = make("span", { className: "no-picture" }, result.media.online ? "No picture yet" : "No picture: the file is offline");
+        let wait = firstWait;
+        image.addEventListener("error", () => {
+            image.before(none);
+            if (wait > lastWait || !cards.has(result.clip)) return;
+            setTimeout(() => { image.src = `${source}&again=${wait}`; }, wait);
+            wait *= 4;
+        });
+        image.addEventListener("load", () => none.remove());
+    }
+
+    function fill(made, result, hits) {
+        made.result = result;
+        const parts = [];
+        let likelihood = "";
+        if (result.probability !== undefined) {
+            const steps = make("span", { className: "steps", "aria-hidden": "true" });
+            for (let step = 0; step < 5; step += 1) {
+                steps.append(make("i", { className: result.probability > step / 5 + 0.02 ? "on" : "" }));
+            }
+            likelihood = `${percent(result.probability)} likely`;
+            parts.push(steps, likelihood);
+        }
+        if (!result.media.online) parts.push(make("span", { className: "offline" }, "offline"));
+        made.detail.replaceChildren(...parts);
+        made.button.setAttribute("aria-label", [
+            fileName(result.media.path), span(result.start, result.end), likelihood, result.media.online ? "" : "offline",
+        ].filter(Boolean).join(", "));
+        const length = result.media.duration;
+        made.strip.replaceChildren(...(length > 0 ? hits : []).map((hit) => {
+            const mark = make("i", { className: hit.clip === result.clip ? "here" : "" });
+            mark.style.left = `${100 * hit.start / length}%`;
+            mark.style.width = `${100 * (hit.end - hit.start) / length}%`;
+            return mark;
+        }));
+    }
+
+    /** Plays the moment, without sound, while the pointer or the focus rests on its card. */
+    function preview(made) {
+        let timer;
+        let video;
+        const stop = () => {
+            clearTimeout(timer);
+            if (!video) return;
+            // Gives the connection back at once.
+            video.removeAttribute("src");
+            video.load();
+            video.remove();
+            video = undefined;
+        };
+        const play = () => {
+            const { media, start, end, clip } = made.result;
+            if (video || !media.online || !(media.duration > 0) || unplayable.has(media.id) || likesStillness()) return;
+            video = make("video", { muted: true, playsInline: true, "aria-hidden": "true", tabIndex: -1 });
+            const current = video;
+            current.src = `${api.file(media.id)}#t=${start}`;
+            current.poster = api.thumbnail(clip, 480);
+            current.addEventListener("timeupdate", () => {
+                if (current.currentTime >= end) current.currentTime = start;
+            });
+            current.addEventListener("error", () => {
+                if (current !== video) return;
+                unplayable.add(media.id);
+                stop();
+            });
+            made.strip.before(current);
+            current.play().catch(() => {});
+        };
+        const later = () => {
+            clearTimeout(timer);
+            timer = setTimeout(play, hoverDelay);
+        };
+        made.button.addEventListener("pointerenter", (event) => {
+            if (event.pointerType === "mouse") later();
+        });
+        made.button.addEventListener("pointerleave", stop);
+        made.button.addEventListener("focus", () => {
+            if (made.button.matches(":focus-visible")) later();
+        });
+        made.button.addEventListener("blur", stop);
+        made.stop = stop;
+    }
+
+    const focused = () => order.findIndex((made) => made.button === document.activeElement);
+
+    /** One card is in the order of the Tab key: the one that was looked at last. */
+    function makeReachable(index) {
+        order.forEach((made, place) => { made.button.tabIndex = place === index ? 0 : -1; });
+    }
+
+    function focus(index) {
+        const made = order[Math.max(0, Math.min(order.length - 1, index))];
+        if (!made) return;
+        makeReachable(order.indexOf(made));
+        made.button.focus({ focusVisible: true });
+        made.button.scrollIntoView({ block: "nearest" });
+    }
+
+    list.addEventListener("keydown", (event) => {
+        const place = focused();
+        if (place < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+        const columns = getComputedStyle(list).gridTemplateColumns.split(" ").length;
+        const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -place, End: order.length }[event.key];
+        if (step === undefined) return;
+        event.preventDefault();
+        if (place + step < 0) find("query").focus();
+        else focus(place + step);
+    });
+    list.addEventListener("focusin", () => {
+        const place = focused();
+        if (place >= 0) makeReachable(place);
+    });
+
+    return {
+        show(results) {
+            const before = new Map(order.map((made) => [made, made.item.getBoundingClientRect()]));
+            const kept = document.activeElement;
+            const hits = Map.groupBy ? Map.groupBy(results, (result) => result.media.id) : groups(results);
+            order = results.map(card);
+            order.forEach((made, place) => fill(made, results[place], hits.get(results[place].media.id)));
+            const shown = new Set(order);
+            for (const [clip, made] of cards) {
+                if (shown.has(made)) continue;
+                made.stop();
+                cards.delete(clip);
+            }
+            list.replaceChildren(...order.map((made) => made.item));
+            if (list.contains(kept)) kept.focus({ preventScroll: true });
+            makeReachable(Math.max(0, focused()));
+            if (likesStillness()) return;
+            for (const made of order) {
+                const from = before.get(made);
+                if (!from) continue;
+                const to = made.item.getBoundingClientRect();
+                const [x, y] = [from.left - to.left, from.top - to.top];
+                if (x === 0 && y === 0) continue;
+                made.item.animate([{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }], { duration: 220, easing: "ease-out" });
+            }
+        },
+        get all() { return order.map((made) => made.result); },
+        focus,
+        focusClip(clip) {
+            focus(Math.max(0, order.findIndex((made) => made.result.clip === clip)));
+        },
+        stop() {
+            for (const made of order) made.stop();
+        },
+    };
+}
+
+function groups(results) {
+    const all = new Map();
+    for (const result of results) all.set(result.media.id, [...(all.get(result.media.id) ?? []), result]);
+    return all;
+}
