@@ -44,9 +44,10 @@ build: packages
 run: build
 	@BIN="$(BIN)" STATE="$(STATE)" QUERY="$(QUERY)" packaging/demo/run.sh "$(DIR)"
 
-# Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made.
+# Nothing here imports with @testable; with the flag off, tests link the very modules that `make build` made. At most 48 run beside
+# each other, for many have databases, sockets and programs open, and Foundation's Process crashes where some 1,360 descriptors are.
 test: packages
-	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports
+	$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports --experimental-maximum-parallelization-width 48
 
 # What the page needs of a browser. PICTURES="--pictures FOLDER --footage FOLDER" takes screenshots instead.
 test-page: $(PROGRAMS)

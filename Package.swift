@@ -112,7 +112,8 @@ let package = Package(
 
         // What was found, for other programs.
         .target(
-            name: "Export", dependencies: ["Basics", .product(name: "SystemPackage", package: "swift-system")]
+            name: "Export",
+            dependencies: ["Basics", "DecodeProtocol", .product(name: "SystemPackage", package: "swift-system")]
         ),
 
         // The query socket.

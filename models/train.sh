@@ -13,7 +13,10 @@ fi
 data=$(realpath "$1")
 mkdir -p "$2"
 work=$(realpath "$2")
-absent=$(realpath "$(dirname "$0")/../docs/queries/absent-calibration.txt")
+repository=$(realpath "$(dirname "$0")/..")
+absent=$repository/docs/queries/absent-calibration.txt
+# The last commit that has the weights of version 0.1.0.
+previous=cc300f7
 saccade=${SACCADE:-saccade}
 cd "$work"
 
@@ -48,10 +51,28 @@ step import "$saccade" train import --output imported \
 step fast "$saccade" train fast --model imported "${items[@]}" --cache features --output fast --epochs 10 --frames 2 \
     --backbone-blocks 10 --backbone-warm-up 0.1 --crop 0.8 --average 0.995
 
-step slow "$saccade" train slow --model fast "${items[@]}" --cache features --output slow --new --memory-width 96 \
-    --sequences 0.15 --phrases 0.2
+# The Slow part is version 0.1.0's, trained on for three epochs: it reads the features of another backbone now.
+start() {
+    mkdir -p start
+    cp fast/*.safetensors fast/*.txt start
+    for file in slow.safetensors slow-vocab.txt; do
+        git -C "$repository" show "$previous:models/saccade-small/$file" >"start/$file"
+    done
+    python3 - "$repository/models/saccade-small/config.json" <<'END'
+import json, sys
+configuration = json.load(open("fast/config.json"))
+configuration["slow"] = json.load(open(sys.argv[1]))["slow"]
+json.dump(configuration, open("start/config.json", "w"))
+END
+}
+step start start
+step slow "$saccade" train slow --model start "${items[@]}" --cache features --output slow --epochs 3 --learning-rate 5e-4 \
+    --sequences 0.1 --phrases 0.2
 
-step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache features --depth 32 --absent "$absent"
+step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache features --depth 32 --captions 1 --absent "$absent"
+# β for video as well: see the card.
+beta() { sed -i 's/"beta" : [0-9.]*,/"beta" : 1,/' slow/reranking.json; }
+step beta beta
 step export "$saccade" train export --model slow --output saccade-small
 for name in captioned-images captioned-clips more-clips; do
     step "evaluate-$name" "$saccade" evaluate --model saccade-small --data "$data/$name.validation.jsonl" --cache features

@@ -1,4 +1,5 @@
 package import Basics
+import DecodeProtocol
 import Foundation
 import Synchronization
 package import SystemPackage
@@ -59,10 +60,8 @@ package struct MediaCutter: Sendable {
         let part = output.removingLastComponent().appending(".\(name.stem).\(getpid()).\(name.extension ?? "")")
         defer { unsafe _ = unlink(part.string) }
         // Copied packets begin at the key frame before, and the length is counted from the start that was asked for.
-        let span = [
-            "-ss", MomentList.seconds(moment.start), "-i", Self.standardInput,
-            "-t", MomentList.seconds(end - moment.start),
-        ]
+        let span =
+            ["-ss", MomentList.seconds(moment.start)] + Self.source + ["-t", MomentList.seconds(end - moment.start)]
         let coding =
             mode == .copy
             ? ["-c", "copy", "-avoid_negative_ts", "make_zero"] : ["-map_chapters", "-1"]
@@ -83,8 +82,6 @@ package struct MediaCutter: Sendable {
         }
         return Result(start: mode == .copy ? facts.keyFrame : moment.start, end: end, bytes: Int64(information.st_size))
     }
-
-    private static let standardInput = "file:/dev/stdin"
 
     private func open(_ moment: Moment) throws(CutError) -> FileHandle {
         let descriptor: FileDescriptor
@@ -129,8 +126,8 @@ package struct MediaCutter: Sendable {
             Self.quiet + [
                 "-of", "json", "-select_streams", "v:0",
                 "-read_intervals", "\(MomentList.seconds(moment.start))%+#1", "-show_entries",
-                "format=duration,start_time:packet=pts_time", "-i", Self.standardInput,
-            ], input: source)
+                "format=duration,start_time:packet=pts_time",
+            ] + Self.source, input: source)
         guard outcome.status == 0, let probed = try? JSONDecoder().decode(Probed.self, from: outcome.output),
             let duration = probed.format?.duration.flatMap(Double.init), duration > 0
         else {
@@ -162,15 +159,20 @@ package struct MediaCutter: Sendable {
         guard let file = FileHandle(forReadingAtPath: path.string) else { return nil }
         defer { try? file.close() }
         let outcome = try run(
-            ffprobe, Self.quiet + ["-of", "json", "-show_entries", "format=duration", "-i", Self.standardInput],
-            input: file)
+            ffprobe, Self.quiet + ["-of", "json", "-show_entries", "format=duration"] + Self.source, input: file)
         return (try? JSONDecoder().decode(Probed.self, from: outcome.output))?.format?.duration.flatMap(Double.init)
     }
 
     /// Seconds by which containers, and clips that were sampled, may miss an end.
     private static let slack = 1.0
 
-    private static let quiet = ["-hide_banner", "-loglevel", "error", "-protocol_whitelist", "file"]
+    private static let quiet = ["-hide_banner", "-loglevel", "error"]
+
+    /// The file itself, and no playlist in its place, which would name others.
+    private static let source = [
+        "-protocol_whitelist", "file", "-format_whitelist", MediaFormats.allowed.joined(separator: ","), "-i",
+        "file:/dev/stdin",
+    ]
 
     // MARK: Processes
 
@@ -182,8 +184,9 @@ package struct MediaCutter: Sendable {
         /// The last thing that the program said, for people.
         var complaint: String {
             let text = String(decoding: errors, as: UTF8.self)
+            if text.contains("not on whitelist") { return "it is a playlist, or of another kind that isn't read." }
             let line = text.split(whereSeparator: \.isNewline).last.map(String.init) ?? "it said nothing"
-            return Moment.printable(line.replacing(MediaCutter.standardInput, with: "the file")) + "."
+            return Moment.printable(line.replacing("file:/dev/stdin", with: "the file")) + "."
         }
     }
 

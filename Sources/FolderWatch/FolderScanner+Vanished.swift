@@ -74,8 +74,14 @@ extension FolderScanner {
         }
     }
 
-    /// Makes tombstones of the files that were not seen and are not there, unless their file system is away.
+    /// Makes tombstones of the files that were not seen and are not there, unless their file system is away, or the whole root has gone
+    /// since the pass began.
     func giveUp(_ pass: inout ScanPass, root: Root) throws {
+        guard !pass.vanished.isEmpty else { return }
+        guard let now = try catalog.root(root.id), try check(now) else {
+            pass.vanished = []
+            return
+        }
         var gone: [MediaFile] = []
         for file in pass.vanished where !pass.unreadable.contains(where: { file.path.starts(with: $0) }) {
             // Followed to another place since, or still here: hidden now, or no candidate any more.

@@ -3,7 +3,7 @@ import DecodeProtocol
 
 /// An open container and its video stream.
 ///
-/// Only containers of `allowedFormats` are read: playlists and everything that names other files is refused.
+/// Only containers of ``MediaFormats/allowed`` are read: playlists and everything that names other files is refused.
 @safe
 final class MediaFile {
     private let reader: FileReader
@@ -14,16 +14,6 @@ final class MediaFile {
     let isStill: Bool
     /// Subtracted from timestamps, in seconds: media begin at 0.
     let origin: Double
-
-    /// The demuxers that may be used. Left out on purpose: all playlists and manifests (hls, dash, concat, …), devices,
-    /// text and subtitle formats, and formats that load code or other files.
-    static let allowedFormats = [
-        "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "asf", "ogg", "gif", "apng", "ivf", "h264",
-        "hevc", "m4v", "mjpeg", "obu", "av1", "dv", "mxf", "nut", "rm", "wtv", "yuv4mpegpipe", "vc1", "dirac",
-        "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe", "j2k_pipe", "jpegxl_pipe", "jpegls_pipe",
-        "pgm_pipe", "pgmyuv_pipe", "ppm_pipe", "pbm_pipe", "pam_pipe", "qoi_pipe", "gif_pipe", "psd_pipe", "dpx_pipe",
-        "exr_pipe", "sgi_pipe", "sunrast_pipe", "pcx_pipe",
-    ]
 
     /// Opens a media item and finds its video stream.
     /// - Throws: `DecodeError`.
@@ -38,7 +28,7 @@ final class MediaFile {
         unsafe context.pointee.max_streams = 128
         unsafe context.pointee.io_open = { _, _, _, _, _ in saccade_error_denied }
         var options: OpaquePointer?
-        unsafe av_dict_set(&options, "format_whitelist", Self.allowedFormats.joined(separator: ","), 0)
+        unsafe av_dict_set(&options, "format_whitelist", MediaFormats.allowed.joined(separator: ","), 0)
         defer { unsafe av_dict_free(&options) }
         var opening: UnsafeMutablePointer<AVFormatContext>? = unsafe context
         // Without a name the content alone decides: a name can make FFmpeg read "a%d.jpg" as a numbered sequence.

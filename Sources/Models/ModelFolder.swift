@@ -97,7 +97,7 @@ package struct ModelFolder: Sendable {
     /// What named the files of a model of format 1 before, and still does in indexes that were made then.
     ///
     /// Two 64-bit sums in the manner of FNV-1a over 8-byte words, with different starts.
-    static func earlierDigest(of files: [FilePath]) throws -> String {
+    package static func earlierDigest(of files: [FilePath]) throws -> String {
         var first: UInt64 = 0xcbf2_9ce4_8422_2325
         var second: UInt64 = 0x6c62_272e_07bb_0142
         func add(_ word: UInt64) {

@@ -49,7 +49,9 @@ struct ImportedModelTests {
             }
             var results: [Result]
         }
-        let searched = try await saccade("search", "bars", "--state", "state", "--model", "model", "--json")
+        let searched = try await EndToEndTests.saccade(
+            ["search", "bars", "--state", "state", "--json"], home: home.path,
+            environment: ["SACCADE_MODEL": home.path.appending("model").string])
         #expect(searched.status == 0, "\(searched.errors)")
         let results = try searched.decoded(Answer.self).results
         #expect(Set(results.map(\.media.path)).count == 2)

@@ -47,8 +47,11 @@ func run(
     for file in [output, errors] { try Data().write(to: URL(filePath: file.string)) }
     defer { for file in [output, errors] { try? FileManager.default.removeItem(atPath: file.string) } }
     process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output.string))
-    process.standardError = try FileHandle(forWritingTo: URL(filePath: errors.string))
+    // Closed here: Foundation keeps a process, and so its handles, for ever.
+    let handles = try [output, errors].map { try FileHandle(forWritingTo: URL(filePath: $0.string)) }
+    defer { for handle in handles { try? handle.close() } }
+    process.standardOutput = handles[0]
+    process.standardError = handles[1]
     try await process.runToEnd()
     return Outcome(
         status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

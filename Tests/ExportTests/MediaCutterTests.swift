@@ -78,6 +78,15 @@ import Testing
         #expect(try Set(FileManager.default.contentsOfDirectory(atPath: folder.string)) == before)
     }
 
+    @Test func `A playlist under a film's name can't have other files read`() async throws {
+        let other = try home.get().path.appending("private.ts")
+        try await TestVideo(width: 160, height: 120, seconds: 2, encoding: Self.encoding).write(to: other)
+        let playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n\(other)\n#EXT-X-ENDLIST\n"
+        let path = try home.get().write(Data(playlist.utf8), to: "film.mp4")
+        let error = #expect(throws: CutError.self) { try cut(path, 0, 1, to: "a.mp4", .copy) }
+        #expect(error?.message.contains("it is a playlist") == true, "\(String(describing: error))")
+    }
+
     @Test func `Without the program it says what to install`() {
         #expect { try MediaCutter(path: "/nowhere") } throws: { "\($0)".contains("apt-get install ffmpeg") }
     }

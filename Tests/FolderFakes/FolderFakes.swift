@@ -120,6 +120,7 @@ package final class FakeWatcher: DirectoryWatcher {
         var limit = Int.max
         var hints = WatchHints()
         var onHint: (@Sendable () -> Void)?
+        var onWatch: (@Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -132,7 +133,8 @@ package final class FakeWatcher: DirectoryWatcher {
     package var count: Int { watched.count }
 
     package func watch(_ directory: FilePath) -> WatchOutcome {
-        state.withLock { state in
+        state.withLock { $0.onWatch }?()
+        return state.withLock { state in
             guard state.watched.contains(directory) || state.watched.count < state.limit else { return .limitReached }
             state.watched.insert(directory)
             return .watching
@@ -149,6 +151,9 @@ package final class FakeWatcher: DirectoryWatcher {
             return state.hints
         }
     }
+
+    /// Runs `body` before each directory is watched, and so before it is read.
+    package func onWatch(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onWatch = body } }
 
     package func onHint(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.onHint = body } }
 

@@ -299,6 +299,16 @@ private final class ScannerFixture: Sendable {
         #expect(try fixture.present.isEmpty)
     }
 
+    @Test func `A root that goes while it is scanned is offline and nothing is deleted`() throws {
+        let fixture = try ScannerFixture()
+        try fixture.write("1".utf8, to: "d/a.mp4")
+        try fixture.scan()
+        let (files, whole) = (fixture.files, fixture.folder)
+        fixture.watcher.onWatch { files.faults.withLock { $0.missing = [whole] } }
+        try fixture.scan()
+        #expect(try fixture.state == .offline && fixture.present == ["d/a.mp4"])
+    }
+
     @Test func `A file system mounted inside of a root may go away without its files being deleted`() throws {
         let fixture = try ScannerFixture()
         let mount = fixture.folder.appending("disk")

@@ -49,8 +49,11 @@ package struct TestVideo: Sendable {
         let output = try folder.write(Data(), to: "output")
         let errors = try folder.write(Data(), to: "errors")
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output.string))
-        process.standardError = try FileHandle(forWritingTo: URL(filePath: errors.string))
+        // Closed here: Foundation keeps a process, and so its handles, for ever.
+        let handles = try [output, errors].map { try FileHandle(forWritingTo: URL(filePath: $0.string)) }
+        defer { for handle in handles { try? handle.close() } }
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
         let status = try await withCheckedThrowingContinuation {
             (continuation: CheckedContinuation<Int32, any Error>) in
             process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
