@@ -59,14 +59,14 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, programs, home, footage):
+    def __init__(self, programs, home, footage, settings={}):
         self.program = programs / "saccade"
         self.state = home / "state"
         self.log = open(home / "daemon.log", "ab")
         self.footage = footage
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("SACCADE_", "XDG_"))}
-        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"}
+        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"} | settings
         self.start()
 
     def start(self):
