@@ -25,6 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 AUDIT = (HERE / "audit.js").read_text()
 # What would run as a script, if a name ever became markup.
 HOSTILE = ["<img src=x onerror=window.hacked=1>.mp4", "\"><script>window.hacked=1<.mp4", "a&lt;b&amp;'`${window.hacked=1}.mp4"]
+# A line of subtitles that would be markup of HTML.
+SAID = "x < y && z > \"lighthouse\" &amp; <script>window.hacked=1</script> keepers"
 checks = 0
 
 
@@ -45,6 +47,7 @@ def make_footage(folder):
     graph += ";" + "".join(f"[s{place}]" for place in range(len(scenes))) + f"concat=n={len(scenes)}"
     h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"]
     ffmpeg("-f", "lavfi", "-i", graph, *h264, folder / "scenes.mp4")
+    (folder / "scenes.srt").write_text(f"1\n00:00:06,000 --> 00:00:08,000\n{SAID}\n", encoding="utf-8")
     ffmpeg("-f", "lavfi", "-i", "smptebars=size=320x180:rate=25:duration=4", "-c:v", "mpeg4", folder / "old.avi")
     for place, name in enumerate(HOSTILE):
         ffmpeg("-f", "lavfi", "-i", f"testsrc=size=320x180:rate=25:duration={3 + place}", *h264, folder / f"{place}.mp4")
@@ -285,6 +288,27 @@ def test_nothing_found(browser, daemon):
     browser.handlers.remove(fulfill)
 
 
+def test_words(browser, daemon):
+    """A line of subtitles, as it is said and as it is shown."""
+    search(browser, '"lighthouse keepers"')
+    browser.wait("/No subtitle, title or name has/.test(document.querySelector('#notice').textContent)", "that no text has these words is told")
+    search(browser, '"keepers" lighthouse')
+    check(browser.run("document.querySelectorAll('.card').length") == 1, "the text alone is asked")
+    check(browser.run("document.querySelector('.card .time').textContent") == "0:05–0:10", "it is found in the clip at which it is said")
+    line = browser.run("document.querySelector('.card .line').textContent")
+    check("lighthouse" in line and "keepers" in line and "x < y" in line, f"the line is shown: {line}")
+    check(browser.run("document.querySelector('.card .why').textContent").endswith("words"), "with why it was found")
+    check("keepers" in browser.run("document.querySelector('.card').getAttribute('aria-label')"), "for those who hear it, too")
+    check(browser.run("window.hacked === undefined && !document.querySelector('#results script')"), "no line runs as a script")
+    audit(browser, "a line of text")
+    browser.click(".card")
+    browser.wait("/^Subtitle at 0:06: “x < y/.test(document.querySelector('#player-line').textContent)", "the player shows the line")
+    audit(browser, "the player with a line")
+    browser.press("Escape")
+    search(browser, "coloured bars")
+    check(browser.run("document.querySelectorAll('.card .line:not([hidden])').length") == 0, "lines leave with what they were found by")
+
+
 def test_library(browser, daemon):
     browser.click("#open-library")
     browser.wait("document.querySelector('#library').open && document.querySelectorAll('#failures li').length === 1", "failures are listed")
@@ -347,8 +371,8 @@ def take_pictures(browser, daemon, folder, query):
 
 
 TESTS = [
-    test_letting_in, test_search, test_names, test_keyboard, test_playing, test_filters, test_nothing_found, test_library, test_restart,
-    test_quiet,
+    test_letting_in, test_search, test_names, test_keyboard, test_playing, test_filters, test_nothing_found, test_words, test_library,
+    test_restart, test_quiet,
 ]
 
 
