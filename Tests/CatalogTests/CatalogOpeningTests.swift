@@ -75,9 +75,10 @@ import Testing
         Dictionary(uniqueKeysWithValues: try catalog.embeddings(of: index).map { ($0.clip, $0.vector) })
     }
 
-    @Test func `A catalog of schema 2 is upgraded, answers the same and tells what leaves from then on`() throws {
+    @Test(arguments: [2, 3])
+    func `A catalog of an earlier schema is upgraded, answers the same and tells what leaves`(version: Int) throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(version, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         #expect(catalog.notices == [])
@@ -93,9 +94,10 @@ import Testing
         #expect(try catalog.indexChanges(of: live.id, after: loaded.cursor)?.left == [1])
     }
 
-    @Test func `A catalog of schema 2 answers the same to who may only read it`() throws {
+    @Test(arguments: [2, 3])
+    func `A catalog of an earlier schema answers the same to who may only read it`(version: Int) throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(version, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readOnly)
         defer { catalog.close() }
         let live = try #require(try catalog.liveIndex())
@@ -105,7 +107,7 @@ import Testing
 
     @Test func `An index under an earlier digest of its model is adopted`() throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(2, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         let adopted = try catalog.prepareIndex(

@@ -43,8 +43,8 @@ struct CatalogTextTests {
         #expect(try catalog.setLines(lines, of: source))
     }
 
-    private func texts(_ query: String, where filter: MediaFilter = .all) throws -> [String] {
-        try catalog.matches(of: WordQuery(query), limit: 100, where: filter).matches.map(\.line.text)
+    private func texts(_ query: String, where filter: MediaFilter = .all, in other: Catalog? = nil) throws -> [String] {
+        try (other ?? catalog).matches(of: WordQuery(query), limit: 100, where: filter).matches.map(\.line.text)
     }
 
     @Test func `What a media file carries is read once it is indexed, and once alone`() throws {
@@ -237,9 +237,10 @@ struct CatalogTextTests {
         #expect(try texts("words", where: MediaFilter(minDuration: 100)).isEmpty)
     }
 
-    @Test func `A catalog of schema 2 gets its text, and has none for who may only read it`() throws {
+    @Test(arguments: [2, 3])
+    func `A catalog of an earlier schema gets its text, and has none for who may only read it`(version: Int) throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(version, to: directory.path)
         let reader = try Catalog(state: directory.path, access: .readOnly)
         #expect(try reader.matches(of: WordQuery("a"), limit: 9, where: .all).matches.isEmpty)
         #expect(try reader.lines(of: 1).isEmpty)
@@ -248,5 +249,11 @@ struct CatalogTextTests {
         defer { catalog.close() }
         while try catalog.renewNames() {}
         #expect(try catalog.lines(of: 1).map(\.text) == ["a"])
+        // What was indexed before is read now.
+        let source = try #require(try catalog.nextTextSource(at: 9))
+        #expect(source.media == 1 && source.kind == .media && source.path == "/v/a.mp4")
+        #expect(try catalog.setLines([Line(kind: .title, text: "the sea")], of: source))
+        #expect(try texts("sea", in: catalog) == ["the sea"] && catalog.nextTextSource(at: 9) == nil)
+        #expect(try catalog.quickCheck() == [])
     }
 }
