@@ -203,8 +203,8 @@ extension API {
         /// Where the clip starts and ends in its media, in seconds.
         package var start: Double
         package var end: Double
-        /// What the order is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`. In an answer with results that
-        /// text found, the sum that fuses both orders.
+        /// What the order of pictures is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`. Text moves results up
+        /// beyond their score; where the text alone is asked, it is `words`.
         package var score: Double
         package var scores: SearchScores
         /// That the clip is about what the query says, 0 to 1; nil for a model that isn't calibrated.

@@ -1,82 +1,110 @@
 import Catalog
+internal import Foundation
+internal import Models
 
-/// Puts the order of pictures and the order of texts together.
+/// Moves the clips whose text answers a query up in the order of the pictures.
 ///
-/// Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009): a clip's score is the sum of 1 / (60 + rank) over the orders that it is
-/// in. Here the text's part is weighed by the cube of the share of the query that the text has: a line with one word of many is no match, and is
-/// yet the first of its order where no line has more. Of the powers 0 to 3 the third harms the pictures' order least where nobody speaks of what is
-/// seen; docs/SUBTITLES.md has the figures.
+/// The odds that a clip is what was looked for are those of its picture times those of its text, as for evidence that is independent. The log odds of
+/// a picture are the model's relevance, never more than those of the one before it: without text the order stays as it is. For a model
+/// that can't tell they are −log place. A text adds ``weight`` · share / √n: the share of the query that it has, and how many clips' texts have as much. So a word
+/// that everybody says moves little. docs/SUBTITLES.md has the figures.
 enum Fusion {
-    /// k, as in the paper.
-    static let constant = 60.0
-    /// Places of the pictures' order that a clip with text counts by, whatever page is asked for: so pages neither overlap nor leave a gap.
+    /// Log odds that a text adds which says all of the query, and is the only one.
+    private static let weight = 3.0
+    /// Places of the pictures' order among which a clip with text moves, whatever page is asked for: so pages neither overlap nor leave a gap.
     static let depth = 200
-    /// For a model that can't tell what is likely: places of the pictures' order that are taken for found.
+    /// For a model that can't tell: places of the pictures' order that are taken for found.
     private static let seen = 10
+    /// Probabilities of 0 and 1 have no odds.
+    private static let probabilities = 1e-6...(1 - 1e-6)
+
+    /// A candidate and what it is ordered by.
+    private struct Standing {
+        var candidate: Candidate
+        /// In the pictures' order; those of text alone come after all.
+        var place: Int
+        /// Log odds of picture and text.
+        var odds: Double
+        /// At least these, for a text that says all of the query.
+        var least = -Double.infinity
+    }
 
     /// - Parameters:
     ///   - pictures: in their order.
     ///   - scores: what is known of the clips that only their text found.
-    ///   - isLikely: whether a picture is found for what it shows; nil for a model that can't tell.
+    ///   - relevance: of a model that can tell what is likely.
     /// - Returns: all of them, in the order of both.
     static func fused(
         _ pictures: [Candidate], with words: WordCandidates, scores: [ClipID: SearchScores],
-        group: SearchRequest.Group, isLikely: (Candidate) -> Bool?
+        group: SearchRequest.Group, relevance: Relevance?
     ) -> [Candidate] {
         guard !words.entries.isEmpty else { return pictures }
-        func key(_ clip: ClipID, _ media: MediaID) -> Int64 { group == .media ? media : clip }
-        let head = pictures.prefix(depth)
-        var fused: [(candidate: Candidate, place: Int)] = []
+        func key(_ candidate: Candidate) -> Int64 { group == .media ? candidate.media : candidate.clip }
+        func odds(_ candidate: Candidate, _ place: Int) -> Double {
+            guard relevance != nil, let probability = candidate.scores.probability else {
+                return -log(Double(place + 1))
+            }
+            return logOdds(probability)
+        }
+        let threshold = relevance?.threshold.map(logOdds) ?? -log(Double(seen))
+        var standings: [Standing] = []
         var places: [Int64: Int] = [:]
         var ofMedia: [MediaID: Int] = [:]
-        for (place, candidate) in head.enumerated() {
-            var candidate = candidate
-            candidate.scores.combined = 1 / (constant + Double(place + 1))
-            places[key(candidate.clip, candidate.media)] = place
+        for (place, candidate) in pictures.prefix(depth).enumerated() {
+            let most = standings.last?.odds ?? .infinity
+            standings.append(Standing(candidate: candidate, place: place, odds: min(most, odds(candidate, place))))
+            places[key(candidate)] = place
             if ofMedia[candidate.media] == nil { ofMedia[candidate.media] = place }
-            fused.append((candidate, place))
         }
+        let last = standings.last?.odds ?? .infinity
         for entry in words.entries {
-            let part = entry.share * entry.share * entry.share / (constant + Double(entry.rank))
             // What is said of the whole media item is shown where its picture is best.
             let isOfWhole = entry.line.kind.isOfWholeMedia
-            let known = places[key(entry.clip, entry.media)]
-            if let place = isOfWhole ? ofMedia[entry.media] ?? known : known {
-                var candidate = fused[place].candidate
-                let isSeen = isLikely(candidate) ?? (place < seen)
-                // In a group of clips the text's moment is shown, unless the picture's is the better one.
-                if !isOfWhole, candidate.clip != entry.clip, entry.rank <= place + 1, let own = scores[entry.clip] {
-                    let combined = candidate.scores.combined
-                    candidate = Candidate(clip: entry.clip, media: entry.media, scores: own)
-                    candidate.scores.combined = combined
-                }
-                candidate.scores.combined += part
-                candidate.scores.words = entry.share
-                candidate.words = FoundWords(line: entry.line, isSeen: isSeen)
-                fused[place].candidate = candidate
-            } else if var own = scores[entry.clip] {
-                own.combined = part
-                own.words = entry.share
-                var candidate = Candidate(clip: entry.clip, media: entry.media, scores: own)
-                candidate.words = FoundWords(line: entry.line, isSeen: isLikely(candidate) ?? false)
-                fused.append((candidate, Int.max))
+            guard var said = scores[entry.clip].map({ Candidate(clip: entry.clip, media: entry.media, scores: $0) })
+            else { continue }
+            let found = isOfWhole ? ofMedia[entry.media] ?? places[key(said)] : places[key(said)]
+            let place = found ?? standings.count
+            if found == nil {
+                standings.append(Standing(candidate: said, place: .max, odds: min(last, odds(said, depth))))
             }
+            let picture = standings[place].candidate
+            let isSeen = relevance?.isFound(best: picture.scores.probability) ?? (found.map { $0 < seen } ?? false)
+            // In a group of clips the text's moment is shown, unless the picture's is the better one.
+            if isOfWhole || isSeen && !entry.saysAll { said = picture }
+            said.scores.words = entry.share
+            said.words = FoundWords(line: entry.line, isSeen: isSeen)
+            standings[place].candidate = said
+            standings[place].odds += weight * entry.share / Double(entry.equals).squareRoot()
+            if entry.saysAll { standings[place].least = threshold }
         }
-        let isHead = Set(fused.map { key($0.candidate.clip, $0.candidate.media) })
-        for (place, candidate) in pictures.enumerated().dropFirst(depth)
-        where !isHead.contains(key(candidate.clip, candidate.media)) {
-            var candidate = candidate
-            candidate.scores.combined = 1 / (constant + Double(place + 1))
-            fused.append((candidate, place))
-        }
-        fused.sort { first, second in
-            let (one, other) = (first.candidate.scores.combined, second.candidate.scores.combined)
+        standings.sort { first, second in
+            let (one, other) = (max(first.odds, first.least), max(second.odds, second.least))
             if one != other { return one > other }
-            // A text that says it, before a picture that is merely the nearest.
-            let said = (first.candidate.words != nil, second.candidate.words != nil)
-            if said.0 != said.1 { return said.0 }
+            if first.odds != second.odds { return first.odds > second.odds }
             return (first.place, first.candidate.clip) < (second.place, second.candidate.clip)
         }
-        return fused.map(\.candidate)
+        let fused = standings.map(\.candidate)
+        let known = Set(fused.map(key))
+        return fused + pictures.dropFirst(depth).filter { !known.contains(key($0)) }
+    }
+
+    /// The clips that text found, in its order.
+    static func texts(
+        _ words: WordCandidates, scores: [ClipID: SearchScores], relevance: Relevance?
+    ) -> [Candidate] {
+        words.entries.compactMap { entry in
+            guard var scores = scores[entry.clip] else { return nil }
+            scores.words = entry.share
+            scores.combined = entry.share
+            var candidate = Candidate(clip: entry.clip, media: entry.media, scores: scores)
+            let isSeen = relevance?.isFound(best: scores.probability) ?? false
+            candidate.words = FoundWords(line: entry.line, isSeen: isSeen)
+            return candidate
+        }
+    }
+
+    private static func logOdds(_ probability: Double) -> Double {
+        let probability = min(max(probability, probabilities.lowerBound), probabilities.upperBound)
+        return log(probability / (1 - probability))
     }
 }

@@ -71,7 +71,7 @@ package struct SearchScores: Sendable, Equatable {
     package var slow: Double?
     /// How much of the query its text has, 0 to 1, rare words more; nil for a clip that was found by its picture alone.
     package var words: Double?
-    /// What the order is by: ``fast``, or the re-ranker's combination of both, or, where text was found, the sum that fuses both orders.
+    /// What the order of pictures is by: ``fast``, or the re-ranker's combination of both. Of texts alone it is ``words``.
     package var combined: Double
     /// That the clip is about what the query says; nil for a model that isn't calibrated.
     package var probability: Double?

@@ -163,9 +163,10 @@ struct SearchRun {
     ) throws -> SearchAnswer {
         let isSeen = relevance?.isFound(best: pictures.first?.scores.probability)
         answer.isFound = said.sayAll ? true : channel == .words ? false : isSeen
-        let candidates = Fusion.fused(pictures, with: said, scores: scores, group: request.group) { [relevance] in
-            relevance?.isFound(best: $0.scores.probability)
-        }
+        let candidates =
+            channel == .words
+            ? Fusion.texts(said, scores: scores, relevance: relevance)
+            : Fusion.fused(pictures, with: said, scores: scores, group: request.group, relevance: relevance)
         let least = request.minProbability ?? 0
         let likely =
             least > 0 ? candidates.filter { $0.saysAll || $0.scores.probability ?? 0 >= least } : candidates

@@ -14,12 +14,14 @@ struct WordCandidates: Sendable {
         var clip: ClipID
         var media: MediaID
         var line: Line
-        /// The share of the query's words that its lines have, by weight: 0 to 1.
+        /// The share of the query's words that its line has, by weight: 0 to 1.
         var share: Double
-        /// BM25 of its best line; 0 for text about the whole media item, whose moments are equal.
+        /// BM25 of its line; 0 for text about the whole media item, whose moments are equal.
         var score: Double
-        /// From 1; entries that nothing tells apart have the same.
-        var rank = 0
+        /// How many entries have as much of the query or more.
+        var equals = 1
+        /// Whether the text says all of the query.
+        var saysAll: Bool { share >= WordCandidates.whole }
     }
 
     /// Clips at most.
@@ -31,44 +33,41 @@ struct WordCandidates: Sendable {
 
     private(set) var entries: [Entry] = []
 
-    /// Puts the lines of a clip together, and with them what is said of its media item as a whole.
+    /// Of each clip its best line. What is said of a media item as a whole, in its title and its names, is taken together, and counts where it
+    /// has more of the query than each line of a moment.
     ///
     /// - Parameter group: with `.media`, the best clip of each media item alone.
     init(_ found: WordMatches, group: SearchRequest.Group) {
         let total = found.weights.reduce(0, +)
         func share(_ words: Set<Int>) -> Double {
             guard total > 0 else { return 1 }
-            return words.reduce(0) { $0 + found.weights[$1] } / total
+            // In one order, so that the same words have the same share to the last bit.
+            return words.sorted().reduce(0) { $0 + found.weights[$1] } / total
         }
-        var ofMedia: [MediaID: Set<Int>] = [:]
-        for match in found.matches where match.line.kind.isOfWholeMedia {
-            ofMedia[match.media, default: []].formUnion(match.words)
-        }
-        // Lines come with the best first: the first of a clip that has as much as another is shown.
-        var moments: [ClipID: (best: WordMatch, words: Set<Int>)] = [:]
-        var wholes: [MediaID: WordMatch] = [:]
+        // Lines come with the best first: the first that has as much as another is shown.
+        var moments: [ClipID: Entry] = [:]
+        var wholes: [MediaID: (best: Entry, words: Set<Int>)] = [:]
         for match in found.matches {
+            let entry = Entry(
+                clip: match.clip, media: match.media, line: match.line, share: share(match.words), score: match.score)
             if match.line.kind.isOfWholeMedia {
-                let best = wholes[match.media] ?? match
-                wholes[match.media] = share(match.words) > share(best.words) ? match : best
-            } else {
-                var moment = moments[match.clip] ?? (match, [])
-                if share(match.words) > share(moment.best.words) { moment.best = match }
-                moment.words.formUnion(match.words)
-                moments[match.clip] = moment
+                var whole = wholes[match.media] ?? (entry, [])
+                if entry.share > whole.best.share { whole.best = entry }
+                whole.words.formUnion(match.words)
+                wholes[match.media] = whole
+            } else if moments[match.clip].map({ entry.share > $0.share }) ?? true {
+                moments[match.clip] = entry
             }
         }
-        var entries = moments.values.map { moment in
-            let words = moment.words.union(ofMedia[moment.best.media] ?? [])
-            return Entry(
-                clip: moment.best.clip, media: moment.best.media, line: moment.best.line, share: share(words),
-                score: moment.best.score)
-        }
-        let withMoments = Set(entries.map(\.media))
-        entries += wholes.values.filter { !withMoments.contains($0.media) }.map { match in
-            Entry(
-                clip: match.clip, media: match.media, line: match.line, share: share(ofMedia[match.media] ?? []),
-                score: 0)
+        var entries = Array(moments.values)
+        let best = Dictionary(entries.map { ($0.media, $0.share) }, uniquingKeysWith: max)
+        for (media, whole) in wholes {
+            var entry = whole.best
+            entry.share = share(whole.words)
+            entry.score = 0
+            guard entry.share > best[media] ?? 0 else { continue }
+            entries.removeAll { $0.media == media }
+            entries.append(entry)
         }
         entries.sort { first, second in
             if first.share != second.share { return first.share > second.share }
@@ -78,20 +77,17 @@ struct WordCandidates: Sendable {
             var seen: Set<MediaID> = []
             entries = entries.filter { seen.insert($0.media).inserted }
         }
-        entries = Array(entries.prefix(Self.limit))
-        for place in entries.indices {
-            let isLike =
-                place > 0 && entries[place - 1].share == entries[place].share
-                && entries[place - 1].score == entries[place].score
-            entries[place].rank = isLike ? entries[place - 1].rank : place + 1
+        for place in entries.indices.reversed() {
+            let isLikeNext = place + 1 < entries.count && entries[place + 1].share == entries[place].share
+            entries[place].equals = isLikeNext ? entries[place + 1].equals : place + 1
         }
-        self.entries = entries
+        self.entries = Array(entries.prefix(Self.limit))
     }
 
     init() {}
 
     /// Whether some clip's text says all of the query.
-    var sayAll: Bool { entries.contains { $0.share >= Self.whole } }
+    var sayAll: Bool { entries.contains(where: \.saysAll) }
 
     mutating func removeAll(where isUnwanted: (Entry) -> Bool) { entries.removeAll(where: isUnwanted) }
 }

@@ -149,10 +149,10 @@ struct IndexedLibrary {
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
-        video = try self.directory.write(Data("not really a video".utf8), to: "grey.mp4")
+        video = try self.directory.write(Data("not really a video".utf8), to: "film.mp4")
         var files = [video]
         for number in 1..<max(1, videos) {
-            files.append(try self.directory.write(Data("not really video \(number)".utf8), to: "grey-\(number).mp4"))
+            files.append(try self.directory.write(Data("not really video \(number)".utf8), to: "film-\(number).mp4"))
         }
         let state = self.directory.path.appending("state")
         var logger = Logger(label: "test")

@@ -1,4 +1,5 @@
 import Catalog
+import Models
 import Search
 import SystemPackage
 import Testing
@@ -48,12 +49,51 @@ struct WordSearchTests {
         #expect(best.scores.words == 1 && abs(best.scores.fast - 0.45) < 0.02)
         #expect(answer.isFound == true && answer.timings.words != nil)
         #expect(answer.results.count == 9 && Set(answer.results.map(\.clip.id)).count == 9)
-        let scores = answer.results.map(\.scores.combined)
-        #expect(scores == scores.sorted(by: >))
+        // A score is that of the picture.
+        #expect(best.scores.combined == best.scores.fast)
         // One word of two is less than the best picture.
         let order = places(answer)
         let half = try #require(order.firstIndex { $0.hasPrefix("c2") })
         #expect(half > 0 && (answer.results[half].scores.words ?? 1) < 1)
+    }
+
+    @Test func `Text that says it all comes after likely pictures, and before the others`() throws {
+        let relevance = Relevance(
+            fastOnly: .init(bias: -3.2, fast: 6.4), both: .init(bias: -3.2, fast: 6.4), threshold: 0.4)
+        let reranker = TableReranker(reranking: Reranking(depth: 4, beta: 0, relevance: relevance))
+        let library = try Self.library(["/v/c.mp4": ["", "", "axis 0 is spoken here"]])
+        let answer = try library.searcher(reranker: reranker).search(SearchRequest(query: "axis 0", limit: 6))
+        #expect(
+            places(answer) == ["a0 picture", "a1 picture", "b0 picture", "b1 picture", "c2 words", "c0 picture"])
+        let other = try library.searcher(reranker: reranker).search(SearchRequest(query: "axis 5", limit: 2))
+        // Half of it is no answer, where the pictures have none either.
+        #expect(other.isFound == false)
+        // What is both seen and said comes first.
+        let both = try Self.library(["/v/b.mp4": ["axis 0 is spoken here"]])
+        #expect(try places(both.searcher(reranker: reranker).search(SearchRequest(query: "axis 0"))).first == "b0 both")
+    }
+
+    @Test func `What is said everywhere moves nothing up`() throws {
+        let library = try Library()
+        for number in 0..<40 {
+            let media = try library.add(["/v/\(number).mp4"], duration: 10, clips: [leaning(1 - Float(number) / 50)])
+            let source = try #require(try library.catalog.nextTextSource(at: 1, of: media))
+            let lines = number % 10 == 0 ? [] : [Line(kind: .subtitle, start: 1, end: 2, text: "an axis of 0")]
+            #expect(try library.catalog.setLines(lines, of: source))
+        }
+        let answer = try library.searcher().search(SearchRequest(query: "axis 0", limit: 3))
+        #expect(places(answer) == ["00 picture", "10 both", "20 both"])
+    }
+
+    @Test func `What a title says counts beside a line that says less`() throws {
+        let library = try Self.library(["/v/c.mp4": ["an axis"]])
+        let media = try library.add(["/v/axis 0.mp4"], duration: 20, clips: [leaning(0.2), leaning(0.3)])
+        let source = try #require(try library.catalog.nextTextSource(at: 1, of: media))
+        #expect(try library.catalog.setLines([Line(kind: .subtitle, start: 1, end: 2, text: "an axis")], of: source))
+        while try library.catalog.renewNames() {}
+        let answer = try library.searcher().search(SearchRequest(query: "axis 0", limit: 20, channel: .words))
+        #expect(answer.results.map(\.line?.text) == ["axis 0", "an axis"])
+        #expect(answer.results.map(\.scores.combined) == answer.results.map(\.scores.words))
     }
 
     @Test func `The picture alone and the text alone can be asked for`() throws {
