@@ -54,7 +54,8 @@ export function makeResults(open) {
         made.result = result;
         const parts = [];
         let likelihood = "";
-        if (result.probability !== undefined) {
+        // Of the picture, so that it says nothing where that isn't what was found.
+        if (result.probability !== undefined && result.why !== "words") {
             const steps = make("span", { className: "steps", "aria-hidden": "true" });
             for (let step = 0; step < 5; step += 1) {
                 steps.append(make("i", { className: result.probability > step / 5 + 0.02 ? "on" : "" }));

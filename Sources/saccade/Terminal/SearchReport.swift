@@ -15,7 +15,7 @@ struct SearchReport {
         // Where nothing is found all are low, and a model that can't tell has numbers that help only beside a least one.
         let hasProbabilities =
             (request.minProbability != nil || response.found == true)
-            && response.results.contains { $0.probability != nil }
+            && response.results.contains { $0.probability != nil && $0.why != .words }
         var table = Table(
             [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
                 + (hasText ? [("why", .left)] : []) + [("time", .left), ("path", .left)])
@@ -23,7 +23,7 @@ struct SearchReport {
             let path = Terminal.printable(Self.shortened(result.media.path.text))
             table.add(
                 ["\(request.offset + index + 1)", Quantities.fixed(result.score, 3)]
-                    + (hasProbabilities ? [result.probability.map(Quantities.percent) ?? ""] : [])
+                    + (hasProbabilities ? [likelihood(of: result)] : [])
                     + (hasText ? [result.why.rawValue] : [])
                     + [
                         Quantities.span(result.start, result.end),
@@ -31,6 +31,12 @@ struct SearchReport {
                     ])
         }
         return table
+    }
+
+    /// Of the picture, so that it says nothing where that isn't what was found.
+    private func likelihood(of result: API.SearchResult) -> String {
+        guard result.why != .words else { return "" }
+        return result.probability.map(Quantities.percent) ?? ""
     }
 
     private var hasText: Bool { response.results.contains { $0.line != nil } }
