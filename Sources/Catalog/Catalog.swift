@@ -39,7 +39,11 @@ package final class Catalog: Sendable {
 
     /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that the last
     /// writer left unfinished goes back to pending.
-    package init(state: FilePath, access: Access) throws(CatalogError) {
+    ///
+    /// - Parameter now: what the delays of media are counted from that may have ended the last writer.
+    package init(
+        state: FilePath, access: Access, at now: Timestamp = Date.now.timeIntervalSince1970
+    ) throws(CatalogError) {
         self.state = state
         self.access = access
         let catalogFile = Self.catalogFile(in: state)
@@ -96,7 +100,7 @@ package final class Catalog: Sendable {
             }
         }
         self.notices = notices
-        if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned) }
+        if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned, at: now) }
     }
 
     private static func configuration(

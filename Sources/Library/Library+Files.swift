@@ -39,7 +39,8 @@ extension Library {
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
         let feed = JobFeed(
-            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
+            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(),
+            mediaInWork: { [pipeline] in pipeline.mediaInWork }, onIdle: {})
         let isStopped = state.withLock { state in
             state.feed = feed
             return state.isStopped

@@ -51,6 +51,9 @@ final class IngestPipeline: Sendable {
         }
     }
 
+    /// The media in work.
+    var mediaInWork: Set<MediaID> { working.withLock { Set($0.keys) } }
+
     /// Works until the feed ends; then what is decoded already is stored.
     func run(_ feed: JobFeed) async {
         let queue = ClipQueue(limit: parts.settings.queuedFrames)
@@ -284,8 +287,8 @@ final class IngestPipeline: Sendable {
             frames: settings.batchFrames, wait: settings.batchWait, clock: parts.clock)
         {
             await put(batch)
-            // Whoever waits for the last media to be stored looks again.
-            if batch.contains(where: \.endsMedia) { feed.poke() }
+            // Whoever waits for media to be stored looks again.
+            feed.poke()
         }
     }
 
