@@ -107,10 +107,13 @@ extension ConfigurationKey {
             "Maximum number of results in one answer."),
         ConfigurationKey(
             "http.max_connections", \.http.maxConnections, .integer(in: 1...65_536), reloadable: true,
-            "Maximum open connections; more are answered 503."),
+            "Maximum open connections, a quarter of them for the Unix socket alone. "
+                + "Where no place is left, the one that has waited longest for its client is closed, else one more is answered 503."
+        ),
         ConfigurationKey(
             "http.max_requests", \.http.maxRequests, .integer(in: 1...4096), reloadable: true,
-            "Maximum concurrent requests, and a quarter as many for thumbnails; more are answered 503."),
+            "Maximum concurrent searches and descriptions, as many short requests beside them, "
+                + "and a quarter as many thumbnails; more are answered 503."),
         ConfigurationKey(
             "http.max_event_streams", \.http.maxEventStreams, .integer(in: 0...4096), reloadable: true,
             "Maximum concurrent readers of /v1/events; more are answered 503."),
