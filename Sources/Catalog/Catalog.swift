@@ -54,12 +54,14 @@ package final class Catalog: Sendable {
             do {
                 try FileManager.default.createDirectory(
                     atPath: state.string, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: 0o750])
+                    attributes: [.posixPermissions: 0o700])
             } catch {
                 throw CatalogError(
                     .unreadable, "The state folder \(state) can't be made: \(error.localizedDescription)")
             }
             lock = try StateLock(state: state)
+            try DatabaseFile.claim(catalogFile)
+            try DatabaseFile.claim(featuresFile)
             pool = try translatingErrors(on: catalogFile) {
                 try Schema.catalog.checkHeader(of: catalogFile)
                 let pool = try DatabasePool(
@@ -79,6 +81,8 @@ package final class Catalog: Sendable {
                     .notFound,
                     "There is no index in \(state): make one with `saccade index FILE… --state \(state)`.")
             }
+            try DatabaseFile.requireFile(catalogFile)
+            try DatabaseFile.requireFile(featuresFile)
             pool = try translatingErrors(on: catalogFile) {
                 let pool = try DatabasePool(
                     path: catalogFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
