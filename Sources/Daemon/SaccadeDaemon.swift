@@ -211,7 +211,10 @@ package struct SaccadeDaemon: Sendable {
     private var settings: IngestSettings {
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
-            folders: FolderSettings(settleTime: configuration.ingest.settleSeconds),
+            folders: FolderSettings(
+                settleTime: configuration.ingest.settleSeconds,
+                ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n")),
+                followsLinks: configuration.ingest.followLinks),
             rescanInterval: configuration.ingest.rescanSeconds
         )
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }

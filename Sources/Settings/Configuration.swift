@@ -44,6 +44,10 @@ package struct Configuration: Sendable, Equatable {
         package var settleSeconds = 2.0
         /// A worker that makes no progress for this many seconds is killed.
         package var decodeTimeoutSeconds = 30.0
+        /// What is left out of every root, as in gitignore(5).
+        package var ignore: [String] = []
+        /// Whether links to files that lie outside their root are indexed.
+        package var followLinks = false
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 

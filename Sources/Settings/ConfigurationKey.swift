@@ -93,6 +93,12 @@ extension ConfigurationKey {
             "ingest.decode_timeout_seconds", \.ingest.decodeTimeoutSeconds, .number(in: 1...3600),
             "A decode worker that makes no progress for this many seconds is killed."),
         ConfigurationKey(
+            "ingest.ignore", \.ingest.ignore, .texts(of: "patterns"),
+            "What is left out of every root, as in gitignore; `.saccadeignore` files in a root say more."),
+        ConfigurationKey(
+            "ingest.follow_links", \.ingest.followLinks, .flag,
+            "Whether symbolic links to files outside of their root are indexed."),
+        ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
 
