@@ -1,6 +1,6 @@
 internal import Basics
-package import Catalog
-internal import SystemPackage
+internal import Catalog
+package import SystemPackage
 
 /// What a list of patterns says is to be left out, with the meaning of gitignore(5).
 ///
