@@ -33,7 +33,7 @@ final class IngestPipeline: Sendable {
     let parts: Parts
     let meter = StageMeter()
     let writer: CatalogWriter
-    private let computing = BlockingExecutor(label: "encode")
+    private let computing = BlockingExecutor(label: "encode", givesWay: true)
     private let working = Mutex<[MediaID: MediaWork]>([:])
 
     init(_ parts: Parts) {
