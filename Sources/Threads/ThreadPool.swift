@@ -1,4 +1,5 @@
 import CKernels
+import CLinux
 import Glibc
 import Synchronization
 
@@ -12,9 +13,14 @@ import Synchronization
     // Sendable: `body` is written only by the thread that holds `busy`, while no piece is left to take, and is read
     // only after taking a piece (ticket: release, acquire).
 
-    static let shared = ThreadPool(width: ThreadCount.configured)
+    private static let prompt = ThreadPool(width: ThreadCount.configured, givesWay: false)
+    private static let background = ThreadPool(width: ThreadCount.configured, givesWay: true)
+
+    /// For work of the calling thread: that of a thread that gives way (``BlockingExecutor``) takes none of the others' threads.
+    static var current: ThreadPool { saccade_gives_way() ? background : prompt }
 
     let width: Int
+    private let givesWay: Bool
     private let busy = Atomic<Bool>(false)
     private let ticket = Atomic<UInt64>(0)
     private let finished = Atomic<Int>(0)
@@ -25,8 +31,9 @@ import Synchronization
 
     private static let spins = 4_000
 
-    private init(width: Int) {
+    private init(width: Int, givesWay: Bool) {
         self.width = width
+        self.givesWay = givesWay
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(wake, nil)
         // The pool lives as long as the process: the threads are detached and never end.
@@ -89,6 +96,7 @@ import Synchronization
     }
 
     private func work() {
+        if givesWay { saccade_give_way() }
         while true {
             var idle = 0
             while idle < Self.spins {
