@@ -59,14 +59,14 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, programs, home, footage):
+    def __init__(self, programs, home, footage, settings={}):
         self.program = programs / "saccade"
         self.state = home / "state"
         self.log = open(home / "daemon.log", "ab")
         self.footage = footage
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("SACCADE_", "XDG_"))}
-        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"}
+        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"} | settings
         self.start()
 
     def start(self):
@@ -140,11 +140,11 @@ def test_search(browser, daemon):
                 if (document.querySelector('#results li')) requestAnimationFrame(() => resolve(performance.now() - begin));
             }).observe(document.querySelector('#results'), { childList: true });
         }); 1""")
-    search(browser, "coloured bars")
+    search(browser, "colorful stripes")
     first = browser.run("window.firstResult")
     print(f"  first results painted {first:.0f} ms after the last key, of which 120 ms are the pause for more keys")
     check(browser.run("document.querySelectorAll('#results .card').length") >= 5, "cards")
-    check(browser.run("new URLSearchParams(location.search).get('q')") == "coloured bars", "the query is in the address")
+    check(browser.run("new URLSearchParams(location.search).get('q')") == "colorful stripes", "the query is in the address")
     browser.wait("[...document.querySelectorAll('.picture img')].slice(0, 4).every((image) => image.complete && image.naturalWidth > 0)", "thumbnails")
     audit(browser, "results")
 
@@ -168,7 +168,7 @@ def test_keyboard(browser, daemon):
     browser.run("document.activeElement.blur()")
     browser.press("/")
     check(browser.run("document.activeElement.id") == "query", "/ leads to the query")
-    check(browser.run("document.querySelector('#query').value") == "coloured bars", "/ is not typed")
+    check(browser.run("document.querySelector('#query').value") == "colorful stripes", "/ is not typed")
     browser.press("ArrowDown")
     focused = "[...document.querySelectorAll('.card')].indexOf(document.activeElement)"
     check(browser.run(focused) == 0, "the arrow leads to the first result")
@@ -235,7 +235,7 @@ def test_playing(browser, daemon):
     browser.wait("!document.querySelector('#unplayable').hidden", "a file that the browser can't play is said to be one")
     check(browser.run("document.querySelector('#stage img') !== null"), "with its picture")
     browser.press("Escape")
-    media = json.loads(daemon.run("search", "coloured bars", "--json").stdout)["results"][0]["media"]["id"]
+    media = json.loads(daemon.run("search", "colorful stripes", "--json").stdout)["results"][0]["media"]["id"]
     answer = browser.run(f"fetch('v1/media/{media}/file', {{headers: {{Range: 'bytes=0-9'}}}}).then(async (a) => [a.status, (await a.arrayBuffer()).byteLength])")
     check(answer == [206, 10], f"a range of a file: {answer}")
 
@@ -261,7 +261,7 @@ def test_filters(browser, daemon):
 
 def test_nothing_found(browser, daemon):
     """With an answer of a model that can tell, in place of the daemon's."""
-    answer = json.loads(daemon.run("search", "coloured bars", "--json").stdout) | {"final": True, "found": False}
+    answer = json.loads(daemon.run("search", "colorful stripes", "--json").stdout) | {"final": True, "found": False}
     lines = json.dumps(answer | {"final": False}) + "\n" + json.dumps(answer) + "\n"
 
     def fulfill(method, values):

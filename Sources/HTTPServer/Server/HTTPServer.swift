@@ -24,6 +24,9 @@ package final class HTTPServer: Service {
         case loopback(port: Int, token: AccessToken)
     }
 
+    /// Every route, as `GET /v1/clips/{id}`.
+    package static let routes = Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" }
+
     private let listeners: [Listener]
     private let handler: RequestHandler
     private let limits: LiveLimits
@@ -74,7 +77,7 @@ package final class HTTPServer: Service {
         let (pageRequests, pageRequest) = AsyncStream.makeStream(of: PageRequest.self)
         (self.pageRequests, self.pageRequest) = (pageRequests, pageRequest)
         handler = RequestHandler(
-            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger
+            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger, page: page
         ) {
             guard let page else {
                 throw APIError(

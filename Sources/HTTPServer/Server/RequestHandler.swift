@@ -23,18 +23,22 @@ struct RequestHandler: Sendable {
     private let thumbnails = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
+    private let page: SearchPage?
     private let openPage: @Sendable () async throws -> API.PageAddress
 
-    /// - Parameter openPage: An address that lets a browser into the search page.
+    /// - Parameters:
+    ///   - page: Whose files have the description of the API.
+    ///   - openPage: An address that lets a browser into the search page.
     init(
         backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
-        logger: Logger, openPage: @escaping @Sendable () async throws -> API.PageAddress
+        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable () async throws -> API.PageAddress
     ) {
         self.backend = backend
         self.limits = limits
         self.events = events
         self.eventCapacity = eventCapacity
         self.logger = logger
+        self.page = page
         self.openPage = openPage
     }
 
@@ -170,6 +174,12 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .openAPI:
+            guard let document = page?.openAPI(for: request) else {
+                throw APIError(
+                    .unavailable, "the description of the API is not installed; docs/API.md has it for people")
+            }
+            return document
         case .search, .events, .file, .page:
             throw APIError(.internalError, "streams, files and the page are answered before this")
         }
