@@ -1,4 +1,4 @@
-"""Answers of a running daemon under load, at the standard library's cost: what status and searches take beside many searches, and searches beside ingest.
+"""How a running daemon answers under load: what status and searches take beside many searches, and searches beside ingest.
 
 Usage: load.py SOCKET [--clients N] [--seconds S] [--query TEXT] [--heavy]
 

@@ -31,7 +31,7 @@ package final class Library: Service {
     /// Directories with files that the pipeline found changed.
     let dirty: DirtyDirectories
     /// One pass over the folders at a time.
-    let scanning = BlockingExecutor(label: "scan", givesWay: true)
+    let scanning = BlockingExecutor(label: "scan")
 
     struct State {
         var scope = ScanScope()

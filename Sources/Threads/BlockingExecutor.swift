@@ -17,8 +17,8 @@ package final class BlockingExecutor: Sendable {
     /// - Parameters:
     ///   - label: the threads' name in debuggers and `top -H`; its first 15 bytes are seen.
     ///   - threads: calls that may run beside each other; with one, calls run one after the other in their order.
-    ///   - givesWay: whether the calls are work that others needn't wait for: it then has the processor and the disk when nobody else wants them,
-    ///     and ``parallelFor(_:grain:_:)`` threads of its own.
+    ///   - givesWay: whether the calls are work that nobody waits for: what they have ``parallelFor(_:grain:_:)`` do has threads of its own then, which
+    ///     have the processor when nobody else wants it.
     package init(label: String, threads: Int = 1, givesWay: Bool = false) {
         crew = Crew(label: label, limit: max(1, threads), givesWay: givesWay)
     }
@@ -136,7 +136,8 @@ private final class Crew: Sendable {
 
     private func work() {
         unsafe saccade_name_thread(label)
-        if givesWay { saccade_give_way() }
+        // The thread itself keeps its priority: a thread of Swift's pool that it happened to begin would have the same for ever.
+        if givesWay { saccade_mark_thread() }
         while true {
             arrivals.wait()
             guard let job = takeJob() else {

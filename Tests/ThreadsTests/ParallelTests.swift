@@ -55,6 +55,7 @@ import Threads
         func priorities() -> Set<Int32> {
             let found = Mutex<Set<Int32>>([])
             parallelFor(64) { range in
+                parallelFor(8) { _ in found.withLock { _ = $0.insert(getpriority(PRIO_PROCESS, 0)) } }
                 for _ in range { found.withLock { _ = $0.insert(getpriority(PRIO_PROCESS, 0)) } }
             }
             return found.withLock { $0 }
@@ -63,6 +64,7 @@ import Threads
         let executor = BlockingExecutor(label: "background", givesWay: true)
         for _ in 0..<20 {
             #expect(await executor.run { priorities() } == [max(10, usual)])
+            #expect(await executor.run { getpriority(PRIO_PROCESS, 0) } == usual)
             #expect(await BlockingExecutor.shared.run { priorities() } == [usual])
         }
     }
