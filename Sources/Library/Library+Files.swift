@@ -42,7 +42,8 @@ extension Library {
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
         let feed = JobFeed(
-            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
+            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(),
+            mediaInWork: { [pipeline] in pipeline.mediaInWork }, onIdle: {})
         let isStopped = state.withLock { state in
             state.feed = feed
             return state.isStopped
@@ -81,7 +82,9 @@ extension Library {
     }
 
     /// Puts a file, or the candidates below a directory, into the catalog.
-    private func takeAll(_ path: FilePath) throws -> [FileOutcome] {
+    ///
+    /// - Parameter ignored: what is left out of the directory that was named; nil for one that was.
+    private func takeAll(_ path: FilePath, _ ignored: IgnoredFiles? = nil) throws -> [FileOutcome] {
         let files = scanner.files
         let resolved: FilePath
         let attributes: FileAttributes
@@ -102,14 +105,16 @@ extension Library {
                 let problem = Problem(code: .unreadable, message: "The folder can't be read: \(error).", retryAt: nil)
                 return [FileOutcome(path: path, media: nil, result: .failed(problem))]
             }
-            let shown = entries.filter { !CandidateFiles.isHidden($0.name) }
-            return try shown.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
+            let ignored = ignored ?? IgnoredFiles(in: resolved, settings.folders.ignored, files: files)
+            return try entries.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
                 let child = resolved.appending(entry.name)
-                guard let attributes = try? files.attributes(of: child, followsLinks: false) else { return [] }
-                let isWanted =
-                    attributes.kind == .directory
-                    || attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
-                return isWanted ? try takeAll(child) : []
+                guard !CandidateFiles.isHidden(entry.name), !CandidateFiles.isSystem(child),
+                    let attributes = try? files.attributes(of: child, followsLinks: false)
+                else { return [] }
+                let isFolder = attributes.kind == .directory
+                let isFile = attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
+                guard isFolder || isFile, !ignored.contains(child, isFolder: isFolder) else { return [] }
+                return try takeAll(child, ignored)
             }
         case .symbolicLink, .other:
             let problem = Problem(code: .unreadable, message: "\(path) is no regular file.", retryAt: nil)

@@ -13,6 +13,7 @@ extension Library {
     package func run() async throws {
         let feed = JobFeed(
             catalog: catalog, index: indexRecord.id, clock: clock, only: nil,
+            mediaInWork: { [pipeline] in pipeline.mediaInWork },
             onIdle: { [weak self] in try self?.switchIfComplete() })
         let mayRun = state.withLock { state in
             guard !state.isRunning, !state.isStopped else { return false }

@@ -30,12 +30,20 @@ package struct Candidate: Sendable, Equatable {
 package struct RerankBudget: Sendable {
     /// No new batch is begun after this moment.
     package var deadline: ContinuousClock.Instant?
+    /// Whether anybody waits for the answer.
+    package var isWanted: @Sendable () -> Bool
 
-    package init(deadline: ContinuousClock.Instant? = nil) {
+    package init(deadline: ContinuousClock.Instant? = nil, isWanted: @escaping @Sendable () -> Bool = { true }) {
         self.deadline = deadline
+        self.isWanted = isWanted
     }
 
-    package var isSpent: Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
+    /// - Returns: whether a new batch may be begun.
+    /// - Throws: `CancellationError` when nobody waits for the answer any more.
+    package func allowsMore() throws(CancellationError) -> Bool {
+        guard isWanted() else { throw CancellationError() }
+        return deadline.map { ContinuousClock.now < $0 } ?? true
+    }
 }
 
 /// The stage after the scan: reads a query word by word against each of a few clips.

@@ -26,12 +26,16 @@ package final class Searcher: Sendable {
     /// The best clips for a request. The same request gets the same answer while the catalog doesn't change, so pages neither overlap nor leave
     /// a gap.
     ///
-    /// - Parameter progress: called with the first `limit` results after the Fast model and each batch of the re-ranker, but not
-    ///   with the final ones. It ends the search by throwing.
-    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; what `progress` and the index's closure throw.
+    /// - Parameters:
+    ///   - isWanted: asked before each stage and each batch; when it says no, the search ends with a `CancellationError`.
+    ///   - progress: called with the first `limit` results after the Fast model and each batch of the re-ranker, but not
+    ///     with the final ones. It ends the search by throwing.
+    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; `CancellationError`; what `progress` and the index's closure throw.
     package func search(
-        _ request: SearchRequest, progress: ((SearchAnswer) throws -> Void)? = nil
+        _ request: SearchRequest, while isWanted: @escaping @Sendable () -> Bool = { true },
+        progress: ((SearchAnswer) throws -> Void)? = nil
     ) throws -> SearchAnswer {
+        guard isWanted() else { throw CancellationError() }
         let index = try index()
         guard request.minProbability == nil || index.reranker?.reranking.relevance != nil else {
             throw SearchError(
@@ -44,7 +48,7 @@ package final class Searcher: Sendable {
                 .rootNotFound, field: .filter(.root), "is \(root), and there is no such root: see `saccade watch list`")
         }
         var run = SearchRun(request: request, index: index, catalog: catalog)
-        return try run.run(spare: Self.spare, progress: progress)
+        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
     }
 }
 
@@ -78,9 +82,12 @@ struct SearchRun {
     private var relevance: Relevance? { index.reranker?.reranking.relevance }
 
     /// - Parameter spare: candidates to have beyond those wanted.
-    mutating func run(spare: Int, progress: ((SearchAnswer) throws -> Void)?) throws -> SearchAnswer {
+    mutating func run(
+        spare: Int, while isWanted: @escaping @Sendable () -> Bool, progress: ((SearchAnswer) throws -> Void)?
+    ) throws -> SearchAnswer {
         let started = clock.now
-        let deadline = request.rerank?.deadline.map { started.advanced(by: $0) }
+        let budget = RerankBudget(
+            deadline: request.rerank?.deadline.map { started.advanced(by: $0) }, isWanted: isWanted)
         let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.query) }
         if channel != .picture { try listen(vector) }
         guard channel != .words else {
@@ -95,6 +102,7 @@ struct SearchRun {
         let found = try index.candidates.candidates(
             for: vector, limit: max(depth, request.offset + request.limit, fused) + spare, where: request.filter,
             group: request.group)
+        _ = try budget.allowsMore()
         timings.filter = found.filterTime
         timings.scan = found.scanTime
         var candidates = found.entries.map { candidate($0.clip, $0.media, cosine: $0.cosine) }
@@ -107,7 +115,7 @@ struct SearchRun {
             let rerankStarted = clock.now
             let reranked = try reranker.rerank(
                 query: query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta,
-                budget: RerankBudget(deadline: deadline)
+                budget: budget
             ) { improved in
                 guard let progress else { return }
                 note(improved, in: &answer)

@@ -35,6 +35,39 @@ import Testing
         return fixture.directory
     }
 
+    @Test func `Nobody but the owner may read the files, whatever they were before`() throws {
+        var fixture = try CatalogFixture()
+        let files = FileManager.default
+        func modes() throws -> [String: Int] {
+            var modes: [String: Int] = [:]
+            for name in try files.contentsOfDirectory(atPath: fixture.directory.path.string) {
+                let attributes = try files.attributesOfItem(atPath: fixture.directory.path.appending(name).string)
+                modes[name] = (attributes[.posixPermissions] as? NSNumber)?.intValue
+            }
+            return modes
+        }
+        let made = try modes()
+        #expect(made.count >= 5 && made.values.allSatisfy { $0 == 0o600 }, "\(made)")
+        for name in made.keys {
+            try files.setAttributes(
+                [.posixPermissions: 0o666], ofItemAtPath: fixture.directory.path.appending(name).string)
+        }
+        try fixture.reopen(crash: false)
+        #expect(try modes().values.allSatisfy { $0 == 0o600 })
+    }
+
+    @Test(arguments: ["catalog.sqlite", "memories.sqlite", "lock"], [Catalog.Access.readWrite, .readOnly])
+    func `What is no file is named at once`(name: String, access: Catalog.Access) throws {
+        let folder = try TemporaryDirectory()
+        try Catalog(state: folder.path, access: .readWrite).close()
+        let path = folder.path.appending(name)
+        try FileManager.default.removeItem(atPath: path.string)
+        #expect(path.withPlatformString { mkfifo($0, 0o600) } == 0)
+        if name == "lock", access == .readOnly { return }
+        let error = #expect(throws: CatalogError.self) { try Catalog(state: folder.path, access: access) }
+        #expect(error?.message.contains("\(name) is a named pipe") == true)
+    }
+
     @Test func `The second writer is refused with the process that holds the state folder`() throws {
         let fixture = try CatalogFixture()
         do {

@@ -108,7 +108,7 @@ struct ReversingReranker: Reranker {
         defer { onEnd() }
         var candidates = candidates
         for batch in 0..<batches {
-            guard !budget.isSpent else { break }
+            guard try budget.allowsMore() else { break }
             try onBatch(batch)
             let size = (candidates.count + batches - 1) / batches
             for place in candidates.indices.dropFirst(batch * size).prefix(size) {
@@ -121,6 +121,12 @@ struct ReversingReranker: Reranker {
             try progress(candidates)
         }
         return candidates
+    }
+}
+
+extension LibraryBackend {
+    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+        try await search(request) { true }
     }
 }
 

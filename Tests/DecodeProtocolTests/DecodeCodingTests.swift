@@ -286,7 +286,7 @@ import Testing
     }
 
     @Test func `The worker's limits are told by its arguments`() throws {
-        let limits = WorkerLimits(addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3)
+        let limits = WorkerLimits(addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3, givesWay: true)
         let (read, parent) = try WorkerLimits.parse(limits.arguments(parent: 42))
         #expect(read == limits && parent == 42)
         for wrong in [["--memory"], ["--memory", "x"], ["--memory", "-1"], ["--colour", "1"], ["1"]] {

@@ -71,6 +71,14 @@ enum Endpoint: Equatable {
         }
     }
 
+    /// Whether a request has a body that means something.
+    var takesBody: Bool {
+        switch self {
+        case .search, .rescan, .roots: true
+        default: false
+        }
+    }
+
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
         ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
