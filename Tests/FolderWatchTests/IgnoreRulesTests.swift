@@ -1,3 +1,4 @@
+import Basics
 import FolderFakes
 import FolderWatch
 import Foundation

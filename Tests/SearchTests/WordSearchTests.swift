@@ -171,9 +171,11 @@ struct WordSearchTests {
         let library = try Self.library(Self.talk)
         var stages: [(SearchStage, String?)] = []
         let searcher = try library.searcher(reranker: TableReranker())
-        _ = try searcher.search(SearchRequest(query: "axis 0", rerank: RerankOptions())) {
-            stages.append(($0.stage, $0.results.first?.line?.text))
-        }
+        _ = try searcher.search(
+            SearchRequest(query: "axis 0", rerank: RerankOptions()),
+            progress: {
+                stages.append(($0.stage, $0.results.first?.line?.text))
+            })
         #expect(stages.count > 1 && stages.allSatisfy { $0.1 == "axis 0 is spoken here" })
     }
 }
