@@ -55,16 +55,20 @@ import Threads
         func priorities() -> Set<Int32> {
             let found = Mutex<Set<Int32>>([])
             parallelFor(64) { range in
-                parallelFor(8) { _ in found.withLock { _ = $0.insert(getpriority(PRIO_PROCESS, 0)) } }
-                for _ in range { found.withLock { _ = $0.insert(getpriority(PRIO_PROCESS, 0)) } }
+                parallelFor(8) { _ in
+                    found.withLock { _ = $0.insert(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+                }
+                for _ in range {
+                    found.withLock { _ = $0.insert(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+                }
             }
             return found.withLock { $0 }
         }
-        let usual = getpriority(PRIO_PROCESS, 0)
+        let usual = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
         let executor = BlockingExecutor(label: "background", givesWay: true)
         for _ in 0..<20 {
             #expect(await executor.run { priorities() } == [max(10, usual)])
-            #expect(await executor.run { getpriority(PRIO_PROCESS, 0) } == usual)
+            #expect(await executor.run { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) } == usual)
             #expect(await BlockingExecutor.shared.run { priorities() } == [usual])
         }
     }
