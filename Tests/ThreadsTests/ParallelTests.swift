@@ -52,7 +52,7 @@ import Threads
     }
 
     @Test func `Work that gives way does so on every thread, and no other work`() async {
-        func priorities() -> Set<Int32> {
+        @Sendable func priorities() -> Set<Int32> {
             let found = Mutex<Set<Int32>>([])
             parallelFor(64) { range in
                 parallelFor(8) { _ in
