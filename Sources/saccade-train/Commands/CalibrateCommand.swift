@@ -29,7 +29,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("Captioned items that were not used for training.", valueName: "file"),
         completion: .file(extensions: ["jsonl", "json"]))
-    var data: String
+    var data: [String] = []
 
     @Option(
         help: ArgumentHelp(
