@@ -146,8 +146,8 @@ extension API {
         package var query: String
         /// Best first.
         package var results: [SearchResult]
-        /// Whether the best result is likely enough to be about the query, or the text of one says all of it; nil for a model that can't tell. Of a line of a stream that
-        /// isn't the last, what is known by then.
+        /// Whether the best result is likely enough to be about the query, or the text of one says all of it; nil for a model that can't tell.
+        /// Of a line of a stream that isn't the last, what is known by then.
         package var found: Bool?
         /// How far the search went: `fast` is the order of the dual encoder, `slow` that of the re-ranker, and `partial` that of a
         /// re-ranker that didn't score all that it should.

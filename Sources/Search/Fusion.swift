@@ -4,10 +4,10 @@ internal import Models
 
 /// Moves the clips whose text answers a query up in the order of the pictures.
 ///
-/// The odds that a clip is what was looked for are those of its picture times those of its text, as for evidence that is independent. The log odds of
-/// a picture are the model's relevance, never more than those of the one before it: without text the order stays as it is. For a model
-/// that can't tell they are −log place. A text adds ``weight`` · share / √n: the share of the query that it has, and how many clips' texts have as much. So a word
-/// that everybody says moves little. docs/SUBTITLES.md has the figures.
+/// The odds that a clip is what was looked for are those of its picture times those of its text, as for evidence that is independent. The log
+/// odds of a picture are the model's relevance, never more than those of the one before it: without text the order stays as it is. For a
+/// model that can't tell they are −log place. A text adds ``weight`` · share / √n: the share of the query that it has, and how many clips'
+/// texts have as much. So a word that everybody says moves little. docs/SUBTITLES.md has the figures.
 enum Fusion {
     /// Log odds that a text adds which says all of the query, and is the only one.
     private static let weight = 3.0
