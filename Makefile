@@ -53,7 +53,7 @@ test: packages
 test-page: $(PROGRAMS)
 	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Page/page_test.py "$(BIN)" $(PICTURES)
 
-# 2,000 requests that schemathesis makes of the description of the API; it comes from PyPI, into .build.
+# The examples of docs/examples, and 2,000 requests that schemathesis makes of the description of the API; it comes from PyPI, into .build.
 test-api: $(PROGRAMS)
 	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/API/openapi_test.py "$(BIN)" .build/schemathesis
 
