@@ -123,7 +123,7 @@ import Testing
             }
         }
         let fixture = try LibraryFixture(source: source, workers: 3, batchFrames: 8)
-        for name in ["a", "b", "c", "d"] { try fixture.write("40", to: "\(name).mp4") }
+        for seconds in 20..<24 { try fixture.write("\(seconds)", to: "\(seconds).mp4") }
         let database = try DatabaseQueue(path: Catalog.catalogFile(in: fixture.catalog.state).string)
         try await database.write {
             try $0.execute(
