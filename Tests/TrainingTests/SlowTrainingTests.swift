@@ -79,6 +79,34 @@ import Training
         #expect(gradient.scalars.contains { $0 < 0 })
     }
 
+    @Test func `A narrower memory that holds all that the layers read scores the same`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let model = try TinyLearning.slowModel()
+        // Layers that read only four directions of the tokens' eight.
+        var random = SplitMix64(seed: 4)
+        let basis = Variable(constant: Tensor<Float>(normal: [4, 8], deviation: 0.5, using: &random))
+        var tensors: [String: Tensor<Float>] = [:]
+        for (name, variable) in model.parameters {
+            let isRead = name.hasSuffix("cross.key.weight") || name.hasSuffix("cross.value.weight")
+            tensors[name] =
+                isRead ? variable.detached.matmul(basis, transposeB: true).matmul(basis).value : variable.value
+        }
+        let wide = try SlowModel<Float>(
+            model.configuration, ParameterSource(WeightSet(tensors, source: "tiny"), trainable: false))
+        let items = Array(0..<learning.features.count)
+        func scores(_ model: SlowModel<Float>) -> [Float] {
+            SlowMemories(model: model, features: learning.features, items: items)
+                .scores(of: [[3, 4, 5], [9, 3]], against: items).flatMap { $0 }
+        }
+        let narrow = try wide.narrowed(to: 4, tokens: wide.sampleTokens(of: [learning.features]))
+        #expect(narrow.configuration.memoryWidth == 4)
+        for (one, other) in zip(scores(wide), scores(narrow)) { #expect(abs(one - other) < 1e-4) }
+        // Narrowed again, from four numbers a token to three, it is another model, but not a wild one.
+        let narrower = try narrow.narrowed(to: 3, tokens: narrow.sampleTokens(of: [learning.features]))
+        for (one, other) in zip(scores(wide), scores(narrower)) { #expect(one != other && abs(one - other) < 0.2) }
+    }
+
     @Test func `A run that is broken off goes on to the same bits`() throws {
         let (whole, broken) = (try TemporaryDirectory(), try TemporaryDirectory())
         let reference = try task(try TinyLearning(in: whole.path))

@@ -62,7 +62,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "New Slow part: the width of the visual tokens that are stored of a clip. (default: --width)",
+            "The width of the visual tokens that are stored of a clip; the model's own wider ones are narrowed to their principal directions first. (default: the model's, or --width of a new Slow part)",
             valueName: "width"))
     var memoryWidth: Int?
 
@@ -104,9 +104,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
         if !(0..<1).contains(sequences) { throw ValidationError("--sequences must be at least 0 and below 1") }
         if !(0..<1).contains(phrases) { throw ValidationError("--phrases must be at least 0 and below 1") }
-        if let memoryWidth, !(1...width).contains(memoryWidth) {
-            throw ValidationError("--memory-width must be at least 1 and at most --width")
-        }
+        if let memoryWidth, memoryWidth < 1 { throw ValidationError("--memory-width must be at least 1") }
         _ = try maps()
     }
 
@@ -133,7 +131,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         dataOptions.maps = max(dataOptions.maps, 1 + (maps.max() ?? 0))
         let sources = try training.sources(dataOptions, model: model, decoder: decoder)
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
-        let captioner = try start(from: model, maps, captions: sources.map(\.features.dataset))
+        let captioner = try start(from: model, maps, sets: sources.map(\.features))
         let slow = captioner.model
         let encode = { (sentence: String) in
             captioner.vocabulary.encode(
@@ -175,14 +173,27 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     /// The model's own Slow part, or a new one.
     private func start(
-        from model: FastSlowModel, _ layers: [Int], captions: [CaptionedDataset]
+        from model: FastSlowModel, _ layers: [Int], sets: [FeatureSet]
     ) throws -> SlowCaptioner {
         let pieces = model.tokenizer.pieces
         if !new, let configuration = model.configuration.slow {
-            return try SlowCaptioner(
+            let captioner = try SlowCaptioner(
                 folder: model.folder, configuration: configuration, tokenizer: model.tokenizer, trainable: true)
+            guard let memoryWidth, memoryWidth != configuration.memoryWidth else { return captioner }
+            guard memoryWidth < configuration.memoryWidth else {
+                throw ValidationError(
+                    "--memory-width \(memoryWidth): the model's tokens are \(configuration.memoryWidth) wide, and can only be narrowed: "
+                        + "use --new for a new Slow part")
+            }
+            let slow = captioner.model
+            return SlowCaptioner(
+                model: try slow.narrowed(to: memoryWidth, tokens: slow.sampleTokens(of: sets)),
+                vocabulary: captioner.vocabulary)
         }
-        let sentences = captions.lazy.flatMap(\.items).flatMap(\.captions)
+        if let memoryWidth, memoryWidth > width {
+            throw ValidationError("--memory-width must be at most --width of a new Slow part, \(width)")
+        }
+        let sentences = sets.lazy.flatMap(\.dataset.items).flatMap(\.captions)
         let words = SlowVocabulary.collected(
             from: sentences.map { model.tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
             tokenizerVocabulary: pieces)
