@@ -126,6 +126,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .target(name: "Agents", dependencies: ["API", "Basics", "Client"]),
         .target(
             name: "HTTPServer",
             dependencies: [
@@ -171,7 +172,7 @@ let package = Package(
         .executableTarget(
             name: "saccade",
             dependencies: [
-                "API", "Basics", "CKernels", "COpenBLAS", "Catalog", "Client", "Settings", "Daemon",
+                "API", "Agents", "Basics", "CKernels", "COpenBLAS", "Catalog", "Client", "Settings", "Daemon",
                 "DecodeProtocol", "DecodeWorkers", "Export", "FolderWatch", "HTTPServer", "Library", "Models", "Search",
                 "Tensors", "Terminal", "Threads", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -285,6 +286,9 @@ let package = Package(
         // Values that the tests of API and HTTPServer look at.
         .target(name: "APISamples", dependencies: ["API"], path: "Tests/APISamples"),
         .testTarget(name: "APITests", dependencies: ["API", "APISamples", "TestSupport"]),
+        .testTarget(
+            name: "AgentsTests",
+            dependencies: ["API", "Agents", "Client", "TestSupport"]),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [

@@ -23,7 +23,7 @@ struct Saccade: AsyncParsableCommand {
             WatchCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self, CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,
-            DoctorCommand.self, ManualCommand.self,
+            DuplicatesCommand.self, MCPCommand.self, DoctorCommand.self, ManualCommand.self,
         ]
     )
 

@@ -27,14 +27,19 @@ struct Outcome: Sendable {
 
 /// Runs `saccade` to its end, in an environment that knows nothing of the user's own configuration.
 ///
-/// - Parameter home: stands for the user's home directory.
-func saccade(_ arguments: [String], home: FilePath, environment more: [String: String] = [:]) async throws -> Outcome {
-    try await run(Installation.saccade, arguments, home: home, environment: more)
+/// - Parameters:
+///   - home: stands for the user's home directory.
+///   - input: what the program reads; nothing if absent.
+func saccade(
+    _ arguments: [String], home: FilePath, environment more: [String: String] = [:], input: String? = nil
+) async throws -> Outcome {
+    try await run(Installation.saccade, arguments, home: home, environment: more, input: input)
 }
 
-/// Runs a program to its end, as ``saccade(_:home:environment:)``.
+/// Runs a program to its end, as ``saccade(_:home:environment:input:)``.
 func run(
-    _ program: FilePath, _ arguments: [String], home: FilePath, environment more: [String: String] = [:]
+    _ program: FilePath, _ arguments: [String], home: FilePath, environment more: [String: String] = [:],
+    input: String? = nil
 ) async throws -> Outcome {
     let process = Process()
     process.executableURL = URL(filePath: program.string)
@@ -45,8 +50,13 @@ func run(
     let output = home.appending("\(name).out")
     let errors = home.appending("\(name).err")
     for file in [output, errors] { try Data().write(to: URL(filePath: file.string)) }
-    defer { for file in [output, errors] { try? FileManager.default.removeItem(atPath: file.string) } }
+    let source = home.appending("\(name).in")
+    defer { for file in [source, output, errors] { try? FileManager.default.removeItem(atPath: file.string) } }
     process.standardInput = FileHandle.nullDevice
+    if let input {
+        try Data(input.utf8).write(to: URL(filePath: source.string))
+        process.standardInput = try FileHandle(forReadingFrom: URL(filePath: source.string))
+    }
     // Closed here: Foundation keeps a process, and so its handles, for ever.
     let handles = try [output, errors].map { try FileHandle(forWritingTo: URL(filePath: $0.string)) }
     defer { for handle in handles { try? handle.close() } }

@@ -111,7 +111,7 @@ struct SearchReport {
     }
 
     /// Relative to the working directory for what lies below it.
-    private static func shortened(_ path: String) -> String {
+    static func shortened(_ path: String) -> String {
         let directory = FilePath.current.string + "/"
         return path.hasPrefix(directory) ? String(path.dropFirst(directory.count)) : path
     }
