@@ -1,12 +1,13 @@
 """Makes checkpoints of true size with random weights, imports them, and prints how far Saccade's vectors are from the reference's.
 
-Usage: dual_encoders.py SACCADE WORK [NAME ...]
+Usage: dual_encoders.py SACCADE WORK [--precision int8|float] [NAME ...]
 (needs torch, transformers, open_clip_torch, timm, pillow; SACCADE is the program, WORK an empty folder for some gigabytes)
 
 Names: clip-b32 and siglip2-b32 (transformers), clip-b16, clip-l14 and pe-b16 (open_clip); the first two if none are given. Weights are as the libraries
 draw them. Pictures have the model's own size, so that nothing but the towers is compared. The vocabulary of SigLIP 2 is the small one of the tests.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -129,19 +130,25 @@ def compare(ours, theirs):
 
 
 def main():
-    program, work = sys.argv[1], Path(sys.argv[2])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("work", type=Path)
+    parser.add_argument("names", nargs="*", default=["clip-b32", "siglip2-b32"])
+    parser.add_argument("--precision", default="float")
+    options = parser.parse_args()
+    program, work = options.program, options.work
     torch.set_grad_enabled(False)
     torch.set_num_threads(2)
     print("| model | parameters | import | frames/s | pictures: largest difference, least cosine | texts: the same |")
     print("|---|---|---|---|---|---|", flush=True)
-    for name in sys.argv[3:] or ["clip-b32", "siglip2-b32"]:
+    for name in options.names:
         folder = work / name
         folder.mkdir(parents=True)
         torch.manual_seed(1)
         side, normal, reference = MODELS[name](folder)
         paths = pictures(folder, side)
         start = time.monotonic()
-        made = saccade(program, "import", folder, "--output", work / f"{name}-imported")
+        made = saccade(program, "import", folder, "--output", work / f"{name}-imported", "--precision", options.precision)
         seconds = time.monotonic() - start
         found = saccade(
             program, "embed", "--model", work / f"{name}-imported", *(x for text in TEXTS for x in ("--text", text)),

@@ -31,7 +31,7 @@ func backbone(_ arguments: [String]) throws -> [Comparison] {
             network = try EfficientNetLite(architecture: architecture, weights: WeightSet(weights, source: path.string))
         }
         guard let network else { return comparisons }
-        let images = (0..<batch).map { picture($0, side: side) }
+        let images = (0..<batch).map { drawnPicture($0, side: side) }
         let peer = Peer(
             script: "backbone.py",
             arguments: [path.string, variant, String(side), String(batch), String(ThreadCount.configured)])
@@ -68,16 +68,4 @@ func backbone(_ arguments: [String]) throws -> [Comparison] {
         }
     }
     return comparisons
-}
-
-/// The same picture as the peer makes.
-private func picture(_ number: Int, side: Int) -> RGBImage {
-    var pixels: [UInt8] = []
-    pixels.reserveCapacity(side * side * 3)
-    for y in 0..<side {
-        for x in 0..<side {
-            for c in 0..<3 { pixels.append(UInt8((x * (3 + c) + y * (5 + 2 * c) + x * y / 32 + 40 * number) % 256)) }
-        }
-    }
-    return RGBImage(width: side, height: side, pixels: pixels)
 }

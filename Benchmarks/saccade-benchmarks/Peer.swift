@@ -1,4 +1,5 @@
 import Foundation
+import Models
 
 /// A peer's program that measures one round each time it is asked, so that ours and the peer's rounds take turns and what else
 /// the machine does falls on both.
@@ -63,4 +64,16 @@ func median(_ values: [Double]) -> Double {
 func seconds(_ body: () throws -> Void) rethrows -> Double {
     let duration = try ContinuousClock().measure(body)
     return Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+}
+
+/// The same picture as the peers make.
+func drawnPicture(_ number: Int, side: Int) -> RGBImage {
+    var pixels: [UInt8] = []
+    pixels.reserveCapacity(side * side * 3)
+    for y in 0..<side {
+        for x in 0..<side {
+            for c in 0..<3 { pixels.append(UInt8((x * (3 + c) + y * (5 + 2 * c) + x * y / 32 + 40 * number) % 256)) }
+        }
+    }
+    return RGBImage(width: side, height: side, pixels: pixels)
 }

@@ -107,12 +107,8 @@ void saccade_quantise_rows(saccade_quantised_kernel kernel, const float *input, 
     }
 }
 
-// Rows that pass through all panels together: what they read and write stays in the second-level cache and its page table.
-enum { rows_together = 16 * SACCADE_QUANTISED_ROWS };
-
 void saccade_quantised_apply(saccade_quantised_kernel kernel, const saccade_quantised *q, const uint8_t *bytes,
-                             const float *row_scales, int rows, int first_panel, int end_panel, const float *residual,
-                             float *output) {
+                             const float *row_scales, int rows, int first_panel, int end_panel, float *output) {
     void (*compute)(const saccade_quantised_tile *) = saccade_quantised_tile_scalar;
 #if defined(__x86_64__)
     if (kernel == SACCADE_QUANTISED_AVX512VNNI) compute = saccade_quantised_tile_avx512vnni;
@@ -121,24 +117,19 @@ void saccade_quantised_apply(saccade_quantised_kernel kernel, const saccade_quan
 #endif
     const size_t block = saccade_quantised_size(SACCADE_QUANTISED_ROWS, q->inputs);
     saccade_quantised_tile tile = {.stride = q->outputs, .groups = saccade_quantised_groups(q->inputs)};
-    for (int first = 0; first < rows; first += rows_together) {
-        const int end = rows - first < rows_together ? rows : first + rows_together;
-        for (int panel = first_panel; panel < end_panel; panel++) {
-            const int column = panel * SACCADE_QUANTISED_COLUMNS, left = q->outputs - column;
-            tile.columns = left < SACCADE_QUANTISED_COLUMNS ? left : SACCADE_QUANTISED_COLUMNS;
-            tile.weights = q->weights + panel * panel_bytes(q->inputs);
-            tile.corrections = q->corrections + column;
-            tile.scales = q->scales + column;
-            tile.bias = q->bias + column;
-            for (int row = first; row < end; row += SACCADE_QUANTISED_ROWS) {
-                const size_t at = (size_t)row * q->outputs + column;
-                tile.rows = end - row < SACCADE_QUANTISED_ROWS ? end - row : SACCADE_QUANTISED_ROWS;
-                tile.bytes = bytes + row / SACCADE_QUANTISED_ROWS * block;
-                tile.row_scales = row_scales + row;
-                tile.residual = residual ? residual + at : NULL;
-                tile.output = output + at;
-                compute(&tile);
-            }
+    for (int panel = first_panel; panel < end_panel; panel++) {
+        const int column = panel * SACCADE_QUANTISED_COLUMNS, left = q->outputs - column;
+        tile.columns = left < SACCADE_QUANTISED_COLUMNS ? left : SACCADE_QUANTISED_COLUMNS;
+        tile.weights = q->weights + panel * panel_bytes(q->inputs);
+        tile.corrections = q->corrections + column;
+        tile.scales = q->scales + column;
+        tile.bias = q->bias + column;
+        for (int row = 0; row < rows; row += SACCADE_QUANTISED_ROWS) {
+            tile.rows = rows - row < SACCADE_QUANTISED_ROWS ? rows - row : SACCADE_QUANTISED_ROWS;
+            tile.bytes = bytes + row / SACCADE_QUANTISED_ROWS * block;
+            tile.row_scales = row_scales + row;
+            tile.output = output + (size_t)row * q->outputs + column;
+            compute(&tile);
         }
     }
 }

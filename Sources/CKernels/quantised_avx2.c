@@ -18,11 +18,9 @@ __attribute__((always_inline)) static inline AVX2 void store(const saccade_quant
     const int left = t->columns - column;
     if (left <= 0) return;
     const __m256i mask = _mm256_loadu_si256((const __m256i *)(lanes + 8 - (left < 8 ? left : 8)));
-    const ptrdiff_t at = r * t->stride + column;
     const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(t->row_scales[r]), _mm256_load_ps(t->scales + column));
-    __m256 y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, _mm256_load_ps(t->bias + column));
-    if (t->residual) y = _mm256_add_ps(y, _mm256_maskload_ps(t->residual + at, mask));
-    _mm256_maskstore_ps(t->output + at, mask, y);
+    const __m256 y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, _mm256_load_ps(t->bias + column));
+    _mm256_maskstore_ps(t->output + r * t->stride + column, mask, y);
 }
 
 // The products of 16-bit integers can't overflow, where those of bytes (vpmaddubsw) saturate. 12 sums of 4 columns, each in halves.

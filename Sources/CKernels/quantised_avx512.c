@@ -37,11 +37,9 @@ __attribute__((always_inline)) static inline VNNI void tile_fixed(const saccade_
         const __mmask16 mask = left >= 16 ? 0xffff : (__mmask16)((1 << left) - 1);
         const __m512 scales = _mm512_load_ps(t->scales + v * 16), bias = _mm512_load_ps(t->bias + v * 16);
         UNROLL for (int r = 0; r < rows; r++) {
-            const ptrdiff_t at = r * t->stride + v * 16;
             const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t->row_scales[r]), scales);
-            __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][v]), scale, bias);
-            if (t->residual) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, t->residual + at));
-            _mm512_mask_storeu_ps(t->output + at, mask, y);
+            const __m512 y = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[r][v]), scale, bias);
+            _mm512_mask_storeu_ps(t->output + r * t->stride + v * 16, mask, y);
         }
     }
 }

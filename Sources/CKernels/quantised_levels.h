@@ -12,9 +12,8 @@ typedef struct {
     const int8_t *weights;        // [groups, 32, 4]
     const int32_t *corrections;   // [32]
     const float *scales, *bias;   // [32]
-    const float *residual;        // the tile's first column of its first row, or NULL
-    float *output;                // likewise
-    ptrdiff_t stride;             // from row to row of output and residual
+    float *output;                // the tile's first column of its first row
+    ptrdiff_t stride;             // from row to row of output
     int groups;                   // of four inputs
     int rows, columns;            // that are there
 } saccade_quantised_tile;

@@ -13,9 +13,7 @@ void saccade_quantised_tile_scalar(const saccade_quantised_tile *t) {
                 const int8_t *weights = t->weights + (g * SACCADE_QUANTISED_COLUMNS + c) * 4;
                 for (int i = 0; i < 4; i++) sum += (int32_t)bytes[i] * weights[i];
             }
-            const ptrdiff_t at = r * t->stride + c;
-            const float value = (float)sum * (t->row_scales[r] * t->scales[c]) + t->bias[c];
-            t->output[at] = t->residual ? value + t->residual[at] : value;
+            t->output[r * t->stride + c] = (float)sum * (t->row_scales[r] * t->scales[c]) + t->bias[c];
         }
     }
 }

@@ -23,6 +23,12 @@ struct ImportedModelTests {
             var name, licence, origin: String
             var image_parameters, text_parameters, frame_size, tokens_per_frame, dimensions: Int
             var frames_per_second: Double
+            var image_packing, text_packing: Packing?
+            struct Packing: Decodable {
+                var layers: Int
+                var float_layers: [String]
+                var cosine: Double
+            }
         }
         let made = try imported.decoded(Made.self)
         #expect(made.name == "downloaded" && made.licence == "apache-2.0" && made.origin == "Hugging Face, siglip")
@@ -30,6 +36,9 @@ struct ImportedModelTests {
         #expect(
             made.image_parameters + made.text_parameters + 2 == drawn.shapes.values.reduce(0) { $0 + $1.reduce(1, *) })
         #expect(made.frames_per_second > 0)
+        for packing in [try #require(made.image_packing), try #require(made.text_packing)] {
+            #expect(packing.cosine >= 0.999 && packing.float_layers.count < packing.layers)
+        }
         let information = try await saccade("model", "info", "--model", "model")
         #expect(information.status == 0 && information.text.contains("image tower"), "\(information.errors)")
 
@@ -62,8 +71,11 @@ struct ImportedModelTests {
     @Test func `vectors are shown of texts and pictures, with the scores of pairs`() async throws {
         let drawn = try DrawnCheckpoint(.clip)
         try drawn.write(to: home.path.appending("downloaded"))
-        let imported = try await saccade("model", "import", "downloaded", "--output", "model")
+        let imported = try await saccade("model", "import", "downloaded", "--output", "model", "--precision", "float")
         #expect(imported.status == 0 && imported.text.contains("frames a second"), "\(imported.errors)")
+        #expect(imported.text.contains("as published"))
+        let unknown = try await saccade("model", "import", "downloaded", "--output", "other", "--precision", "int4")
+        #expect(unknown.status == 64 && unknown.errors.contains("int8"), "\(unknown.errors)")
         let pixels = DrawnCheckpoint.picture(0, side: 32)
         try home.write(Data("P6 32 32 255\n".utf8) + Data(pixels), to: "picture.ppm")
         try await TestVideo.ffmpeg([

@@ -67,12 +67,27 @@ import Testing
         #expect(try packed.packedRows(named: name, shape: [100, 32]) != nil)
         #expect(try floats.packedRows(named: name, shape: [100, 32]) == nil)
         let (one, other) = try (
-            BERTEncoder<Float>(Self.tiny, weights: packed), BERTEncoder<Float>(Self.tiny, weights: floats)
+            BERTEncoder<Float>(Self.tiny, weights: packed) { _ in false },
+            BERTEncoder<Float>(Self.tiny, weights: floats)
         )
         #expect(one(batch).value == other(batch).value)
+        #expect(one.parameters.map(\.name) == other.parameterNames)
+        try expectNear(BERTEncoder(Self.tiny, weights: packed), other)
         #expect(one.parameterNames == other.parameters.map(\.name))
         for (kept, known) in zip(one.parameters, other.parameters) {
             #expect(kept.variable.value == known.variable.value, "\(kept.name)")
+        }
+    }
+
+    /// A model in use computes its packed layers in 8 bits; its parameters are what the floats are.
+    private func expectNear(_ inUse: BERTEncoder<Float>, _ floats: BERTEncoder<Float>) throws {
+        let (found, exact) = (inUse(batch).value.scalars, floats(batch).value.scalars)
+        #expect(found != exact)
+        let error = zip(found, exact).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        #expect(error < 1e-3 * exact.reduce(0) { $0 + $1 * $1 })
+        #expect(inUse.parameterNames == floats.parameterNames && inUse.parameterCount == floats.parameterCount)
+        for (one, other) in zip(inUse.parameters, floats.parameters) {
+            #expect(one.name == other.name && one.variable.value == other.variable.value, "\(one.name)")
         }
     }
 

@@ -63,10 +63,8 @@ size_t saccade_quantised_size(int rows, int inputs);
 void saccade_quantise_rows(saccade_quantised_kernel kernel, const float *input, int rows, int inputs, uint8_t *bytes,
                            float *scales);
 
-// output[r][o] = bias[o] + (bytes[r] . integers[o]) x row scale x scale (+ residual[r][o]), of the panels first..<end.
-//   output: [rows, outputs]; residual: likewise or NULL; it may be the output.
+// output[r][o] = bias[o] + (bytes[r] . integers[o]) x row scale x scale, of the panels first..<end. output: [rows, outputs].
 void saccade_quantised_apply(saccade_quantised_kernel kernel, const saccade_quantised *quantised, const uint8_t *bytes,
-                             const float *row_scales, int rows, int first_panel, int end_panel, const float *residual,
-                             float *output);
+                             const float *row_scales, int rows, int first_panel, int end_panel, float *output);
 
 #endif

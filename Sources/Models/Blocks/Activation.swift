@@ -9,11 +9,11 @@ package enum Activation: String, Sendable, Codable, CaseIterable {
     /// GELU by the hyperbolic tangent: SigLIP.
     case tanhGELU = "tanh_gelu"
 
-    func callAsFunction<Scalar: TensorScalar>(_ x: Variable<Scalar>) -> Variable<Scalar> {
+    var operation: UnaryOperation {
         switch self {
-        case .gelu: x.gelu()
-        case .quickGELU: x.quickGELU()
-        case .tanhGELU: x.tanhGELU()
+        case .gelu: .gelu
+        case .quickGELU: .quickGELU
+        case .tanhGELU: .tanhGELU
         }
     }
 }

@@ -6,5 +6,5 @@ struct FeedForward<Scalar: TensorScalar>: Sendable {
     let project: Linear<Scalar>
     var activation = Activation.gelu
 
-    func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { project(activation(expand(x))) }
+    func callAsFunction(_ x: Variable<Scalar>) -> Variable<Scalar> { project(expand(x, then: activation)) }
 }

@@ -22,6 +22,6 @@ enum TokenTable<Scalar: TensorScalar>: Sendable {
     }
 
     private static func constant(_ rows: Tensor<Float>) -> Variable<Scalar> {
-        Variable(constant: rows as? Tensor<Scalar> ?? Tensor(converting: rows))
+        Variable(constant: Tensor(converting: rows))
     }
 }

@@ -1,17 +1,27 @@
 import Foundation
 package import SystemPackage
 
+/// How an imported model keeps the weights of its layers.
+package enum ImportPrecision: String, Sendable, CaseIterable {
+    /// In 8 bits with a scale an output, but for the layers that would lose too much.
+    case int8
+    /// As precisely as the checkpoint has them.
+    case float
+}
+
 extension Checkpoint {
     /// Writes the model as a folder that ``LoadedModel/load(_:precision:architectures:)`` reads. Blocking.
     ///
-    /// The numbers stay as precise as they are stored, and are copied a few megabytes at a time; only a matrix that has to be turned round is
-    /// in memory as a whole. The folder is made under another name beside `output`, loaded to see that it can be, and only then gets its
-    /// name: what goes wrong leaves nothing.
+    /// The numbers are copied a few megabytes at a time; only a matrix that has to be turned round is in memory as a whole. For 8 bits the
+    /// model is then loaded in floats, and tried with made pictures and some sentences. The folder is made under another name beside `output`,
+    /// loaded to see that it can be, and only then gets its name: what goes wrong leaves nothing.
     ///
-    /// - Parameter output: must not be there, or be an empty folder.
+    /// - Parameters:
+    ///   - output: must not be there, or be an empty folder.
+    ///   - precision: of layers. Vectors, tables and the last projection stay as precise as they are stored.
     /// - Returns: the model, as it was loaded.
     /// - Throws: ``ModelError`` or ``WeightsError``; what Foundation throws when there is no room.
-    package func write(to output: FilePath) throws -> LoadedModel {
+    package func write(to output: FilePath, precision: ImportPrecision) throws -> LoadedModel {
         let files = FileManager.default
         if files.fileExists(atPath: output.string), try !files.contentsOfDirectory(atPath: output.string).isEmpty {
             throw ModelError(.input, "\(output): is there already; name another folder, or remove it first")
@@ -27,7 +37,9 @@ extension Checkpoint {
                 let content = try Data(contentsOf: URL(filePath: file.path.string))
                 try content.write(to: URL(filePath: partial.appending(file.name).string))
             }
-            try Data(configuration.encoded()).write(to: URL(filePath: partial.appending("config.json").string))
+            let folder = ModelFolder(partial)
+            try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
+            if precision == .int8 { try pack(folder) }
             var model = try LoadedModel.load(partial)
             try? files.removeItem(atPath: output.string)
             try files.moveItem(atPath: partial.string, toPath: output.string)
@@ -39,31 +51,58 @@ extension Checkpoint {
         }
     }
 
-    private func write(_ parameters: [Parameter], to path: FilePath) throws {
-        var origins: [String: Parameter] = [:]
-        let outlines = try parameters.map { parameter in
-            origins[parameter.name] = parameter
-            return (parameter.name, try weights.entry(named: parameter.origin.name).entry.type, parameter.shape)
+    /// Packs the layers of a folder in floats that can be.
+    private func pack(_ folder: ModelFolder) throws {
+        let (image, text) = try DualEncoderModel.packing(of: folder)
+        try Self.pack(image.packed, in: folder.image)
+        try Self.pack(text.packed, in: folder.text)
+        var configuration = configuration
+        configuration.image.packing = image.packing
+        configuration.text.packing = text.packing
+        try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
+    }
+
+    /// Rounds some tensors of a file to 8 bits; the others keep their bytes.
+    private static func pack(_ names: [String], in path: FilePath) throws {
+        let file = try SafetensorsFile(path)
+        var records: [String: SafetensorsRecord] = [:]
+        for name in names {
+            let packed = SafetensorsRecord.packed(PackedRows(rounding: try file.tensor(named: name)))
+            records[name] = packed.integers
+            records[name + SafetensorsFile.scaleSuffix] = packed.scales
         }
-        let inOrder = SafetensorsWriter.inOrder(outlines)
-        do {
-            let descriptor = try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .truncate, .closeOnExec],
-                permissions: [.ownerReadWrite, .groupRead, .otherRead])
-            try descriptor.closeAfter {
-                try descriptor.writeAll(SafetensorsWriter.header(of: inOrder))
-                for outline in inOrder {
-                    guard let parameter = origins[outline.name] else { continue }
-                    try forEachPart(of: parameter) { try descriptor.writeAll($0) }
-                }
-            }
-        } catch let error as Errno {
-            throw WeightsError.inaccessible(path: path.string, reason: error)
+        let kept = file.names.filter { records[$0] == nil }.compactMap { name in
+            file.entry(named: name).map { (name, $0.type, $0.shape) }
+        }
+        let partial = FilePath(path.string + ".packed")
+        let tensors = kept + records.map { ($0.key, $0.value.type, $0.value.shape) }
+        try SafetensorsWriter.write(tensors, to: partial) { name, body in
+            if let record = records[name] { return try body(record.bytes) }
+            guard let entry = file.entry(named: name) else { return }
+            try forEachPart(of: 0..<entry.range.count) { try body(file.content(of: entry, $0)) }
+        }
+        try FileManager.default.removeItem(atPath: path.string)
+        try FileManager.default.moveItem(atPath: partial.string, toPath: path.string)
+    }
+
+    private func write(_ parameters: [Parameter], to path: FilePath) throws {
+        let named = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
+        let outlines = try parameters.map {
+            ($0.name, try weights.entry(named: $0.origin.name).entry.type, $0.shape)
+        }
+        try SafetensorsWriter.write(outlines, to: path) { name, body in
+            if let parameter = named[name] { try forEachPart(of: parameter, body) }
         }
     }
 
     /// Bytes that are copied at once.
     private static let partLength = 1 << 22
+
+    private static func forEachPart(of range: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: partLength) {
+            try body(start..<min(start + partLength, range.upperBound))
+        }
+    }
 
     private func forEachPart(of parameter: Parameter, _ body: ([UInt8]) throws -> Void) throws {
         let (file, entry) = try weights.entry(named: parameter.origin.name)
@@ -82,9 +121,7 @@ extension Checkpoint {
             let length = entry.range.count / part.count
             range = part.index * length..<(part.index + 1) * length
         }
-        for start in stride(from: range.lowerBound, to: range.upperBound, by: Self.partLength) {
-            try body(checked(file.content(of: entry, start..<min(start + Self.partLength, range.upperBound))))
-        }
+        try Self.forEachPart(of: range) { try body(checked(file.content(of: entry, $0))) }
     }
 
     /// Whether floats are numbers: their exponents aren't all ones.

@@ -19,7 +19,7 @@ package final class ParameterSource<Scalar: TensorScalar> {
     private enum Origin {
         case random(SplitMix64)
         case weights(WeightSet, trainable: Bool)
-        case file(SafetensorsFile)
+        case file(SafetensorsFile, PackingTrial?)
         case nothing
     }
 
@@ -38,8 +38,11 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Parameter trainable: false makes them constants.
     package init(_ weights: WeightSet, trainable: Bool) { origin = .weights(weights, trainable: trainable) }
 
-    /// Constants of a file, each read when it is asked for, so that what isn't asked for takes no memory.
-    package init(_ file: SafetensorsFile) { origin = .file(file) }
+    /// Constants of a file, each read when it is asked for, so that what isn't asked for takes no memory. Layers whose weights it keeps in
+    /// 8 bits compute with them.
+    ///
+    /// - Parameter trial: gets the layers that compute with floats, to find out what they would lose; nil in use.
+    init(_ file: SafetensorsFile, trial: PackingTrial? = nil) { origin = .file(file, trial) }
 
     /// No parameters: what a model that is made of it asks for is in ``shapes``.
     package static func listing() -> ParameterSource { ParameterSource(.nothing) }
@@ -57,10 +60,10 @@ package final class ParameterSource<Scalar: TensorScalar> {
             variable = Variable(parameter: Self.tensor(shape, start, &random))
             origin = .random(random)
         case .weights(let weights, let trainable):
-            let tensor = Self.converted(try weights.tensor(named: name, shape: shape))
+            let tensor = Tensor<Scalar>(converting: try weights.tensor(named: name, shape: shape))
             variable = trainable ? Variable(parameter: tensor) : Variable(constant: tensor)
-        case .file(let file):
-            variable = Variable(constant: Self.converted(try file.tensor(named: name, shape: shape)))
+        case .file(let file, _):
+            variable = Variable(constant: Tensor(converting: try file.tensor(named: name, shape: shape)))
         case .nothing:
             variable = Variable(constant: Tensor(0))
         }
@@ -69,8 +72,21 @@ package final class ParameterSource<Scalar: TensorScalar> {
         return variable
     }
 
-    private static func converted(_ tensor: Tensor<Float>) -> Tensor<Scalar> {
-        tensor as? Tensor<Scalar> ?? Tensor(converting: tensor)
+    /// The layer `name` of the current scope where it isn't computed from floats.
+    ///
+    /// - Parameter shape: of its weight: outputs, and the axes of an input.
+    /// - Returns: nil when `name.weight` and `name.bias` are parameters like others.
+    /// - Throws: ``WeightsError`` when the file lacks a parameter or has it in another shape.
+    func fixedMap(_ name: String, _ shape: [Int], hasBias: Bool) throws -> (any FixedLinearMap)? {
+        guard case .file(let file, let trial) = origin else { return nil }
+        let weightName = prefix + name + ".weight"
+        func bias() throws -> Tensor<Float>? {
+            shapes.append((weightName, shape))
+            return hasBias ? Tensor(converting: try self(name + ".bias", [shape[0]], .zeros).value) : nil
+        }
+        if let rows = try file.packedRows(named: weightName, shape: shape) { return rows.matrix(bias: try bias()) }
+        guard let trial, trial.tries(weightName) else { return nil }
+        return trial.layer(weightName, weight: try file.tensor(named: weightName, shape: shape), bias: try bias())
     }
 
     /// A table of the current scope that is only looked up, a row at a time: it stays in the file.
@@ -79,7 +95,7 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Throws: ``WeightsError`` when the file lacks it or has it in another shape.
     func rows(_ name: String, _ shape: [Int]) throws -> StoredRows? {
         shapes.append((prefix + name, shape))
-        guard case .file(let file) = origin else { return nil }
+        guard case .file(let file, _) = origin else { return nil }
         return try file.storedRows(named: prefix + name, shape: shape)
     }
 

@@ -107,9 +107,19 @@ package final class SafetensorsFile: Sendable {
 
     /// Reads a tensor as floats that must have this shape.
     package func tensor(named name: String, shape: [Int]) throws -> Tensor<Float> {
+        try requireShape(shape, of: name)
+        return try tensor(named: name)
+    }
+
+    /// Reads a tensor of 8-bit weights, which must have this shape, as it is kept; nil for one of another type.
+    func packedRows(named name: String, shape: [Int]) throws -> PackedRows? {
+        try requireShape(shape, of: name)
+        return try packedRows(named: name)
+    }
+
+    private func requireShape(_ shape: [Int], of name: String) throws {
         guard let found = self.shape(of: name) else { throw WeightsError.missing(tensor: name, source: source) }
         guard found == shape else { throw WeightsError.shapeMismatch(tensor: name, expected: shape, found: found) }
-        return try tensor(named: name)
     }
 
     /// Every tensor as it is stored.
@@ -136,7 +146,8 @@ package final class SafetensorsFile: Sendable {
                 tensor: name, reason: "they are \(scaleEntry.type.rawValue) \(scaleEntry.shape), not F32 [\(rows)]")
         }
         let scales = Self.decode(try content(of: scaleEntry)) { Float(bitPattern: UInt32(littleEndian: $0)) }
-        let packed = PackedRows(shape: entry.shape, integers: try content(of: entry), scales: scales)
+        let integers = try content(of: entry).map { Int8(bitPattern: $0) }
+        let packed = PackedRows(shape: entry.shape, integers: integers, scales: scales)
         guard packed.isFinite else { throw WeightsError.nonFinite(tensor: name) }
         return packed
     }

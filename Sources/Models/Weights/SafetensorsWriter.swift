@@ -7,6 +7,18 @@ struct SafetensorsRecord: Sendable {
     var type: SafetensorsType
     var shape: [Int]
     var bytes: [UInt8]
+
+    /// Numbers in 8 bits, and their scales.
+    static func packed(_ rows: PackedRows) -> (integers: SafetensorsRecord, scales: SafetensorsRecord) {
+        (
+            SafetensorsRecord(type: .i8, shape: rows.shape, bytes: rows.integers.map { UInt8(bitPattern: $0) }),
+            SafetensorsRecord(type: .f32, shape: [rows.shape[0]], bytes: encode(rows.scales.map(\.bitPattern)))
+        )
+    }
+
+    static func encode<Bits: FixedWidthInteger>(_ values: [Bits]) -> [UInt8] {
+        values.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
+    }
 }
 
 /// Collects tensors and writes them as one safetensors file.
@@ -19,8 +31,7 @@ package struct SafetensorsWriter: Sendable {
         case float32
         /// 2 bytes a number, rounded to the nearest half.
         case float16
-        /// 1 byte a number and an F32 `NAME.scale` for each row of the first axis: symmetric, the row's largest
-        /// magnitude becomes ±127, the rest is rounded to the nearest step.
+        /// 1 byte a number and an F32 `NAME.scale` for each row of the first axis, as ``PackedRows/init(rounding:)`` has them.
         case int8
     }
 
@@ -41,50 +52,26 @@ package struct SafetensorsWriter: Sendable {
         guard values.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
         switch storage {
         case .float32:
-            try insert(
-                SafetensorsRecord(type: .f32, shape: tensor.shape, bytes: Self.encode(values.map(\.bitPattern))), name)
+            let bytes = SafetensorsRecord.encode(values.map(\.bitPattern))
+            try insert(SafetensorsRecord(type: .f32, shape: tensor.shape, bytes: bytes), name)
         case .float16:
             let halves = values.map { Float16($0) }
             guard halves.allSatisfy(\.isFinite) else { throw WeightsError.nonFinite(tensor: name) }
-            try insert(
-                SafetensorsRecord(type: .f16, shape: tensor.shape, bytes: Self.encode(halves.map(\.bitPattern))), name)
+            let bytes = SafetensorsRecord.encode(halves.map(\.bitPattern))
+            try insert(SafetensorsRecord(type: .f16, shape: tensor.shape, bytes: bytes), name)
         case .int8:
-            guard let rows = tensor.shape.first else {
+            guard tensor.rank > 0 else {
                 throw WeightsError.badScale(tensor: name, reason: "a tensor of no axis has no rows")
             }
-            let (integers, scales) = Self.quantise(values, rows: rows)
-            try insert(SafetensorsRecord(type: .i8, shape: tensor.shape, bytes: integers), name)
-            try insert(
-                SafetensorsRecord(type: .f32, shape: [rows], bytes: Self.encode(scales.map(\.bitPattern))),
-                name + SafetensorsFile.scaleSuffix)
+            let (integers, scales) = SafetensorsRecord.packed(PackedRows(rounding: tensor))
+            try insert(integers, name)
+            try insert(scales, name + SafetensorsFile.scaleSuffix)
         }
     }
 
     mutating func insert(_ record: SafetensorsRecord, _ name: String) throws {
         guard records[name] == nil, name != "__metadata__" else { throw WeightsError.duplicate(tensor: name) }
         records[name] = record
-    }
-
-    static func quantise(_ values: [Float], rows: Int) -> (integers: [UInt8], scales: [Float]) {
-        guard rows > 0, !values.isEmpty else { return ([], [Float](repeating: 0, count: rows)) }
-        let rowLength = values.count / rows
-        var integers = [UInt8](repeating: 0, count: values.count)
-        var scales = [Float](repeating: 0, count: rows)
-        for row in 0..<rows {
-            let span = row * rowLength..<(row + 1) * rowLength
-            let scale = (values[span].lazy.map(abs).max() ?? 0) / 127
-            scales[row] = scale
-            guard scale > 0 else { continue }
-            for index in span {
-                let step = (values[index] / scale).rounded(.toNearestOrEven)
-                integers[index] = UInt8(bitPattern: Int8(max(-127, min(127, step))))
-            }
-        }
-        return (integers, scales)
-    }
-
-    private static func encode<Bits: FixedWidthInteger>(_ values: [Bits]) -> [UInt8] {
-        values.map(\.littleEndian).withUnsafeBytes { [UInt8]($0) }
     }
 
     /// The file's bytes.
@@ -123,6 +110,30 @@ package struct SafetensorsWriter: Sendable {
         var header = [UInt8]("{\(members.joined(separator: ","))}".utf8)
         while header.count % 8 != 0 { header.append(0x20) }
         return withUnsafeBytes(of: UInt64(header.count).littleEndian) { [UInt8]($0) } + header
+    }
+
+    /// Writes a file of tensors that needn't be in memory together.
+    ///
+    /// - Parameters:
+    ///   - tensors: in any order.
+    ///   - write: hands on a tensor's bytes, in as many parts as it likes.
+    /// - Throws: ``WeightsError`` when the file can't be written, and what `write` throws.
+    static func write(
+        _ tensors: [Outline], to path: FilePath,
+        _ write: (_ name: String, _ part: ([UInt8]) throws -> Void) throws -> Void
+    ) throws {
+        let tensors = inOrder(tensors)
+        do {
+            let descriptor = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try descriptor.closeAfter {
+                try descriptor.writeAll(header(of: tensors))
+                for tensor in tensors { try write(tensor.name) { try descriptor.writeAll($0) } }
+            }
+        } catch let error as Errno {
+            throw WeightsError.inaccessible(path: path.string, reason: error)
+        }
     }
 
     private static func quoted(_ text: String) -> String {

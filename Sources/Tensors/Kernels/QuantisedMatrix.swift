@@ -43,66 +43,76 @@ package final class QuantisedMatrix: @unchecked Sendable {
         self.outputs = outputs
     }
 
-    /// Rounds weights to 8 bits: scale = the row's largest magnitude / 127.
-    ///
-    /// - Parameters:
-    ///   - weight: [outputs, inputs], finite numbers.
-    ///   - bias: [outputs], or nil.
-    package convenience init(
-        rounding weight: Tensor<Float>, bias: Tensor<Float>?,
-        kernel: saccade_quantised_kernel = saccade_quantised_detected()
-    ) {
-        precondition(weight.rank == 2 && weight.count > 0, "a matrix of shape \(weight.shape)")
-        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        var scales = [Float](repeating: 0, count: outputs)
-        let integers = weight.withUnsafeBufferPointer { weight in
-            [Int8](unsafeUninitializedCapacity: weight.count) { integers, count in
-                for row in 0..<outputs {
-                    let values = UnsafeBufferPointer(rebasing: weight[row * inputs..<(row + 1) * inputs])
-                    let largest = values.reduce(0) { max($0, abs($1)) }
-                    scales[row] = largest / 127
-                    let factor = largest > 0 ? 127 / largest : 0
-                    for (column, value) in values.enumerated() {
-                        let integer = (value * factor).rounded(.toNearestOrEven)
-                        integers.initializeElement(
-                            at: row * inputs + column, to: Int8(min(max(integer, -127), 127)))
-                    }
+    /// [outputs, inputs]: the numbers that the integers stand for.
+    package var weight: Tensor<Float> {
+        let (columns, groups) = (Int(SACCADE_QUANTISED_COLUMNS), (inputs + 3) / 4)
+        return Tensor(uninitialized: [outputs, inputs]) { numbers in
+            for output in 0..<outputs {
+                let (panel, column) = output.quotientAndRemainder(dividingBy: columns)
+                let scale = pointer.pointee.scales[output]
+                for input in 0..<inputs {
+                    let group = (panel * groups + input / 4) * columns + column
+                    numbers[output * inputs + input] = Float(pointer.pointee.weights[group * 4 + input % 4]) * scale
                 }
-                count = weight.count
             }
         }
-        self.init(integers: integers, scales: scales, bias: bias, kernel: kernel)
     }
 
     deinit { saccade_quantised_destroy(pointer) }
 
     /// [..., inputs] → [..., outputs], on the thread pool. A row with a number that isn't finite becomes NaN.
-    package func callAsFunction(_ x: Tensor<Float>) -> Tensor<Float> {
+    ///
+    /// - Parameter operation: what is made of each output, while it is in the cache.
+    package func callAsFunction(_ x: Tensor<Float>, then operation: UnaryOperation? = nil) -> Tensor<Float> {
         precondition(x.shape.last == inputs, "a product of \(inputs) inputs can't take the shape \(x.shape)")
         let rows = x.count / inputs
-        let block = Int(SACCADE_QUANTISED_ROWS)
-        let blocks = (rows + block - 1) / block
+        let size = saccade_quantised_size(Int32(rows), Int32(inputs))
+        let memory = TensorBuffer<Float>(count: rows + (size + 3) / 4)
+        defer { withExtendedLifetime(memory) {} }
+        let scales = memory.pointer
+        let bytes = UnsafeMutableRawPointer(scales + rows).assumingMemoryBound(to: UInt8.self)
+        quantise(x.pointer, rows: rows, bytes, scales)
         return Tensor(uninitialized: x.shape.dropLast() + [outputs]) { output in
-            let size = saccade_quantised_size(Int32(rows), Int32(inputs))
-            let bytes = TensorBuffer<Float>(count: (size + 3) / 4 + rows)
-            defer { withExtendedLifetime(bytes) {} }
-            let scales = bytes.pointer
-            let integers = UnsafeMutableRawPointer(scales + rows).assumingMemoryBound(to: UInt8.self)
-            parallelFor(blocks, grain: max(1, 65_536 / (block * inputs))) { range in
-                let first = range.lowerBound * block
-                let count = min(range.upperBound * block, rows) - first
-                let offset = saccade_quantised_size(Int32(first), Int32(inputs))
-                saccade_quantise_rows(
-                    kernel, x.pointer + first * inputs, Int32(count), Int32(inputs), integers + offset, scales + first)
-            }
-            let panels = Int(saccade_quantised_panels(Int32(outputs)))
             // 20 µs of work are some ten million multiplications.
             let each = rows * inputs * Int(SACCADE_QUANTISED_COLUMNS)
-            parallelFor(panels, grain: max(1, 8_000_000 / max(1, each))) { range in
-                saccade_quantised_apply(
-                    kernel, pointer, integers, scales, Int32(rows), Int32(range.lowerBound), Int32(range.upperBound),
-                    nil, output)
+            parallelFor(Int(saccade_quantised_panels(Int32(outputs))), grain: max(1, 8_000_000 / max(1, each))) {
+                for first in stride(from: 0, to: rows, by: Self.rowsTogether) {
+                    let count = min(Self.rowsTogether, rows - first)
+                    let output = output + first * outputs
+                    saccade_quantised_apply(
+                        kernel, pointer, bytes + saccade_quantised_size(Int32(first), Int32(inputs)), scales + first,
+                        Int32(count), Int32($0.lowerBound), Int32($0.upperBound), output)
+                    if let operation { apply(operation, to: output, rows: count, panels: $0) }
+                }
             }
+        }
+    }
+
+    /// What a thread computes of so many rows stays in its cache: 16 tiles.
+    private static let rowsTogether = 16 * Int(SACCADE_QUANTISED_ROWS)
+
+    private func quantise(
+        _ x: UnsafePointer<Float>, rows: Int, _ bytes: UnsafeMutablePointer<UInt8>,
+        _ scales: UnsafeMutablePointer<Float>
+    ) {
+        let block = Int(SACCADE_QUANTISED_ROWS)
+        parallelFor((rows + block - 1) / block, grain: max(1, 65_536 / (block * inputs))) { range in
+            let first = range.lowerBound * block
+            let count = min(range.upperBound * block, rows) - first
+            saccade_quantise_rows(
+                kernel, x + first * inputs, Int32(count), Int32(inputs),
+                bytes + saccade_quantised_size(Int32(first), Int32(inputs)), scales + first)
+        }
+    }
+
+    private func apply(
+        _ operation: UnaryOperation, to output: UnsafeMutablePointer<Float>, rows: Int, panels: Range<Int>
+    ) {
+        let first = panels.lowerBound * Int(SACCADE_QUANTISED_COLUMNS)
+        let count = min(outputs, panels.upperBound * Int(SACCADE_QUANTISED_COLUMNS)) - first
+        for row in 0..<rows {
+            let part = output + row * outputs + first
+            Float.apply(operation, part, part, count: count)
         }
     }
 }

@@ -30,7 +30,8 @@ extension Variable {
     /// The natural logarithm; −∞ for 0 and NaN below.
     package func log() -> Variable { applying(.logarithm) }
 
-    private func applying(_ operation: UnaryOperation) -> Variable {
+    /// A function of each element.
+    package func applying(_ operation: UnaryOperation) -> Variable {
         let x = value
         let result = x.mapped(grain: 4096) { x, y, range in Scalar.apply(operation, x, y, count: range.count) }
         return Variable(result, from: [self]) { dy in

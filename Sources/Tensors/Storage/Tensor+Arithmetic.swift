@@ -57,6 +57,10 @@ extension Tensor {
 
     /// The elements of a tensor of another precision, rounded.
     package init<Other: TensorScalar>(converting other: Tensor<Other>) {
+        if let same = other as? Tensor {
+            self = same
+            return
+        }
         self.init(other.scalars.map { Scalar($0) }, shape: other.shape)
     }
 

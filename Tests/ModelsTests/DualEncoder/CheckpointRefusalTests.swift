@@ -27,7 +27,7 @@ import Testing
         naming words: [String], _ sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let error = #expect(throws: (any Error).self, sourceLocation: sourceLocation) {
-            _ = try Checkpoint(recognising: folder).write(to: output)
+            _ = try Checkpoint(recognising: folder).write(to: output, precision: .float)
         }
         let message = (error as? any ExplainedError)?.message ?? "\(error.map { "\($0)" } ?? "none")"
         for word in words {
@@ -164,7 +164,7 @@ import Testing
         try DrawnCheckpoint(.clip).write(to: folder)
         try directory.write(Data("mine".utf8), to: "checkpoint/mine")
         let error = #expect(throws: ModelError.self) {
-            _ = try Checkpoint(recognising: folder).write(to: folder)
+            _ = try Checkpoint(recognising: folder).write(to: folder, precision: .float)
         }
         #expect(error?.message.contains("is there already") == true)
         #expect(FileManager.default.fileExists(atPath: folder.appending("mine").string))
@@ -172,7 +172,7 @@ import Testing
 
     @Test func `a model that was imported isn't imported again`() throws {
         try DrawnCheckpoint(.clip).write(to: folder)
-        let model = try Checkpoint(recognising: folder).write(to: output)
+        let model = try Checkpoint(recognising: folder).write(to: output, precision: .float)
         let error = #expect(throws: ModelError.self) { try Checkpoint(recognising: model.directory) }
         #expect(error?.message.contains("already") == true)
     }
@@ -200,7 +200,7 @@ import Testing
                 }
                 try content.write(to: url)
                 do {
-                    _ = try Checkpoint(recognising: folder).write(to: output)
+                    _ = try Checkpoint(recognising: folder).write(to: output, precision: .float)
                     try FileManager.default.removeItem(atPath: output.string)
                 } catch {
                     #expect(error is any ExplainedError, "\(name), attempt \(attempt): \(error)")

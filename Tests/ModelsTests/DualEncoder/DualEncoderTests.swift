@@ -15,7 +15,7 @@ import Testing
     private func imported(_ drawn: DrawnCheckpoint) throws -> LoadedModel {
         let folder = directory.path.appending("checkpoint")
         try drawn.write(to: folder)
-        return try Checkpoint(recognising: folder).write(to: directory.path.appending("model"))
+        return try Checkpoint(recognising: folder).write(to: directory.path.appending("model"), precision: .float)
     }
 
     private func picture(_ index: Int) -> RGBImage {
@@ -84,7 +84,7 @@ import Testing
         }
         try JSONSerialization.data(withJSONObject: ["weight_map": places]).write(
             to: URL(filePath: folder.appending("model.safetensors.index.json").string))
-        let model = try Checkpoint(recognising: folder).write(to: directory.path.appending("model"))
+        let model = try Checkpoint(recognising: folder).write(to: directory.path.appending("model"), precision: .float)
         for (text, wanted) in zip(drawn.texts, drawn.sentences) {
             expect(try model.queries.embed(query: text), near: wanted, within: 5e-3)
         }
@@ -116,7 +116,7 @@ import Testing
         let error = #expect(throws: ModelError.self) { try Checkpoint(recognising: folder) }
         #expect(error?.message.contains("merges.txt") == true && error?.message.contains("--tokenizer") == true)
         let model = try Checkpoint(recognising: folder, tokenizer: elsewhere, name: "pe").write(
-            to: directory.path.appending("model"))
+            to: directory.path.appending("model"), precision: .float)
         expect(try model.queries.embed(query: drawn.texts[1]), near: drawn.sentences[1])
         #expect(model.name == "pe")
         let compressed = try directory.write(Data([0x1F, 0x8B, 8, 0]), to: "merges.txt.gz")

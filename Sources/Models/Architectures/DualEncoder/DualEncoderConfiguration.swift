@@ -43,7 +43,7 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
     }
 
     /// - Throws: ``ModelError`` that says which key is wrong, or that a newer program is needed.
-    init(_ folder: ModelFolder) throws {
+    package init(_ folder: ModelFolder) throws {
         self = try folder.decoded(Self.self)
         try validate(folder.configuration.string)
     }
@@ -183,9 +183,11 @@ package struct ImageTowerConfiguration: Sendable, Equatable, Codable {
     package var poolingHeads: Int
     package var poolingFeedForward: Int
     package var projection: TowerProjection
+    /// What the import found out about 8 bits; nil for a tower in floats.
+    package var packing: Packing?
 
     enum CodingKeys: String, CodingKey {
-        case fit, filter, mean, deviation, width, layers, heads, activation, pooling, projection
+        case fit, filter, mean, deviation, width, layers, heads, activation, pooling, projection, packing
         case frameSize = "frame_size"
         case patchSize = "patch_size"
         case patchHasBias = "patch_bias"
@@ -243,9 +245,11 @@ package struct TextTowerConfiguration: Sendable, Equatable, Codable {
     package var isCausal: Bool
     package var pooling: Pooling
     package var projection: TowerProjection
+    /// As of the image tower.
+    package var packing: Packing?
 
     enum CodingKeys: String, CodingKey {
-        case tokenizer, width, layers, heads, activation, pooling, projection
+        case tokenizer, width, layers, heads, activation, pooling, projection, packing
         case vocabularySize = "vocabulary_size"
         case contextLength = "context_length"
         case feedForward = "feed_forward"

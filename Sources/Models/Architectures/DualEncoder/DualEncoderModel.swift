@@ -21,32 +21,48 @@ package final class DualEncoderModel: ClipEncoder, QueryEncoder {
 
     /// - Parameter folder: with `config.json`, `image.safetensors`, `text.safetensors` and the tokenizer's files.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, the key or the tensor.
-    package init(_ folder: ModelFolder) throws {
+    package convenience init(_ folder: ModelFolder) throws { try self.init(folder, trials: nil) }
+
+    private init(_ folder: ModelFolder, trials: (image: PackingTrial, text: PackingTrial)?) throws {
         let configuration = try DualEncoderConfiguration(folder)
         self.configuration = configuration
         input = configuration.image.input
         tokenizer = try configuration.text.tokenizer.tokenizer(in: folder.path)
         try configuration.require(tokenizer, source: folder.path.string)
         func tower<Tower>(
-            _ path: FilePath, _ make: (ParameterSource<Float>) throws -> Tower
+            _ path: FilePath, _ trial: PackingTrial?, _ make: (ParameterSource<Float>) throws -> Tower
         ) throws -> (Tower, parameters: Int) {
             let file = try SafetensorsFile(path)
-            let source = ParameterSource<Float>(file)
+            let source = ParameterSource<Float>(file, trial: trial)
             let tower = try make(source)
             let known = Set(source.shapes.map(\.name))
             let others = file.names.filter { !known.contains($0) }
             guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: file.source) }
             return (tower, source.shapes.reduce(0) { $0 + $1.shape.reduce(1, *) })
         }
-        (image, imageParameters) = try tower(folder.image) {
+        (image, imageParameters) = try tower(folder.image, trials?.image) {
             try VisionTransformer(configuration.image, dimensions: configuration.dimensions, $0)
         }
-        (text, textParameters) = try tower(folder.text) {
+        (text, textParameters) = try tower(folder.text, trials?.text) {
             try TextTransformer(configuration.text, dimensions: configuration.dimensions, $0)
         }
         modelDigest = try ModelFolder.digest(
             of: [folder.configuration, folder.image, folder.text]
                 + configuration.text.tokenizer.files(in: folder.path))
+    }
+
+    /// What packing a model to 8 bits would lose, and which layers had better stay in floats.
+    ///
+    /// - Parameter folder: of the model in floats.
+    /// - Throws: as ``init(_:)`` does, and when an embedding isn't finite.
+    static func packing(of folder: ModelFolder) throws -> (image: PackingTrial.Choice, text: PackingTrial.Choice) {
+        let trials = (image: PackingTrial(), text: PackingTrial())
+        let model = try DualEncoderModel(folder, trials: trials)
+        let pictures = CheckInputs.pictures(side: model.configuration.image.frameSize)
+        return (
+            image: try trials.image.choice { try model.encode(clips: pictures.map { [$0] }).map(\.embedding) },
+            text: try trials.text.choice { try CheckInputs.sentences.map { try model.embed(query: $0) } }
+        )
     }
 
     /// The mean of the frames' unit vectors, as a unit vector.
@@ -128,11 +144,17 @@ extension ModelArchitecture {
 extension ImageTowerConfiguration {
     fileprivate var summary: String {
         "\(layers) layers of \(width), patches of \(patchSize), \(tokens) tokens a frame"
+            + (packing?.summary ?? "")
     }
 }
 
 extension TextTowerConfiguration {
     fileprivate var summary: String {
         "\(layers) layers of \(width), \(contextLength) tokens, \(vocabularySize) in the vocabulary"
+            + (packing?.summary ?? "")
     }
+}
+
+extension Packing {
+    fileprivate var summary: String { ", 8 bits a weight in \(layers - floatLayers.count) of \(layers) products" }
 }

@@ -1,4 +1,5 @@
 import Tensors
+import Threads
 
 /// A picture's patches through a transformer, and what it makes of all of them: the image tower of CLIP, SigLIP and the Perception Encoder.
 ///
@@ -9,7 +10,7 @@ package struct VisionTransformer: ImageEncoder {
     package let configuration: ImageTowerConfiguration
     /// Length of the tower's embedding.
     package let dimensions: Int
-    /// [width, patch · patch · 3]: of a patch's pixels as pictures have them, row by row.
+    /// Of a patch's red, then its green, then its blue, row by row.
     private let patches: Linear<Float>
     private let classToken: Variable<Float>?
     /// [tokens, width].
@@ -30,12 +31,8 @@ package struct VisionTransformer: ImageEncoder {
         self.dimensions = dimensions
         input = configuration.input
         let (width, side, stack) = (configuration.width, configuration.patchSize, configuration.stack)
-        let kernel = try parameter("patches.weight", [width, 3, side, side], .fan(3 * side * side))
-        patches = Linear(
-            // The parameter is a convolution's, which has the colour before row and column.
-            weight: kernel.shape.count == 4
-                ? Variable(constant: kernel.value.transposed([0, 2, 3, 1]).reshaped([width, side * side * 3])) : kernel,
-            bias: configuration.patchHasBias ? try parameter("patches.bias", [width], .zeros) : nil)
+        patches = try Linear(
+            "patches", outputs: width, inputs: [3, side, side], hasBias: configuration.patchHasBias, parameter)
         classToken = configuration.hasClassToken ? try parameter("class_token", [width], .normal(0.02)) : nil
         positions = try parameter("positions", [configuration.tokens, width], .normal(0.02))
         rotation =
@@ -102,25 +99,24 @@ package struct VisionTransformer: ImageEncoder {
             maps: [FeatureMap(values: map.value, height: cells, width: cells, stride: configuration.patchSize)])
     }
 
-    /// [pictures · patches, patch · patch · 3]: what goes into a patch's product.
+    /// [pictures · patches, 3 · patch · patch]: what goes into a patch's product.
     private func pixels(of images: [RGBImage]) -> Tensor<Float> {
         let (side, patch, cells) = (configuration.frameSize, configuration.patchSize, configuration.cells)
         // What each of the 256 values of red, green and blue enters as.
-        var levels: [Float] = []
-        for value in 0..<256 {
-            let level: SIMD3<Float> = (SIMD3(repeating: Float(value)) - input.mean) / input.deviation
-            levels += [level.x, level.y, level.z]
+        let levels = (0..<3).map { channel in
+            (0..<256).map { (Float($0) - input.mean[channel]) / input.deviation[channel] }
         }
-        return Tensor(uninitialized: [images.count * cells * cells, patch * patch * 3]) { out in
-            levels.withUnsafeBufferPointer { levels in
-                for (index, image) in images.enumerated() {
-                    image.pixels.withUnsafeBufferPointer { pixels in
-                        for y in 0..<side {
-                            for cell in 0..<cells {
-                                let place = (index * cells * cells + y / patch * cells + cell) * patch + y % patch
-                                let target = out + place * patch * 3
-                                let source = (y * side + cell * patch) * 3
-                                for i in 0..<patch * 3 { target[i] = levels[Int(pixels[source + i]) * 3 + i % 3] }
+        return Tensor(uninitialized: [images.count * cells * cells, 3 * patch * patch]) { out in
+            parallelFor(images.count * side, grain: 16) { rows in
+                for row in rows {
+                    let (index, y) = row.quotientAndRemainder(dividingBy: side)
+                    images[index].pixels.withUnsafeBufferPointer { pixels in
+                        for cell in 0..<cells {
+                            let place = (index * cells + y / patch) * cells + cell
+                            for (channel, levels) in levels.enumerated() {
+                                let target = out + (place * 3 + channel) * patch * patch + y % patch * patch
+                                let source = (y * side + cell * patch) * 3 + channel
+                                for x in 0..<patch { target[x] = levels[Int(pixels[source + 3 * x])] }
                             }
                         }
                     }

@@ -28,10 +28,11 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
     /// - Parameters:
     ///   - directory: with `config.json`, `backbone.safetensors`, `fast.safetensors` and `vocab.txt`.
     ///   - precision: how the clips' rerank features are stored.
-    ///   - learning: which parameters of the Fast model are to be trained; none in use.
+    ///   - learning: which parameters of the Fast model are to be trained; nil in use, where its text encoder computes in 8 bits if its
+    ///     weights have them.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, the key or the tensor.
     package init(
-        directory: FilePath, precision: FeaturePrecision = .full, learning: (String) -> Bool = { _ in false }
+        directory: FilePath, precision: FeaturePrecision = .full, learning: ((String) -> Bool)? = nil
     ) throws {
         let folder = ModelFolder(directory)
         let configuration = try FastSlowConfiguration(folder)
@@ -59,9 +60,11 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         let weights = try WeightSet(SafetensorsFile(folder.fast))
         let prefix = FastModel<Float>.textPrefix
         let text = try BERTEncoder<Float>(
-            configuration.text, weights: weights.scoped(prefix), learns: { learning(prefix + $0) })
+            configuration.text, weights: weights.scoped(prefix),
+            learns: learning.map { learning in { learning(prefix + $0) } })
         fast = try FastModel(
-            configuration.fast, text: text, ParameterSource(weights, trainable: learning("text_projection.weight")))
+            configuration.fast, text: text,
+            ParameterSource(weights, trainable: learning?("text_projection.weight") ?? false))
         try weights.requireOnly(
             Set(fast.headParameters.map(\.name) + text.parameterNames.map { prefix + $0 }))
         self.precision = precision

@@ -9,7 +9,9 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
     private let heads: Int
     private let block: TransformerBlock<Scalar>
     private let crossNorm: LayerNorm<Scalar>
-    private let crossQuery, crossKey, crossValue, crossOutput: Linear<Scalar>
+    private let crossQuery, crossOutput: Linear<Scalar>
+    /// W_k, b_k and W_v, b_v: [width, memoryWidth] and [width].
+    private let crossKey, crossValue: (weight: Variable<Scalar>, bias: Variable<Scalar>)
 
     /// - Parameter map: the map that is looked at, counted from the coarsest.
     init(_ configuration: SlowConfiguration, map: Int, _ parameter: ParameterSource<Scalar>) throws {
@@ -27,8 +29,14 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         }
         crossNorm = try LayerNorm("cross.norm", width: width, parameter)
         crossQuery = try square("cross.query")
-        crossKey = try Linear("cross.key", outputs: width, inputs: configuration.memoryWidth, parameter)
-        crossValue = try Linear("cross.value", outputs: width, inputs: configuration.memoryWidth, parameter)
+        func ofMemory(_ name: String) throws -> (Variable<Scalar>, Variable<Scalar>) {
+            let inputs = configuration.memoryWidth
+            return try (
+                parameter(name + ".weight", [width, inputs], .fan(inputs)), parameter(name + ".bias", [width], .zeros)
+            )
+        }
+        crossKey = try ofMemory("cross.key")
+        crossValue = try ofMemory("cross.value")
         crossOutput = try square("cross.output", gain: branch)
         let feedNorm = try LayerNorm("feed.norm", width: width, parameter)
         let feed = FeedForward(
@@ -68,7 +76,8 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
         let throughWords = sentences * longest * memoryWidth * (width + heads * length)
         if throughTokens <= throughWords {
             return attention(
-                query: query, key: crossKey(tokens.values), value: crossValue(tokens.values), heads: heads,
+                query: query, key: tokens.values.linear(weight: crossKey.weight, bias: crossKey.bias),
+                value: tokens.values.linear(weight: crossValue.weight, bias: crossValue.bias), heads: heads,
                 keyLengths: tokens.lengths, memoryIndices: memoryIndices)
         }
         // Attention divides by the square root of its own depth, √memoryWidth, where the heads' is meant.
@@ -80,6 +89,6 @@ struct DecoderLayer<Scalar: TensorScalar>: Sendable {
             memoryIndices: memoryIndices)
         let read = mixed.reshaped([sentences, longest, heads * memoryWidth])
             .headwiseLinear(weight: crossValue.weight, heads: heads)
-        return crossValue.bias.map { read + $0 } ?? read
+        return read + crossValue.bias
     }
 }

@@ -8,44 +8,70 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     package let configuration: BERTConfiguration
     private let words: TokenTable<Scalar>
     /// Every parameter but ``words``.
-    private let others: [(name: String, variable: Variable<Scalar>)]
+    private let others: [(name: String, content: Content)]
     private let places: Variable<Scalar>
     private let segments: Variable<Scalar>
     private let norm: LayerNorm<Scalar>
     private let blocks: [TransformerBlock<Scalar>]
 
+    private enum Content: Sendable {
+        case floats(Variable<Scalar>)
+        case packed(QuantisedMatrix)
+
+        /// What is packed is unpacked for it.
+        var variable: Variable<Scalar> {
+            switch self {
+            case .floats(let variable): variable
+            case .packed(let matrix): Variable(constant: Tensor(converting: matrix.weight))
+            }
+        }
+    }
+
     /// Takes the parameters from a set of weights, which may hold others too.
     ///
     /// - Parameters:
-    ///   - learns: whether the parameter of a name is to be trained; none is by default. The others are constants,
-    ///     which threads may share, and keep nothing for a gradient.
+    ///   - learns: whether the parameter of a name is to be trained. The others are constants, which threads may share, and keep nothing for
+    ///     a gradient. Nil for a model in use: layers that the file keeps in 8 bits compute with them, which no gradient passes through.
     /// - Throws: `ModelError` or `WeightsError` for sizes that make no model, and missing or mis-shaped tensors.
     package init(
-        _ configuration: BERTConfiguration, weights: WeightSet, learns: (String) -> Bool = { _ in false }
+        _ configuration: BERTConfiguration, weights: WeightSet, learns: ((String) -> Bool)? = nil
     ) throws {
         try configuration.validate()
-        let packed =
-            learns(Self.wordTableName)
-            ? nil : try weights.packedRows(named: Self.wordTableName, shape: configuration.wordTableShape)
-        try self.init(configuration, packedWords: packed) { name, shape in
-            let stored = try weights.tensor(named: name, shape: shape)
-            let tensor = stored as? Tensor<Scalar> ?? Tensor(converting: stored)
+        let inUse = learns == nil
+        let learns = learns ?? { _ in false }
+        func packed(_ name: String, _ shape: [Int]) throws -> PackedRows? {
+            try weights.packedRows(named: name, shape: shape)
+        }
+        try self.init(
+            configuration,
+            packedWords: learns(Self.wordTableName)
+                ? nil : packed(Self.wordTableName, configuration.wordTableShape),
+            packed: { inUse ? try packed($0, $1) : nil }
+        ) { name, shape in
+            let tensor = Tensor<Scalar>(converting: try weights.tensor(named: name, shape: shape))
             return learns(name) ? Variable(parameter: tensor) : Variable(constant: tensor)
         }
     }
 
     private init(
         _ configuration: BERTConfiguration, packedWords: PackedRows?,
-        parameter: (String, [Int]) throws -> Variable<Scalar>
+        packed: (String, [Int]) throws -> PackedRows?, parameter: (String, [Int]) throws -> Variable<Scalar>
     ) throws {
-        var taken: [(name: String, variable: Variable<Scalar>)] = []
+        var taken: [(name: String, content: Content)] = []
         func take(_ name: String, _ shape: [Int]) throws -> Variable<Scalar> {
             let variable = try parameter(name, shape)
-            taken.append((name, variable))
+            taken.append((name, .floats(variable)))
             return variable
         }
         func linear(_ name: String, _ inputs: Int, _ outputs: Int) throws -> Linear<Scalar> {
-            try Linear(weight: take(name + ".weight", [outputs, inputs]), bias: take(name + ".bias", [outputs]))
+            if let rows = try packed(name + ".weight", [outputs, inputs]) {
+                let place = taken.count
+                let bias = try take(name + ".bias", [outputs])
+                let matrix = rows.matrix(bias: Tensor(converting: bias.value))
+                taken.insert((name + ".weight", .packed(matrix)), at: place)
+                return Linear(matrix)
+            }
+            return try Linear(weight: take(name + ".weight", [outputs, inputs]), bias: take(name + ".bias", [outputs]))
         }
         let width = configuration.width
         func norm(_ name: String) throws -> LayerNorm<Scalar> {
@@ -83,14 +109,20 @@ package struct BERTEncoder<Scalar: TensorScalar>: Sendable {
     /// The name in a weights file of every parameter.
     package var parameterNames: [String] { [Self.wordTableName] + others.map(\.name) }
 
-    /// Every parameter by its name in a weights file. Packed words are unpacked for it.
+    /// Every parameter by its name in a weights file. What is packed is unpacked for it.
     package var parameters: [(name: String, variable: Variable<Scalar>)] {
-        [(Self.wordTableName, words.variable)] + others
+        [(Self.wordTableName, words.variable)] + others.map { ($0.name, $0.content.variable) }
     }
 
     /// Numbers in all parameters.
     package var parameterCount: Int {
-        configuration.vocabularySize * configuration.width + others.reduce(0) { $0 + $1.variable.value.count }
+        configuration.vocabularySize * configuration.width
+            + others.reduce(0) { sum, parameter in
+                switch parameter.content {
+                case .floats(let variable): sum + variable.value.count
+                case .packed(let matrix): sum + matrix.outputs * matrix.inputs
+                }
+            }
     }
 
     /// The vectors of some word pieces: [ids, width].

@@ -13,7 +13,7 @@ package struct PretrainedBERT<Scalar: TensorScalar>: Sendable {
     ///
     /// - Parameter learns: whether the parameter of a name is to be trained.
     /// - Throws: `ModelError` or `WeightsError` that names the file or tensor.
-    package init(folder: FilePath, learns: (String) -> Bool = { _ in false }) throws {
+    package init(folder: FilePath, learns: @escaping (String) -> Bool = { _ in false }) throws {
         let configuration = try BERTConfiguration(huggingFace: folder.appending("config.json"))
         let file = try SafetensorsFile(folder.appending("model.safetensors"))
         var tensors: [String: Tensor<Float>] = [:]
