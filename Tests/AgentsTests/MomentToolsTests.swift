@@ -51,7 +51,10 @@ import Testing
                 media: .init(total: 5, pending: 1, indexing: 1, indexed: 2, failed: 1),
                 queue: .init(waiting: 2, retrying: 0, current: []), rates: .init(video: 1, clips: 1, frames: 1),
                 index: .init(clips: 9, memoryBytes: 1, diskBytes: 1),
-                failures: [.init(media: 3, path: API.Path("/v/bad.mp4"), reason: "broken", attempts: 1, nextAttempt: nil)])
+                failures: [
+                    .init(
+                        media: 3, path: API.Path("/v/bad.mp4"), reason: "broken", attempts: 1, nextAttempt: nil)
+                ])
         }
     }
 
