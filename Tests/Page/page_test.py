@@ -305,6 +305,7 @@ def test_words(browser, daemon):
     browser.wait("/^Subtitle at 0:06: “x < y/.test(document.querySelector('#player-line').textContent)", "the player shows the line")
     audit(browser, "the player with a line")
     browser.press("Escape")
+    browser.wait("!location.search.includes('play=') && document.activeElement.className === 'card'", "the focus goes back to the card")
     search(browser, "colorful stripes")
     check(browser.run("document.querySelectorAll('.card .line:not([hidden])').length") == 0, "lines leave with what they were found by")
 
