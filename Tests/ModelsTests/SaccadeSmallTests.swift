@@ -13,6 +13,8 @@ import Testing
     /// Vectors are of length 1 and scores some units of log-likelihood. The processor that made the fixture gives these very bits
     /// again; another one's kernels add in another order, which moves the seventh digit.
     private static let tolerance = 1e-5
+    /// Of what layers in 8 bits compute: the last digit of an input may differ from processor to processor, and with it which way it is rounded.
+    private static let packedTolerance = 5e-3
 
     private static let queries = [
         "a red ball on a green field", "two dogs run over a lawn", "a man playing guitar on stage", "blue",
@@ -138,14 +140,14 @@ import Testing
         }
         let (found, expected) = (try Self.answers(stored), try Self.expected())
         #expect(Self.difference(found.embeddings, expected.embeddings) <= Self.tolerance)
-        #expect(Self.difference(found.vectors, expected.vectors) <= Self.tolerance)
+        #expect(Self.difference(found.vectors, expected.vectors) <= Self.packedTolerance)
         for precision in Self.precisions {
             let (now, then) = (try #require(found.scores[precision]), try #require(expected.scores[precision]))
             #expect(Self.difference(now, then) <= Self.tolerance, "\(precision)")
         }
         #expect(Self.difference([found.blank], [expected.blank]) <= Self.tolerance)
         for (now, then) in zip(found.probabilities.joined(), expected.probabilities.joined()) {
-            #expect(abs(now - then) <= Self.tolerance)
+            #expect(abs(now - then) <= 2 * Self.packedTolerance)
         }
         #expect(found.sentences == expected.sentences)
         for (now, then) in zip(found.sentenceScores, expected.sentenceScores) {
