@@ -12,7 +12,7 @@ import Training
         var set = try TinyLearning(in: folder.path).features
         if let queries { set = set.asked(queries) }
         let captioner = try TinyLearning.captioner()
-        let fast = FastEmbeddings(
+        let fast = try FastEmbeddings(
             model: try TinyLearning.fastModel(), features: set, framesInUse: 2, encode: TinyLearning.encode
         ).table
         return RerankingEvaluation.each(
@@ -25,7 +25,7 @@ import Training
         let folder = try TemporaryDirectory()
         let set = try TinyLearning(in: folder.path).features
         let captioner = try TinyLearning.captioner()
-        let fast = FastEmbeddings(
+        let fast = try FastEmbeddings(
             model: try TinyLearning.fastModel(), features: set, framesInUse: 2, encode: TinyLearning.encode
         ).table
         let sentences = set.dataset.items.flatMap { $0.captions.map(TinyLearning.encode) }

@@ -12,7 +12,7 @@ import Training
         let pool = TrainingPool(
             [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
         let hardness = try FastHardness([
-            FastEmbeddings(
+            try FastEmbeddings(
                 model: TinyLearning.fastModel(), features: learning.features, framesInUse: 2,
                 encode: TinyLearning.encode)
         ])

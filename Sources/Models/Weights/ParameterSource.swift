@@ -19,7 +19,7 @@ package final class ParameterSource<Scalar: TensorScalar> {
     private enum Origin {
         case random(SplitMix64)
         case weights(WeightSet, trainable: Bool)
-        case file(SafetensorsFile)
+        case file(SafetensorsFile, trainable: (String) -> Bool)
         case nothing
     }
 
@@ -38,8 +38,12 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Parameter trainable: false makes them constants.
     package init(_ weights: WeightSet, trainable: Bool) { origin = .weights(weights, trainable: trainable) }
 
-    /// Constants of a file, each read when it is asked for, so that what isn't asked for takes no memory.
-    package init(_ file: SafetensorsFile) { origin = .file(file) }
+    /// The parameters of a file, each read when it is asked for, so that what isn't asked for takes no memory.
+    ///
+    /// - Parameter trainable: by a parameter's name; the others are constants.
+    package init(_ file: SafetensorsFile, trainable: @escaping (String) -> Bool = { _ in false }) {
+        origin = .file(file, trainable: trainable)
+    }
 
     /// No parameters: what a model that is made of it asks for is in ``shapes``.
     package static func listing() -> ParameterSource { ParameterSource(.nothing) }
@@ -59,8 +63,9 @@ package final class ParameterSource<Scalar: TensorScalar> {
         case .weights(let weights, let trainable):
             let tensor = Self.converted(try weights.tensor(named: name, shape: shape))
             variable = trainable ? Variable(parameter: tensor) : Variable(constant: tensor)
-        case .file(let file):
-            variable = Variable(constant: Self.converted(try file.tensor(named: name, shape: shape)))
+        case .file(let file, let trainable):
+            let tensor = Self.converted(try file.tensor(named: name, shape: shape))
+            variable = trainable(name) ? Variable(parameter: tensor) : Variable(constant: tensor)
         case .nothing:
             variable = Variable(constant: Tensor(0))
         }
@@ -79,8 +84,19 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Throws: ``WeightsError`` when the file lacks it or has it in another shape.
     func rows(_ name: String, _ shape: [Int]) throws -> StoredRows? {
         shapes.append((prefix + name, shape))
-        guard case .file(let file) = origin else { return nil }
+        guard case .file(let file, _) = origin else { return nil }
         return try file.storedRows(named: prefix + name, shape: shape)
+    }
+
+    /// Checks that a file has no tensors but those that were asked for.
+    ///
+    /// - Returns: how many numbers they have.
+    /// - Throws: ``WeightsError`` with the names of others.
+    func requireNoMore(in file: SafetensorsFile) throws -> Int {
+        let known = Set(shapes.map(\.name))
+        let others = file.names.filter { !known.contains($0) }
+        guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: file.source) }
+        return shapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
     }
 
     /// Calls `body` with names that begin with `scope.`.

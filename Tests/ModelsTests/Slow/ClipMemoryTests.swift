@@ -45,6 +45,19 @@ import Testing
         #expect(ClipMemory.encode(memory, clip: 0, precision: .compact).count == 15 + 80 * (2 + 6))
     }
 
+    @Test func `Maps of a vision transformer, of one odd side, are stored and found again`() throws {
+        var odd = Self.configuration
+        odd.maps = [.init(side: 7, channels: 3), .init(side: 7, channels: 3)]
+        let model = try SlowModel(odd, ParameterSource<Float>(random: SplitMix64(seed: 3)))
+        let maps = odd.maps.map { map in
+            Variable<Float>(constant: Tensor(repeating: 0.5, shape: [5, map.positions, map.channels]))
+        }
+        let memory = model.memory(maps: maps, frameCounts: [1, 4]).detached
+        let stored = (0..<2).map { ClipMemory.encode(memory, clip: $0, precision: .full) }
+        #expect(stored.map(\.count) == [15 + 2 * 49 * (2 + 16), 15 + 2 * 4 * 16 * (2 + 16)])
+        #expect(try ClipMemory.decode(stored, as: odd).maps[1]?.lengths == [49, 64])
+    }
+
     @Test func `A narrow memory is stored narrow, and one of another width isn't usable`() throws {
         var narrow = Self.configuration
         narrow.memoryWidth = 6

@@ -21,9 +21,11 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
     package var logitBias: Double
     /// At most this many frames of a clip are used.
     package var framesPerClip: Int
+    /// Nil for a model that can't re-rank.
+    package var slow: SlowConfiguration?
 
     enum CodingKeys: String, CodingKey {
-        case name, origin, licence, image, text, dimensions
+        case name, origin, licence, image, text, dimensions, slow
         case logitScale = "logit_scale"
         case logitBias = "logit_bias"
         case framesPerClip = "frames_per_clip"
@@ -40,6 +42,7 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
         try container.encode(logitScale, forKey: .logitScale)
         try container.encode(logitBias, forKey: .logitBias)
         try container.encode(framesPerClip, forKey: .framesPerClip)
+        try container.encodeIfPresent(slow, forKey: .slow)
     }
 
     /// - Throws: ``ModelError`` that says which key is wrong, or that a newer program is needed.
@@ -118,6 +121,9 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
         try require(
             text.pooling == .last || text.isCausal,
             "text.pooling at the end token needs text.causal: what fills up sentences would count")
+        guard let slow else { return }
+        try slow.validate()
+        try require(slow.frames <= framesPerClip, "slow.frames must be at most frames_per_clip")
     }
 
     /// As it stands in `config.json`.

@@ -20,6 +20,8 @@ package struct VisionTransformer: ImageEncoder {
     private let norm: LayerNorm<Float>
     private let pooling: AttentionPooling<Float>?
     private let projection: Linear<Float>?
+    /// Of the maps; nothing of it was learned.
+    private let mapNorm: LayerNorm<Float>
     private let input: FrameInput
 
     /// - Throws: ``WeightsError`` when the source lacks a parameter.
@@ -47,6 +49,9 @@ package struct VisionTransformer: ImageEncoder {
         inputNorm = configuration.hasInputNorm ? try stack.norm("input_norm", parameter) : nil
         blocks = try stack.blocks(parameter)
         norm = try stack.norm("norm", parameter)
+        mapNorm = LayerNorm(
+            gain: Variable(constant: Tensor(repeating: 1, shape: [width])),
+            bias: Variable(constant: Tensor(zeros: [width])), epsilon: 1e-6)
         pooling =
             configuration.pooling == .attention
             ? try parameter.scoped("pooling") {
@@ -68,11 +73,16 @@ package struct VisionTransformer: ImageEncoder {
 
     package var pooledChannels: Int { dimensions }
 
+    /// Maps of ``features(of:)``: after how many blocks each is taken, the last first. A transformer has one resolution; what earlier
+    /// blocks make of the patches is more local, and stands for the finer maps of a convolutional network.
+    var mapBlocks: [Int] { (1...3).reversed().map { (configuration.layers * $0 + 2) / 3 } }
+
     package func mapSizes(side: Int) -> [FeatureMapSize] {
-        [FeatureMapSize(side: side / configuration.patchSize, channels: configuration.width)]
+        mapBlocks.map { _ in FeatureMapSize(side: side / configuration.patchSize, channels: configuration.width) }
     }
 
-    /// The embeddings of pictures, not yet of unit length, and the patches after the last block.
+    /// The embeddings of pictures, not yet of unit length, and the patches after all, two thirds and one third of the blocks, each with
+    /// mean 0 and variance 1: a few channels of a transformer's residual stream are a hundred times as large as the others.
     ///
     /// - Parameter images: at least one, of the tower's frame size.
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
@@ -87,8 +97,15 @@ package struct VisionTransformer: ImageEncoder {
         x = x + positions
         if let inputNorm { x = inputNorm(x) }
         var off = Dropout.off
-        for block in blocks { x = block(x, in: Rectangle(), rotation: rotation, dropout: &off) }
         let first = configuration.hasClassToken ? 1 : 0
+        var maps: [Int: FeatureMap] = [:]
+        for (index, block) in blocks.enumerated() {
+            x = block(x, in: Rectangle(), rotation: rotation, dropout: &off)
+            guard mapBlocks.contains(index + 1) else { continue }
+            let map = (first == 0 ? x : x.sliced(axis: 1, first..<tokens))
+            maps[index + 1] = FeatureMap(
+                values: mapNorm(map).value, height: cells, width: cells, stride: configuration.patchSize)
+        }
         let pooled: Variable<Float>
         if let pooling {
             x = norm(x)
@@ -96,10 +113,8 @@ package struct VisionTransformer: ImageEncoder {
         } else {
             pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([count, width]))
         }
-        let map = first == 0 ? x : x.sliced(axis: 1, first..<tokens)
         return VisualFeatures(
-            pooled: (projection.map { $0(pooled) } ?? pooled).value,
-            maps: [FeatureMap(values: map.value, height: cells, width: cells, stride: configuration.patchSize)])
+            pooled: (projection.map { $0(pooled) } ?? pooled).value, maps: mapBlocks.compactMap { maps[$0] })
     }
 
     /// [pictures · patches, patch · patch · 3]: what goes into a patch's product.

@@ -147,11 +147,11 @@ package enum ClipMemory {
                     Int(entry[entry.startIndex + at]) | Int(entry[entry.startIndex + at + 1]) << 8
                 }
                 let (tokens, width) = (number(1), number(3))
-                let positions = configuration.maps[map].positions
+                let size = configuration.maps[map]
                 guard entry.first.map({ Int($0) }) == (bytes[2] == 1 ? 5 - map : map),
                     width == configuration.memoryWidth,
                     tokens > 0,
-                    tokens <= max(positions, configuration.frames * positions / 4)
+                    tokens <= max(size.positions, configuration.frames * size.pooledPositions)
                 else { return nil }
                 parts.append(Part(tokens: tokens, scales: offset, integers: offset + 2 * tokens))
                 offset += tokens * (2 + precision.bytes(width: width))
