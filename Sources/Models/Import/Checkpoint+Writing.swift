@@ -12,6 +12,23 @@ extension Checkpoint {
     /// - Returns: the model, as it was loaded.
     /// - Throws: ``ModelError`` or ``WeightsError``; what Foundation throws when there is no room.
     package func write(to output: FilePath) throws -> LoadedModel {
+        try Self.writing(to: output) { partial in
+            for tower in try towers() { try weights.write(tower.parameters, to: partial.appending(tower.file)) }
+            for file in tokenizerFiles {
+                // The file, not a link to it: Hugging Face's cache is made of links.
+                let content = try Data(contentsOf: URL(filePath: file.path.string))
+                try content.write(to: URL(filePath: partial.appending(file.name).string))
+            }
+            try Data(configuration.encoded()).write(to: URL(filePath: partial.appending("config.json").string))
+        }
+    }
+
+    /// Makes a folder under another name, loads it, and only then gives it its own.
+    ///
+    /// - Parameters:
+    ///   - output: must not be there, or be an empty folder.
+    ///   - body: writes the model into the folder that it is given.
+    static func writing(to output: FilePath, _ body: (FilePath) throws -> Void) throws -> LoadedModel {
         let files = FileManager.default
         if files.fileExists(atPath: output.string), try !files.contentsOfDirectory(atPath: output.string).isEmpty {
             throw ModelError(.input, "\(output): is there already; name another folder, or remove it first")
@@ -21,13 +38,7 @@ extension Checkpoint {
         try? files.removeItem(atPath: partial.string)
         do {
             try files.createDirectory(atPath: partial.string, withIntermediateDirectories: true)
-            for tower in try towers() { try write(tower.parameters, to: partial.appending(tower.file)) }
-            for file in tokenizerFiles {
-                // The file, not a link to it: Hugging Face's cache is made of links.
-                let content = try Data(contentsOf: URL(filePath: file.path.string))
-                try content.write(to: URL(filePath: partial.appending(file.name).string))
-            }
-            try Data(configuration.encoded()).write(to: URL(filePath: partial.appending("config.json").string))
+            try body(partial)
             var model = try LoadedModel.load(partial)
             try? files.removeItem(atPath: output.string)
             try files.moveItem(atPath: partial.string, toPath: output.string)
@@ -38,12 +49,15 @@ extension Checkpoint {
             throw error
         }
     }
+}
 
-    private func write(_ parameters: [Parameter], to path: FilePath) throws {
-        var origins: [String: Parameter] = [:]
+extension CheckpointWeights {
+    /// Writes parameters of ours to a file, as precisely as they are stored.
+    func write(_ parameters: [Checkpoint.Parameter], to path: FilePath) throws {
+        var origins: [String: Checkpoint.Parameter] = [:]
         let outlines = try parameters.map { parameter in
             origins[parameter.name] = parameter
-            return (parameter.name, try weights.entry(named: parameter.origin.name).entry.type, parameter.shape)
+            return (parameter.name, try entry(named: parameter.origin.name).entry.type, parameter.shape)
         }
         let inOrder = SafetensorsWriter.inOrder(outlines)
         do {
@@ -65,8 +79,10 @@ extension Checkpoint {
     /// Bytes that are copied at once.
     private static let partLength = 1 << 22
 
-    private func forEachPart(of parameter: Parameter, _ body: ([UInt8]) throws -> Void) throws {
-        let (file, entry) = try weights.entry(named: parameter.origin.name)
+    private func forEachPart(
+        of parameter: Checkpoint.Parameter, _ body: ([UInt8]) throws -> Void
+    ) throws {
+        let (file, entry) = try entry(named: parameter.origin.name)
         func checked(_ bytes: [UInt8]) throws -> [UInt8] {
             guard Self.isFinite(bytes, entry.type) else {
                 throw WeightsError.nonFinite(tensor: parameter.origin.name)

@@ -86,10 +86,40 @@ package struct VisionTransformer: ImageEncoder {
     ///
     /// - Parameter images: at least one, of the tower's frame size.
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        let (width, cells) = (configuration.width, configuration.cells)
+        let first = configuration.hasClassToken ? 1 : 0
+        var maps: [Int: FeatureMap] = [:]
+        let x = try states(of: images) { block, x in
+            guard mapBlocks.contains(block) else { return }
+            let map = mapNorm(first == 0 ? x : x.sliced(axis: 1, first..<configuration.tokens))
+            maps[block] = FeatureMap(
+                values: map.value, height: cells, width: cells, stride: configuration.patchSize)
+        }
+        let pooled: Variable<Float>
+        if let pooling {
+            pooled = pooling(norm(x))
+        } else {
+            pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([images.count, width]))
+        }
+        return VisualFeatures(
+            pooled: (projection.map { $0(pooled) } ?? pooled).value, maps: mapBlocks.compactMap { maps[$0] })
+    }
+
+    /// The class token, if there is one, and the patches of pictures after the last block, normalised: [pictures, tokens, width].
+    ///
+    /// - Parameter images: at least one, of the tower's frame size.
+    func tokens(of images: [RGBImage]) throws -> Variable<Float> { norm(try states(of: images)) }
+
+    /// What the last block makes of pictures: [pictures, tokens, width].
+    ///
+    /// - Parameter body: is called with each block's number, counted from 1, and what it makes.
+    private func states(
+        of images: [RGBImage], _ body: (_ block: Int, _ states: Variable<Float>) -> Void = { _, _ in }
+    ) throws -> Variable<Float> {
         guard !images.isEmpty else { throw ModelError(.input, "the model was given no picture") }
         try input.require(images)
         let count = images.count
-        let (width, tokens, cells) = (configuration.width, configuration.tokens, configuration.cells)
+        let (width, cells) = (configuration.width, configuration.cells)
         var x = patches(Variable(constant: pixels(of: images))).reshaped([count, cells * cells, width])
         if let classToken {
             x = concatenated([classToken.reshaped([1, 1, width]).broadcast(to: [count, 1, width]), x], axis: 1)
@@ -97,24 +127,11 @@ package struct VisionTransformer: ImageEncoder {
         x = x + positions
         if let inputNorm { x = inputNorm(x) }
         var off = Dropout.off
-        let first = configuration.hasClassToken ? 1 : 0
-        var maps: [Int: FeatureMap] = [:]
         for (index, block) in blocks.enumerated() {
             x = block(x, in: Rectangle(), rotation: rotation, dropout: &off)
-            guard mapBlocks.contains(index + 1) else { continue }
-            let map = (first == 0 ? x : x.sliced(axis: 1, first..<tokens))
-            maps[index + 1] = FeatureMap(
-                values: mapNorm(map).value, height: cells, width: cells, stride: configuration.patchSize)
+            body(index + 1, x)
         }
-        let pooled: Variable<Float>
-        if let pooling {
-            x = norm(x)
-            pooled = pooling(x)
-        } else {
-            pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([count, width]))
-        }
-        return VisualFeatures(
-            pooled: (projection.map { $0(pooled) } ?? pooled).value, maps: mapBlocks.compactMap { maps[$0] })
+        return x
     }
 
     /// [pictures · patches, patch · patch · 3]: what goes into a patch's product.

@@ -108,11 +108,11 @@ struct SlowPairScorer: PairScorer {
     func pieces(of query: String) -> QueryPieces { SlowCaptioner.pieces(of: captioner.tokens(of: query)) }
 
     func scores(of query: String, features: [[UInt8]]) throws -> [Float?] {
-        let configuration = captioner.model.configuration
-        let usable = features.indices.filter { ClipMemory.isUsable(features[$0], by: configuration) }
+        let form = captioner.model.configuration.memoryForm
+        let usable = features.indices.filter { ClipMemory.isUsable(features[$0], as: form) }
         var scores = [Float?](repeating: nil, count: features.count)
         guard !usable.isEmpty else { return scores }
-        let memory = try ClipMemory.decode(usable.map { features[$0] }, as: configuration)
+        let memory = try ClipMemory.decode(usable.map { features[$0] }, as: form)
         for (place, score) in zip(usable, score(query, memory)) { scores[place] = score }
         return scores
     }
@@ -131,6 +131,6 @@ extension SlowCaptioner: Captioner {
     var describing: (any Captioner)? { model.configuration.objective == .captioning ? self : nil }
 
     package func caption(_ features: [UInt8], beams: Int) throws -> Caption {
-        describe(try ClipMemory.decode([features], as: model.configuration), beams: beams)
+        describe(try ClipMemory.decode([features], as: model.configuration.memoryForm), beams: beams)
     }
 }

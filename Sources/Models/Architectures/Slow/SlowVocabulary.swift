@@ -75,16 +75,7 @@ package struct SlowVocabulary: Sendable, Equatable {
 
     /// The words of a sentence of this vocabulary's ids, with the pieces joined.
     package func words(of sentence: [Int32]) -> String {
-        var text = ""
-        for piece in sentence.lazy.map({ pieces[Int($0)] }) {
-            // Scalars, not characters: a mark after the hashes would make one character with the second of them.
-            if piece.unicodeScalars.starts(with: "##".unicodeScalars) {
-                text.unicodeScalars += piece.unicodeScalars.dropFirst(2)
-            } else {
-                text += text.isEmpty ? piece : " " + piece
-            }
-        }
-        return text
+        WordPieceTokenizer.text(of: sentence.lazy.map { pieces[Int($0)] })
     }
 
     /// A sentence of the tokenizer in this vocabulary's ids, without the special tokens at its ends.

@@ -142,7 +142,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         }
         func moving(_ maps: Variable<Scalar>) -> Variable<Scalar> {
             let count = maps.shape[0]
-            let pooled = evenSided(maps, size.side).averagePooled2x().reshaped([count, half, width])
+            let pooled = maps.evenSided(size.side).averagePooled2x().reshaped([count, half, width])
             let times = times.gatherRows(timeIndices(frameCounts)).reshaped([count, 1, width])
             return pooled + times.broadcast(to: [count, half, width])
         }
@@ -165,16 +165,6 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         }
         return .init(
             values: concatenated(parts, axis: 0).gatherRows(indices, shape: [lengths.count, longest]), lengths: lengths)
-    }
-
-    /// Maps [N, side · side, width] as [N, rows, columns, width] with an even number of each: an odd last one is there twice.
-    private func evenSided(_ maps: Variable<Scalar>, _ side: Int) -> Variable<Scalar> {
-        let (count, width, even) = (maps.shape[0], maps.shape[2], side + side % 2)
-        if even == side { return maps.reshaped([count, side, side, width]) }
-        let places = (0..<even).map { min($0, side - 1) }
-        let cells = places.flatMap { row in places.map { row * side + $0 } }
-        let rows = (0..<count).flatMap { frame in cells.map { Int32(frame * side * side + $0) } }
-        return maps.reshaped([count * side * side, width]).gatherRows(rows).reshaped([count, even, even, width])
     }
 
     /// Which frames are pictures by themselves and which are part of a moving clip.
@@ -221,5 +211,17 @@ extension VisualMemory {
             maps[map] = Tokens(values: concatenated(padded, axis: 0), lengths: parts.flatMap(\.lengths))
         }
         self.init(maps: maps, count: memories.reduce(0) { $0 + $1.count })
+    }
+}
+
+extension Variable {
+    /// Maps [N, side · side, width] as [N, rows, columns, width] with an even number of each: an odd last one is there twice.
+    func evenSided(_ side: Int) -> Variable {
+        let (count, width, even) = (shape[0], shape[2], side + side % 2)
+        if even == side { return reshaped([count, side, side, width]) }
+        let places = (0..<even).map { min($0, side - 1) }
+        let cells = places.flatMap { row in places.map { row * side + $0 } }
+        let rows = (0..<count).flatMap { frame in cells.map { Int32(frame * side * side + $0) } }
+        return reshaped([count * side * side, width]).gatherRows(rows).reshaped([count, even, even, width])
     }
 }
