@@ -15,7 +15,7 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
-.PHONY: help run test test-page build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
+.PHONY: help run test test-page test-api build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
@@ -23,6 +23,7 @@ help:
 	@echo 'make build            the programs, optimised'
 	@echo 'make test             every test'
 	@echo 'make test-page        the search page in a headless Chromium (Debian package chromium)'
+	@echo 'make test-api         2,000 requests made of the description of the API, by schemathesis'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
@@ -51,6 +52,10 @@ test: packages
 # What the page needs of a browser. PICTURES="--pictures FOLDER --footage FOLDER" takes screenshots instead.
 test-page: $(PROGRAMS)
 	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Page/page_test.py "$(BIN)" $(PICTURES)
+
+# The examples of docs/examples, and 2,000 requests that schemathesis makes of the description of the API; it comes from PyPI, into .build.
+test-api: $(PROGRAMS)
+	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/API/openapi_test.py "$(BIN)" .build/schemathesis
 
 bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks

@@ -290,6 +290,8 @@ let package = Package(
             dependencies: [
                 "API", "APISamples", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

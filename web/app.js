@@ -61,7 +61,7 @@ function welcome() {
     if (knowsFolders) {
         if (notice.dataset.kind === "welcome") tell();
         notice.dataset.kind = "";
-        state.textContent = "Describe a moment: who or what is seen, where, doing what.";
+        state.textContent = "Describe a moment: who or what is seen, where, doing what. “Words in quotation marks” are looked for in subtitles, titles and names alone.";
         return;
     }
     if (notice.dataset.kind === "welcome") return;
@@ -175,12 +175,20 @@ function draw(answer, request, milliseconds) {
         tell("Nothing looks like that.", button);
     } else if (answer.final && answer.results.length === 0) {
         results.show([]);
-        tell(Object.keys(request.filters).length > 0 ? "No clip passes these filters." : "There is no clip in the index yet.");
+        tell(emptiness(answer, request));
     } else {
         tell();
         results.show(answer.results);
     }
     state.textContent = parts.join(" · ");
+}
+
+/** Why there are no results. */
+function emptiness(answer, request) {
+    if (answer.clips === 0) return "There is no clip in the index yet.";
+    const isFiltered = Object.keys(request.filters).length > 0;
+    if (!/["“”„‟＂].+["“”„‟＂]/u.test(request.query)) return "No clip passes these filters.";
+    return `No subtitle, title or name ${isFiltered ? "that passes these filters " : ""}has these words. Leave out the quotation marks to look at the pictures.`;
 }
 
 query.addEventListener("input", () => searchLater());

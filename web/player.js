@@ -1,7 +1,7 @@
 // One moment in its video, with the other moments that fit the query on a bar of its time.
 
 import { find, make } from "./dom.js";
-import { clock, fileName, percent, span } from "./words.js";
+import { clock, fileName, percent, place, span } from "./words.js";
 import { unplayable } from "./results.js";
 import * as api from "./api.js";
 
@@ -69,6 +69,7 @@ export function makePlayer({ neighbour, shown, query }) {
         search?.abort();
         empty();
         find("player-title").textContent = `${span(result.start, result.end)} in ${fileName(result.media.path)}`;
+        find("player-line").textContent = result.line ? `${place(result.line)}: “${result.line.text}”` : "";
         find("player-path").textContent = result.media.path;
         find("previous").disabled = !neighbour(result, -1);
         find("next").disabled = !neighbour(result, 1);

@@ -1,7 +1,7 @@
 // The grid of moments. A card stays the same element while its clip is among the results, so that an order that settles is seen to move.
 
 import { find, likesStillness, make } from "./dom.js";
-import { fileName, percent, span } from "./words.js";
+import { fileName, percent, place, reason, span } from "./words.js";
 import * as api from "./api.js";
 
 const hoverDelay = 200;
@@ -26,9 +26,10 @@ export function makeResults(open) {
         const strip = make("span", { className: "strip" });
         picture.append(image, make("span", { className: "time" }, span(result.start, result.end)), strip);
         const detail = make("span", { className: "detail" });
+        const line = make("span", { className: "line", dir: "auto" });
         const button = make("button", { type: "button", className: "card" },
-            picture, make("span", { className: "name", title: result.media.path }, fileName(result.media.path)), detail);
-        const made = { item: make("li", {}, button), button, picture, strip, detail, result };
+            picture, make("span", { className: "name", title: result.media.path }, fileName(result.media.path)), line, detail);
+        const made = { item: make("li", {}, button), button, picture, strip, line, detail, result };
         button.addEventListener("click", () => open(made.result));
         preview(made);
         cards.set(result.clip, made);
@@ -53,7 +54,8 @@ export function makeResults(open) {
         made.result = result;
         const parts = [];
         let likelihood = "";
-        if (result.probability !== undefined) {
+        // Of the picture, so that it says nothing where that isn't what was found.
+        if (result.probability !== undefined && result.why !== "words") {
             const steps = make("span", { className: "steps", "aria-hidden": "true" });
             for (let step = 0; step < 5; step += 1) {
                 steps.append(make("i", { className: result.probability > step / 5 + 0.02 ? "on" : "" }));
@@ -61,10 +63,15 @@ export function makeResults(open) {
             likelihood = `${percent(result.probability)} likely`;
             parts.push(steps, likelihood);
         }
+        if (result.line) parts.push(make("span", { className: "why" }, reason(result)));
         if (!result.media.online) parts.push(make("span", { className: "offline" }, "offline"));
+        made.line.hidden = !result.line;
+        made.line.textContent = result.line ? `“${result.line.text}”` : "";
+        made.line.title = result.line ? `${place(result.line)}: ${result.line.text}` : "";
         made.detail.replaceChildren(...parts);
         made.button.setAttribute("aria-label", [
-            fileName(result.media.path), span(result.start, result.end), likelihood, result.media.online ? "" : "offline",
+            fileName(result.media.path), span(result.start, result.end), likelihood,
+            result.line ? `found by ${reason(result)}: ${result.line.text}` : "", result.media.online ? "" : "offline",
         ].filter(Boolean).join(", "));
         const length = result.media.duration;
         made.strip.replaceChildren(...(length > 0 ? hits : []).map((hit) => {

@@ -25,4 +25,14 @@ export function percent(probability) {
     return `${Math.round(100 * probability)} %`;
 }
 
+/** What a result was found by. */
+export const reason = (result) => ({ picture: "picture", words: "words", both: "picture and words" })[result.why] ?? result.why;
+
+/** Where a line of text stands. */
+export function place(line) {
+    const kinds = { subtitle: "Subtitle", chapter: "Chapter", title: "Title", comment: "Comment", file_name: "File name", folder_name: "Folder" };
+    const time = line.start === undefined ? "" : ` at ${clock(line.start)}`;
+    return `${kinds[line.kind] ?? "Text"}${time}${line.language ? `, ${line.language}` : ""}`;
+}
+
 export const fileName = (path) => path.slice(path.lastIndexOf("/") + 1) || path;

@@ -14,6 +14,7 @@ extension API {
         /// Leaves out clips that are less likely than this to be about what the query says.
         package var minProbability: Double?
         package var group: SearchGroup
+        package var channel: SearchChannel
         /// Whether the answer comes in lines, each better than the one before.
         package var stream: Bool
 
@@ -25,6 +26,7 @@ extension API {
             rerank: Rerank = .standard,
             minProbability: Double? = nil,
             group: SearchGroup = .clip,
+            channel: SearchChannel = .both,
             stream: Bool = false
         ) {
             self.query = query
@@ -34,11 +36,12 @@ extension API {
             self.rerank = rerank
             self.minProbability = minProbability
             self.group = group
+            self.channel = channel
             self.stream = stream
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case query, limit, offset, filters, rerank, group, stream
+            case query, limit, offset, filters, rerank, group, channel, stream
             case minProbability = "min_probability"
         }
 
@@ -52,6 +55,7 @@ extension API {
             rerank = try container.decodeIfPresent(Rerank.self, forKey: .rerank) ?? .standard
             minProbability = try container.decodeNumber(Double.self, forKey: .minProbability)
             group = try container.decodeIfPresent(SearchGroup.self, forKey: .group) ?? .clip
+            channel = try container.decodeIfPresent(SearchChannel.self, forKey: .channel) ?? .both
             stream = try container.decodeIfPresent(Bool.self, forKey: .stream) ?? false
         }
 
@@ -65,8 +69,18 @@ extension API {
             if rerank != .standard { try container.encode(rerank, forKey: .rerank) }
             try container.encodeIfPresent(minProbability, forKey: .minProbability)
             if group != .clip { try container.encode(group, forKey: .group) }
+            if channel != .both { try container.encode(channel, forKey: .channel) }
             if stream { try container.encode(stream, forKey: .stream) }
         }
+    }
+
+    /// What a search asks.
+    package enum SearchChannel: String, Codable, Sendable, CaseIterable {
+        /// Pictures and text; the text alone for a query with quoted words.
+        case both
+        case picture
+        /// Subtitles, chapter titles, titles, comments, file and folder names.
+        case words
     }
 
     /// Which clips may answer; an absent filter lets everything through.
@@ -132,8 +146,8 @@ extension API {
         package var query: String
         /// Best first.
         package var results: [SearchResult]
-        /// Whether the best result is likely enough to be about the query; nil for a model that can't tell. Of a line of a stream that
-        /// isn't the last, what is known by then.
+        /// Whether the best result is likely enough to be about the query, or the text of one says all of it; nil for a model that can't tell.
+        /// Of a line of a stream that isn't the last, what is known by then.
         package var found: Bool?
         /// How far the search went: `fast` is the order of the dual encoder, `slow` that of the re-ranker, and `partial` that of a
         /// re-ranker that didn't score all that it should.
@@ -189,11 +203,16 @@ extension API {
         /// Where the clip starts and ends in its media, in seconds.
         package var start: Double
         package var end: Double
-        /// What the order is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`.
+        /// What the order of pictures is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`. Text moves results up
+        /// beyond their score; where the text alone is asked, it is `words`.
         package var score: Double
         package var scores: SearchScores
         /// That the clip is about what the query says, 0 to 1; nil for a model that isn't calibrated.
         package var probability: Double?
+        /// What the clip was found by.
+        package var why: SearchReason
+        /// The line of text that answers the query; nil for a clip that was found by its picture alone.
+        package var line: Line?
 
         package init(
             clip: Int64,
@@ -202,7 +221,9 @@ extension API {
             end: Double,
             score: Double,
             scores: SearchScores,
-            probability: Double? = nil
+            probability: Double? = nil,
+            why: SearchReason = .picture,
+            line: Line? = nil
         ) {
             self.clip = clip
             self.media = media
@@ -211,6 +232,40 @@ extension API {
             self.score = score
             self.scores = scores
             self.probability = probability
+            self.why = why
+            self.line = line
+        }
+    }
+
+    /// What a clip was found by.
+    package enum SearchReason: String, Codable, Sendable {
+        case picture, words, both
+    }
+
+    /// A line of text that belongs to a media item.
+    package struct Line: Codable, Sendable, Equatable {
+        package enum Kind: String, Codable, Sendable {
+            case subtitle, chapter, title, comment
+            case fileName = "file_name"
+            case folderName = "folder_name"
+        }
+
+        package var kind: Kind
+        /// When it holds, in seconds from the start of the media item; nil for what is about all of it.
+        package var start: Double?
+        package var end: Double?
+        /// As the file says it, such as `en` or `eng`.
+        package var language: String?
+        package var text: String
+
+        package init(
+            kind: Kind, start: Double? = nil, end: Double? = nil, language: String? = nil, text: String
+        ) {
+            self.kind = kind
+            self.start = start
+            self.end = end
+            self.language = language
+            self.text = text
         }
     }
 
@@ -220,10 +275,13 @@ extension API {
         package var fast: Double
         /// The Slow model's; nil for a clip that wasn't re-ranked.
         package var slow: Double?
+        /// How much of the query the clip's text has, 0 to 1; nil for a clip that was found by its picture alone.
+        package var words: Double?
 
-        package init(fast: Double, slow: Double? = nil) {
+        package init(fast: Double, slow: Double? = nil, words: Double? = nil) {
             self.fast = fast
             self.slow = slow
+            self.words = words
         }
     }
 
@@ -237,18 +295,22 @@ extension API {
         package var scan: Double
         /// The re-ranker's.
         package var rerank: Double
+        /// The text's; nil when it wasn't asked.
+        package var words: Double?
         /// Paths and times from the catalog.
         package var lookup: Double
         /// From the request's arrival to the answer, waits included.
         package var total: Double
 
         package init(
-            embed: Double, filter: Double, scan: Double, rerank: Double = 0, lookup: Double, total: Double
+            embed: Double, filter: Double, scan: Double, rerank: Double = 0, words: Double? = nil, lookup: Double,
+            total: Double
         ) {
             self.embed = embed
             self.filter = filter
             self.scan = scan
             self.rerank = rerank
+            self.words = words
             self.lookup = lookup
             self.total = total
         }
@@ -258,6 +320,7 @@ extension API {
             case filter = "filter_ms"
             case scan = "scan_ms"
             case rerank = "rerank_ms"
+            case words = "words_ms"
             case lookup = "lookup_ms"
             case total = "total_ms"
         }

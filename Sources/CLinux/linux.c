@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int saccade_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
@@ -71,6 +73,19 @@ void saccade_return_blocks_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
 void saccade_share_heaps(int heaps) { mallopt(M_ARENA_MAX, heaps); }
 
 void saccade_return_free_pages(void) { malloc_trim(0); }
+
+void saccade_give_way(void) {
+    // Of linux/ioprio.h, which not every system has: IOPRIO_WHO_PROCESS, where 0 is the calling thread, and IOPRIO_CLASS_IDLE.
+    enum { who_process = 1, class_idle = 3, class_shift = 13 };
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+    syscall(SYS_ioprio_set, who_process, 0, class_idle << class_shift);
+}
+
+static _Thread_local _Bool is_marked;
+
+void saccade_mark_thread(void) { is_marked = 1; }
+
+_Bool saccade_is_thread_marked(void) { return is_marked; }
 
 void saccade_name_thread(const char *name) {
     char shortened[16] = {0};

@@ -22,7 +22,7 @@ extension Catalog {
         try read { try Self.places(of: media, $0) }
     }
 
-    private static func places(of media: MediaID, _ db: Database) throws -> [MediaPlace] {
+    static func places(of media: MediaID, _ db: Database) throws -> [MediaPlace] {
         let statement = try db.cachedStatement(
             sql: """
                 SELECT root_id, files.path AS path, roots.state IS NOT 'offline' AS online

@@ -81,9 +81,9 @@ extension Catalog {
                     SELECT count(*) FROM jobs AS new JOIN media ON media.id = new.media_id AND media.deleted_at IS NULL
                     LEFT JOIN jobs AS old ON old.media_id = new.media_id
                         AND old.generation_id = (SELECT id FROM generations WHERE state = 'live')
-                    WHERE new.generation_id = ? AND new.state IN ('pending', 'running')
+                    WHERE new.generation_id = ? AND new.state IN ('pending', 'running') AND new.crashes < ?
                         AND (old.state = 'indexed' OR \(Self.isReachable))
-                    """, arguments: [index]) ?? 0
+                    """, arguments: [index, Self.suspectCrashes]) ?? 0
         }
     }
 

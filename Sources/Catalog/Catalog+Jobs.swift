@@ -3,8 +3,8 @@ internal import GRDB
 internal import SystemPackage
 
 extension Catalog {
-    /// A media item whose turn ended with the program this often is not tried again until it changes.
-    static let crashLimit = 5
+    /// A media item that was in work at so many ends of the program, with nothing of it committed between them, is a suspect: see ``Job/isSuspect``.
+    static let suspectCrashes = 2
 
     /// SQL: that a row's media has a file in a root that is online, or one that was named.
     static let isReachable = """
@@ -18,7 +18,7 @@ extension Catalog {
         """
 
     /// The next jobs of an index that can be done now: pending, or failed with a time to try again that has come,
-    /// of media that lie in a root that is online or were named.
+    /// of media that lie in a root that is online or were named. Suspects come last.
     ///
     /// - Parameter excluding: media in work.
     package func nextJobs(
@@ -28,11 +28,11 @@ extension Catalog {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.* FROM jobs
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
                     WHERE jobs.generation_id = ? AND \(Self.isDue) AND \(Self.isReachable)
-                    ORDER BY jobs.state = 'failed', media.id LIMIT ?
-                    """, arguments: [index, now, now, limit + excluding.count])
+                    ORDER BY jobs.crashes >= ?, jobs.state = 'failed', media.id LIMIT ?
+                    """, arguments: [index, now, now, Self.suspectCrashes, limit + excluding.count])
             return try rows.filter { !excluding.contains($0["id"]) }.prefix(limit).map { row in
                 try Self.job(row, index: index, db)
             }
@@ -45,7 +45,7 @@ extension Catalog {
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT media.id, media.size, media.digest, jobs.attempts, jobs.state, jobs.is_stale FROM jobs
+                    SELECT media.id, media.size, media.digest, jobs.* FROM jobs
                     JOIN media ON media.id = jobs.media_id WHERE media.id = ? AND generation_id = ?
                     """, arguments: [media, index]
             ).map { try Self.job($0, index: index, db) }
@@ -70,6 +70,7 @@ extension Catalog {
                 WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
                 """, arguments: [media])
         let isStale: Bool = row["is_stale"]
+        let crashes: Int = row["crashes"]
         let last =
             isStale
             ? nil
@@ -83,7 +84,7 @@ extension Catalog {
             media: media, index: index,
             identity: ContentIdentity(size: row["size"], digest: [UInt8](row["digest"] as Data)),
             state: Media.State(rawValue: row["state"]) ?? .pending, attempts: row["attempts"],
-            files: files.map(MediaFile.init), isStale: isStale,
+            isSuspect: crashes >= suspectCrashes, files: files.map(MediaFile.init), isStale: isStale,
             committedClips: last.map { ($0["ordinal"] as Int) + 1 } ?? 0, committedEnd: last?["end"],
             committedShot: last?["shot"])
     }
@@ -270,23 +271,33 @@ extension Catalog {
         }
     }
 
-    /// Puts jobs that were left begun back to pending, or to failed when too many crashes left them.
+    /// Puts jobs that were left begun back to pending. The program's end is no proof against a media item: a suspect is tried again, after a delay that
+    /// doubles each time.
     ///
     /// - Parameter afterCrash: whether the last writer crashed. One that was stopped leaves jobs begun too, when their release
     ///   couldn't be written: on a full disk.
-    func recoverUnfinishedJobs(afterCrash: Bool) throws(CatalogError) {
+    func recoverUnfinishedJobs(afterCrash: Bool, at now: Timestamp) throws(CatalogError) {
         try write { db in
+            // Version 0.1 gave suspects up.
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'pending', crashes = crashes + ?, attempts = max(0, attempts - 1)
-                    WHERE state = 'running'
-                    """, arguments: [afterCrash ? 1 : 0])
-            try db.execute(
-                sql: """
-                    UPDATE jobs SET state = 'failed', problem_code = ?, retry_at = NULL,
-                        problem = 'The program ended ' || crashes || ' times while it read this file.', crashes = 0
-                    WHERE state = 'pending' AND crashes >= ?
-                    """, arguments: [Problem.Code.crash.rawValue, Self.crashLimit])
+                    UPDATE jobs SET state = 'pending', problem_code = NULL, problem = NULL, retry_at = NULL, crashes = ?
+                    WHERE state = 'failed' AND problem_code = 'crash'
+                    """, arguments: [Self.suspectCrashes])
+            let begun = try Row.fetchAll(
+                db, sql: "SELECT media_id, generation_id, crashes FROM jobs WHERE state = 'running'")
+            for row in begun {
+                let crashes = (row["crashes"] as Int) + (afterCrash ? 1 : 0)
+                let retry =
+                    crashes < Self.suspectCrashes
+                    ? nil : RetryPolicy().next(after: 1 + crashes - Self.suspectCrashes, at: now)
+                try db.execute(
+                    sql: """
+                        UPDATE jobs SET state = 'pending', crashes = ?, retry_at = ?, attempts = max(0, attempts - 1)
+                        WHERE media_id = ? AND generation_id = ?
+                        """,
+                    arguments: [crashes, retry, row["media_id"] as MediaID, row["generation_id"] as IndexID])
+            }
         }
     }
 }

@@ -76,7 +76,7 @@ extension Catalog {
         }
     }
 
-    /// Media and files that are not indexed because something is wrong with them, the newest first.
+    /// Media, files and files of subtitles that are not indexed because something is wrong with them, the newest of each first.
     package func failures(limit: Int = 100) throws(CatalogError) -> [Failure] {
         try read { db in
             let media = try Row.fetchAll(
@@ -94,7 +94,19 @@ extension Catalog {
                 sql: """
                     SELECT * FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL ORDER BY id DESC LIMIT ?
                     """, arguments: [limit])
-            let rows = media + files
+            let isWithText = try db.tableExists("text_sources")
+            let text =
+                try !isWithText
+                ? []
+                : Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT text_sources.* FROM text_sources
+                        JOIN media ON media.id = media_id AND media.deleted_at IS NULL
+                        WHERE \(Self.isOpen) AND text_sources.state = 'failed' AND text_sources.kind = 'subtitles'
+                        ORDER BY text_sources.id DESC LIMIT ?
+                        """, arguments: [limit])
+            let rows = media + files + text
             return rows.prefix(limit).compactMap { row in
                 row.problem().map {
                     Failure(

@@ -39,7 +39,11 @@ package final class Catalog: Sendable {
 
     /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, and work that the last
     /// writer left unfinished goes back to pending.
-    package init(state: FilePath, access: Access) throws(CatalogError) {
+    ///
+    /// - Parameter now: what the delays of media are counted from that may have ended the last writer.
+    package init(
+        state: FilePath, access: Access, at now: Timestamp = Date.now.timeIntervalSince1970
+    ) throws(CatalogError) {
         self.state = state
         self.access = access
         let catalogFile = Self.catalogFile(in: state)
@@ -50,12 +54,14 @@ package final class Catalog: Sendable {
             do {
                 try FileManager.default.createDirectory(
                     atPath: state.string, withIntermediateDirectories: true,
-                    attributes: [.posixPermissions: 0o750])
+                    attributes: [.posixPermissions: 0o700])
             } catch {
                 throw CatalogError(
                     .unreadable, "The state folder \(state) can't be made: \(error.localizedDescription)")
             }
             lock = try StateLock(state: state)
+            try DatabaseFile.claim(catalogFile)
+            try DatabaseFile.claim(featuresFile)
             pool = try translatingErrors(on: catalogFile) {
                 try Schema.catalog.checkHeader(of: catalogFile)
                 let pool = try DatabasePool(
@@ -75,6 +81,8 @@ package final class Catalog: Sendable {
                     .notFound,
                     "There is no index in \(state): make one with `saccade index FILE… --state \(state)`.")
             }
+            try DatabaseFile.requireFile(catalogFile)
+            try DatabaseFile.requireFile(featuresFile)
             pool = try translatingErrors(on: catalogFile) {
                 let pool = try DatabasePool(
                     path: catalogFile.string, configuration: Self.configuration(access, synchronous: "NORMAL"))
@@ -96,7 +104,7 @@ package final class Catalog: Sendable {
             }
         }
         self.notices = notices
-        if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned) }
+        if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned, at: now) }
     }
 
     private static func configuration(

@@ -6,6 +6,8 @@ package struct Job: Sendable, Equatable {
     package var state: Media.State
     /// How often it was begun before.
     package var attempts: Int
+    /// Whether it was in work when the program crashed, more than once in a row: it is done alone, so that what happens then is its own doing.
+    package var isSuspect: Bool
     /// Where it can be read now: files that are no tombstones, in roots that are online.
     package var files: [MediaFile]
     /// Whether the clips that it has are to be made anew; see ``Catalog/clear(_:)``.

@@ -85,7 +85,6 @@ package struct Problem: Sendable, Equatable {
         /// The catalog refused its clips.
         package static let catalog = Code(rawValue: "catalog")
         /// The program ended too often while it had it in work.
-        package static let crash = Code(rawValue: "crash")
         /// It can't be decoded, for a reason that has no word.
         package static let decode = Code(rawValue: "decode")
     }

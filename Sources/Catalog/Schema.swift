@@ -212,7 +212,89 @@ struct Schema: Sendable {
                     SELECT id, new.id FROM generations WHERE state <> 'retired';
             END;
             """,
+            words,
         ])
+
+    /// Lines of text, and the index of their words.
+    private static let words = """
+        -- Where the lines of a media item come from, and whether they have been read.
+        CREATE TABLE text_sources (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            media_id INTEGER NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+            kind TEXT NOT NULL,           -- names, media, subtitles
+            path BLOB NOT NULL,           -- of a file of subtitles; empty for the others
+            directory BLOB,               -- likewise
+            language TEXT,
+            size INTEGER,                 -- of the file of subtitles that is to be read
+            modified INTEGER,
+            inode INTEGER,
+            state TEXT NOT NULL,          -- waiting (for the media item to be indexed), pending, read, failed
+            attempts INTEGER NOT NULL DEFAULT 0,
+            problem_code TEXT,
+            problem TEXT,
+            retry_at REAL,
+            UNIQUE (media_id, kind, path)
+        );
+        CREATE INDEX text_sources_directory ON text_sources (directory) WHERE directory IS NOT NULL;
+        CREATE INDEX text_sources_open ON text_sources (kind) WHERE state IN ('pending', 'failed');
+
+        CREATE TABLE lines (
+            id INTEGER PRIMARY KEY,
+            source_id INTEGER NOT NULL REFERENCES text_sources (id) ON DELETE CASCADE,
+            media_id INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            start REAL NOT NULL,
+            end REAL NOT NULL,
+            language TEXT,
+            text TEXT NOT NULL,
+            indexed TEXT                  -- what the index has of it, where that isn't the text
+        );
+        CREATE INDEX lines_source ON lines (source_id);
+        CREATE VIEW indexed_lines AS SELECT id, coalesce(indexed, text) AS text FROM lines;
+        CREATE VIRTUAL TABLE words USING fts5 (
+            text, content = 'indexed_lines', content_rowid = 'id', tokenize = 'porter unicode61 remove_diacritics 2'
+        );
+        CREATE TRIGGER lines_enter_words AFTER INSERT ON lines BEGIN
+            INSERT INTO words (rowid, text) VALUES (new.id, coalesce(new.indexed, new.text));
+        END;
+        CREATE TRIGGER lines_leave_words AFTER DELETE ON lines BEGIN
+            INSERT INTO words (words, rowid, text) VALUES ('delete', old.id, coalesce(old.indexed, old.text));
+        END;
+
+        CREATE TRIGGER media_have_text AFTER INSERT ON media BEGIN
+            INSERT INTO text_sources (media_id, kind, path, state)
+                VALUES (new.id, 'names', X'', 'pending'), (new.id, 'media', X'', 'waiting');
+        END;
+        -- A still picture carries no text.
+        CREATE TRIGGER jobs_release_text AFTER UPDATE OF state ON jobs WHEN new.state = 'indexed' BEGIN
+            UPDATE text_sources SET state =
+                CASE WHEN (SELECT duration FROM media WHERE id = new.media_id) = 0 THEN 'read' ELSE 'pending' END
+                WHERE media_id = new.media_id AND kind = 'media' AND state = 'waiting';
+        END;
+        CREATE TRIGGER files_name_media AFTER INSERT ON files WHEN new.media_id IS NOT NULL BEGIN
+            UPDATE text_sources SET state = 'pending' WHERE media_id = new.media_id AND kind = 'names';
+        END;
+        CREATE TRIGGER files_rename_media AFTER UPDATE OF path, root_id, media_id, deleted_at ON files
+        WHEN old.path <> new.path OR old.root_id IS NOT new.root_id OR old.media_id IS NOT new.media_id
+            OR old.deleted_at IS NOT new.deleted_at
+        BEGIN
+            UPDATE text_sources SET state = 'pending' WHERE media_id IN (old.media_id, new.media_id) AND kind = 'names';
+        END;
+        -- Files of subtitles belong to a media item for as long as a file of it lies beside them.
+        CREATE TRIGGER files_leave_subtitles AFTER UPDATE OF directory, media_id, deleted_at ON files
+        WHEN old.media_id IS NOT NULL BEGIN
+            DELETE FROM text_sources WHERE directory = old.directory AND media_id = old.media_id
+                AND NOT EXISTS (SELECT 1 FROM files WHERE media_id = old.media_id AND directory = old.directory
+                    AND deleted_at IS NULL);
+        END;
+
+        INSERT INTO text_sources (media_id, kind, path, state) SELECT id, 'names', X'', 'pending' FROM media;
+        INSERT INTO text_sources (media_id, kind, path, state)
+            SELECT id, 'media', X'', CASE
+                WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE media_id = media.id AND state = 'indexed') THEN 'waiting'
+                WHEN duration = 0 THEN 'read' ELSE 'pending' END
+            FROM media;
+        """
 
     /// The tables of `memories.sqlite`.
     static let features = Schema(

@@ -14,7 +14,8 @@ package final class StateLock: Sendable {
     ///   be made.
     package init(state: FilePath) throws(CatalogError) {
         let path = state.appending("lock")
-        let descriptor = unsafe path.withPlatformString { unsafe open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
+        try DatabaseFile.requireFile(path)
+        let descriptor = unsafe path.withPlatformString { unsafe open($0, O_RDWR | O_CREAT | O_CLOEXEC, 0o600) }
         guard descriptor >= 0 else {
             let reason = Errno(rawValue: errno)
             throw CatalogError(
@@ -36,6 +37,7 @@ package final class StateLock: Sendable {
                 or stop it first.
                 """)
         }
+        DatabaseFile.makePrivate(path)
         self.descriptor = descriptor
         wasAbandoned = Self.holder(descriptor) != nil
         let text = Array("\(getpid())\n".utf8)

@@ -66,11 +66,15 @@ package struct LibraryBackend: Backend {
         self.captioner = captioner
     }
 
-    package func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+    package func search(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) async throws -> API.SearchResponse {
         let begin = ContinuousClock.now
         return try await translating {
             var response = API.SearchResponse(
-                try await executor.run { [searcher] in try searcher.search(Search.SearchRequest(request)) },
+                try await executor.run { [searcher] in
+                    try searcher.search(Search.SearchRequest(request), while: isWanted)
+                },
                 query: request.query
             )
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
@@ -87,14 +91,15 @@ package struct LibraryBackend: Backend {
         )
         executor.start { [searcher] in
             @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
-                guard isWanted() else { throw CancellationError() }
                 var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
                 response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
                 // What the buffer drops is the oldest, and so never the final answer.
                 if case .terminated = continuation.yield(response) { throw CancellationError() }
             }
             do {
-                let answer = try searcher.search(Search.SearchRequest(request)) { try put($0, isFinal: false) }
+                let answer = try searcher.search(Search.SearchRequest(request), while: isWanted) {
+                    try put($0, isFinal: false)
+                }
                 try put(answer, isFinal: true)
                 continuation.finish()
             } catch {

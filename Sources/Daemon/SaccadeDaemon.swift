@@ -95,7 +95,9 @@ package struct SaccadeDaemon: Sendable {
         let model = try await BlockingExecutor.shared.run { [configuration, program] in
             try program.loadModel(configuration.model)
         }
-        let ingestDecoders = decoders(executable: decoder, workers: settings.decodeWorkers)
+        // One more, so that the text of a file of subtitles doesn't wait for the end of a film.
+        let ingestDecoders = decoders(
+            executable: decoder, workers: settings.decodeWorkers + 1, givesWay: true)
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,
@@ -133,7 +135,7 @@ package struct SaccadeDaemon: Sendable {
             ),
             library: library,
             searcher: searcher,
-            pictures: decoders(executable: decoder, workers: 1),
+            pictures: decoders(executable: decoder, workers: 1, givesWay: false),
             settings: configuration.thumbnails,
             captioner: model.captioner
         )
@@ -211,7 +213,10 @@ package struct SaccadeDaemon: Sendable {
     private var settings: IngestSettings {
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
-            folders: FolderSettings(settleTime: configuration.ingest.settleSeconds),
+            folders: FolderSettings(
+                settleTime: configuration.ingest.settleSeconds,
+                ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n")),
+                followsLinks: configuration.ingest.followLinks),
             rescanInterval: configuration.ingest.rescanSeconds
         )
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
@@ -227,12 +232,13 @@ package struct SaccadeDaemon: Sendable {
         }
     }
 
-    private func decoders(executable: FilePath, workers: Int) -> DecodeWorkerPool {
+    private func decoders(executable: FilePath, workers: Int, givesWay: Bool) -> DecodeWorkerPool {
         DecodeWorkerPool(
             configuration: DecodeWorkerPool.Configuration(
                 executable: executable,
                 workers: workers,
-                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)
+                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds),
+                limits: WorkerLimits(givesWay: givesWay)
             )
         )
     }

@@ -11,6 +11,7 @@ package import SystemPackage
 // Inside of `API` these names mean its own types.
 private typealias CatalogMedia = Media
 private typealias CatalogClip = Clip
+private typealias CatalogLine = Line
 private typealias CatalogRoot = Root
 
 // What the library says, in the words of the API.
@@ -43,9 +44,50 @@ extension Search.SearchRequest {
             offset: request.offset,
             filter: MediaFilter(request.filters),
             group: group,
+            channel: Channel(request.channel),
             rerank: Search.RerankOptions(request.rerank),
             minProbability: request.minProbability
         )
+    }
+}
+
+extension Search.SearchRequest.Channel {
+    fileprivate init(_ channel: API.SearchChannel) {
+        self =
+            switch channel {
+            case .both: .both
+            case .picture: .picture
+            case .words: .words
+            }
+    }
+}
+
+extension API.SearchReason {
+    fileprivate init(_ reason: Search.SearchReason) {
+        self =
+            switch reason {
+            case .picture: .picture
+            case .words: .words
+            case .both: .both
+            }
+    }
+}
+
+extension API.Line {
+    fileprivate init(catalog line: CatalogLine) {
+        let kind: Kind =
+            switch line.kind {
+            case .subtitle: .subtitle
+            case .chapter: .chapter
+            case .title: .title
+            case .comment: .comment
+            case .fileName: .fileName
+            case .folderName: .folderName
+            }
+        let isTimed = !line.kind.isOfWholeMedia
+        self.init(
+            kind: kind, start: isTimed ? line.start : nil, end: isTimed ? line.end : nil, language: line.language,
+            text: line.text)
     }
 }
 
@@ -103,8 +145,11 @@ extension API.SearchResponse {
                     start: result.clip.start,
                     end: result.clip.end,
                     score: result.scores.combined,
-                    scores: API.SearchScores(fast: result.scores.fast, slow: result.scores.slow),
-                    probability: result.scores.probability
+                    scores: API.SearchScores(
+                        fast: result.scores.fast, slow: result.scores.slow, words: result.scores.words),
+                    probability: result.scores.probability,
+                    why: API.SearchReason(result.reason),
+                    line: result.line.map { API.Line(catalog: $0) }
                 )
             },
             found: answer.isFound,
@@ -118,6 +163,7 @@ extension API.SearchResponse {
                 filter: answer.timings.filter,
                 scan: answer.timings.scan,
                 rerank: answer.timings.rerank,
+                words: answer.timings.words,
                 lookup: answer.timings.lookup,
                 total: answer.timings.total
             )
@@ -297,7 +343,7 @@ extension API.Event {
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
         case .indexSwitched: set(.indexSwitched)
-        case .writeRefused: return nil
+        case .writeRefused, .textRead, .textFailed: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }

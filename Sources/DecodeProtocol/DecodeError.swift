@@ -20,7 +20,7 @@ package struct DecodeError: ExplainedError, Equatable {
         case unsupported = "unsupported"
         /// The file is damaged: not one frame could be decoded.
         case damaged = "damaged"
-        /// The picture is larger than the limit.
+        /// The picture, or the file of subtitles, is larger than the limit.
         case tooLarge = "too-large"
         /// Memory ran out within the worker's address space limit.
         case outOfMemory = "out-of-memory"

@@ -33,6 +33,8 @@ package enum DecodeMessage: Sendable, Equatable {
     case event(DecodeEvent)
     /// A JPEG file.
     case thumbnail([UInt8])
+    /// Some lines of text, at least one; as many as fit ``DecodeLimits/bodyBytes``, which ``batches(of:)`` sees to.
+    case text([TextLine])
     case failure(DecodeError)
 }
 
@@ -41,6 +43,7 @@ extension DecodeRequest {
         case probe = 1
         case frames = 2
         case thumbnail = 3
+        case text = 4
     }
 
     /// The bytes of the request, header included.
@@ -66,6 +69,10 @@ extension DecodeRequest {
             source.write(to: &body)
             body.double(time)
             body.uint32(UInt32(clamping: longestSide))
+        case .text(let source, let place):
+            kind = .text
+            source.write(to: &body)
+            place.write(to: &body)
         }
         return WireHeader.bytes(kind: kind.rawValue, request: request, body: body)
     }
@@ -94,6 +101,8 @@ extension DecodeRequest {
             let time = try reader.double()
             guard (0...1e9).contains(time) else { throw WireError(.content, "The thumbnail's time is out of range.") }
             self = .thumbnail(source, time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
+        case .text:
+            self = .text(source, try TextPlace(from: &reader))
         }
         try reader.finish()
     }
@@ -106,6 +115,29 @@ extension FrameGeometry {
             throw WireError(.content, "There is no such fit or filter of a frame.")
         }
         self.init(side: side, fit: fit, filter: filter)
+    }
+}
+
+extension TextPlace {
+    fileprivate func write(to writer: inout WireWriter) {
+        switch self {
+        case .media: writer.uint8(0)
+        case .subtitles(let format):
+            writer.uint8(1)
+            writer.uint8(format.rawValue)
+        }
+    }
+
+    fileprivate init(from reader: inout WireReader) throws(WireError) {
+        switch try reader.uint8() {
+        case 0: self = .media
+        case 1:
+            guard let format = SubtitleFormat(rawValue: try reader.uint8()) else {
+                throw WireError(.content, "There is no such format of subtitles.")
+            }
+            self = .subtitles(format)
+        case let place: throw WireError(.content, "There is no place \(place) of text.")
+        }
     }
 }
 
@@ -144,6 +176,7 @@ extension DecodeMessage {
         case thumbnail = 5
         case end = 6
         case failure = 7
+        case text = 8
     }
 
     /// The bytes of the message: header and body, and the payload that is to follow them, which isn't copied.
@@ -172,6 +205,10 @@ extension DecodeMessage {
         case .thumbnail(let jpeg):
             kind = .thumbnail
             payload = jpeg
+        case .text(let lines):
+            kind = .text
+            body.uint32(UInt32(clamping: lines.count))
+            for line in lines { line.write(to: &body) }
         case .failure(let error):
             kind = .failure
             body.string(error.code.rawValue)
@@ -207,6 +244,12 @@ extension DecodeMessage {
         case .thumbnail:
             payload = message.payload.count
             self = .thumbnail(message.payload)
+        case .text:
+            var lines: [TextLine] = []
+            for _ in 0..<(try reader.count(in: 1...DecodeLimits.bodyBytes)) {
+                lines.append(try TextLine(from: &reader))
+            }
+            self = .text(lines)
         case .failure:
             guard let code = DecodeError.Code(rawValue: try reader.string()), code.isOfFile else {
                 throw WireError(.content, "There is no such failure of a file.")
@@ -217,6 +260,25 @@ extension DecodeMessage {
         guard message.payload.count == payload else {
             throw WireError(.length, "A message has \(message.payload.count) bytes after its body, not \(payload).")
         }
+    }
+}
+
+extension DecodeMessage {
+    /// Messages that carry `lines` in their order.
+    package static func batches(of lines: [TextLine]) -> [DecodeMessage] {
+        var messages: [DecodeMessage] = []
+        var batch: [TextLine] = []
+        var bytes = 4
+        for line in lines {
+            if bytes + line.wireBytes > DecodeLimits.bodyBytes {
+                messages.append(.text(batch))
+                batch = []
+                bytes = 4
+            }
+            batch.append(line)
+            bytes += line.wireBytes
+        }
+        return batch.isEmpty ? messages : messages + [.text(batch)]
     }
 }
 

@@ -46,4 +46,6 @@ package enum DecodeRequest: Sendable, Equatable {
     /// One picture as JPEG: the frame displayed at `time` (s), upright, with square pixels, its longer side at most
     /// `longestSide` px. Answered by `mediaInfo`, `thumbnail`, then `end`.
     case thumbnail(MediaSource, time: Double, longestSide: Int)
+    /// The text of a media file or of a file of subtitles. Answered by any number of `text` and progress, then `end`.
+    case text(MediaSource, TextPlace)
 }

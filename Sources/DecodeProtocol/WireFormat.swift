@@ -41,8 +41,8 @@ package struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
 /// to be taken apart. `request` numbers the requests of a worker's life; each message carries the number of the request
 /// it answers.
 package struct WireHeader: Sendable, Equatable {
-    /// 2: frames have a geometry, pixels are a payload, and what nobody read is gone.
-    package static let version: UInt8 = 2
+    /// 2: frames have a geometry, pixels are a payload, and what nobody read is gone. 3: text can be asked for.
+    package static let version: UInt8 = 3
     package static let size = 16
 
     package var kind: UInt8
@@ -185,6 +185,14 @@ struct WireReader {
 
     mutating func string() throws(WireError) -> String {
         String(decoding: try blob(limit: DecodeLimits.stringBytes), as: UTF8.self)
+    }
+
+    /// A string of at most `limit` bytes that must be UTF-8.
+    mutating func string(limit: Int) throws(WireError) -> String {
+        guard let text = String(validating: try blob(limit: limit), as: UTF8.self) else {
+            throw WireError(.content, "A string is not UTF-8.")
+        }
+        return text
     }
 
     func finish() throws(WireError) {

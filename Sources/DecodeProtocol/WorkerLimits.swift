@@ -9,14 +9,18 @@ package struct WorkerLimits: Sendable, Equatable {
     package var pixels: Int
     /// Threads of one decoder.
     package var threads: Int
+    /// Whether it has the processor and the disk only when nobody else wants them.
+    package var givesWay: Bool
 
     package init(
-        addressSpace: Int = 2 << 30, stalledCPUSeconds: Int = 120, pixels: Int = 128 << 20, threads: Int = 2
+        addressSpace: Int = 2 << 30, stalledCPUSeconds: Int = 120, pixels: Int = 128 << 20, threads: Int = 2,
+        givesWay: Bool = false
     ) {
         self.addressSpace = addressSpace
         self.stalledCPUSeconds = stalledCPUSeconds
         self.pixels = pixels
         self.threads = threads
+        self.givesWay = givesWay
     }
 
     /// The worker's arguments.
@@ -25,7 +29,7 @@ package struct WorkerLimits: Sendable, Equatable {
         [
             "--parent", "\(parent)", "--memory", "\(addressSpace)", "--cpu", "\(stalledCPUSeconds)",
             "--pixels", "\(pixels)", "--threads", "\(threads)",
-        ]
+        ] + (givesWay ? ["--gives-way", "1"] : [])
     }
 
     /// Reads the worker's arguments; `parent` is nil if they don't name one.
@@ -44,6 +48,7 @@ package struct WorkerLimits: Sendable, Equatable {
             case "--cpu": limits.stalledCPUSeconds = value
             case "--pixels": limits.pixels = value
             case "--threads": limits.threads = value
+            case "--gives-way": limits.givesWay = true
             default: throw WireError(.content, "There is no option \(option).")
             }
         }

@@ -106,6 +106,19 @@ package final class DecodeWorkerPool: FrameSource {
         return jpeg
     }
 
+    package func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] {
+        let run = DecodeRun(pool: self, request: .text(.path(file.bytes), place))
+        var lines: [TextLine] = []
+        var bytes = 0
+        while let message = try await run.next() {
+            guard case .text(let more) = message else { continue }
+            bytes += more.reduce(0) { $0 + $1.wireBytes }
+            lines += more
+            guard lines.count <= TextLimits.lines, bytes <= TextLimits.bytes else { throw DecodeError.tooMuchText }
+        }
+        return lines
+    }
+
     /// A worker for one file; it must come back with `release`, or its loss be told with `discard`.
     func acquire() async throws(DecodeError) -> DecodeWorker {
         try await admit()
@@ -180,6 +193,11 @@ extension DecodeError {
             .protocolBroken, isRetryable: true,
             message: "The decode worker ended its answer without what was asked for.")
     }
+
+    fileprivate static var tooMuchText: DecodeError {
+        DecodeError(
+            .protocolBroken, isRetryable: true, message: "The decode worker sent more text than one file may have.")
+    }
 }
 
 /// One request to the pool, whose answers are pulled one by one by whoever made it. When it is dropped early, its
@@ -218,7 +236,7 @@ final class DecodeRun {
             case .failure(let error):
                 finish(worker)
                 throw error
-            case .event, .thumbnail: break
+            case .event, .thumbnail, .text: break
             }
             return message
         } catch {

@@ -21,6 +21,10 @@ package protocol FrameSource: Sendable {
     /// The picture displayed at `time` (s) as JPEG, upright, its longer side at most `longestSide` px.
     /// - Throws: `DecodeError`.
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8]
+
+    /// The text of a media file, or of a file of subtitles; none is an empty list.
+    /// - Throws: `DecodeError`.
+    func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine]
 }
 
 /// A sequence of events that is pulled by its one iterator.

@@ -30,10 +30,19 @@ package struct CandidateFiles: Sendable, Equatable {
         return extensions?.contains(suffix) ?? true
     }
 
-    /// Whether a name begins with a dot, or is one that file systems and desktops keep for themselves.
+    /// Whether a name begins with a dot, or is one that file systems, desktops and network storages keep for themselves.
     package static func isHidden(_ name: FilePath.Component) -> Bool {
         let text = name.string
-        return text.hasPrefix(".") || text == "lost+found" || text == "$RECYCLE.BIN"
-            || text == "System Volume Information"
+        return text.hasPrefix(".") || text.hasPrefix("@") && storageNames.contains(text) || keptNames.contains(text)
+    }
+
+    private static let keptNames: Set<String> = [
+        "lost+found", "$RECYCLE.BIN", "System Volume Information", "#recycle", "#snapshot",
+    ]
+    private static let storageNames: Set<String> = ["@eaDir", "@Recycle", "@Recently-Snapshot", "@tmp", "@sharebin"]
+
+    /// Whether a path is the kernel's own and no storage.
+    package static func isSystem(_ path: FilePath) -> Bool {
+        ["/proc", "/sys", "/dev"].contains { path.starts(with: $0) } && !path.starts(with: "/dev/shm")
     }
 }

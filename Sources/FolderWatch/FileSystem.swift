@@ -12,6 +12,12 @@ package protocol FileSystem: Sendable {
     /// What the file is by its content.
     /// - Throws: `Errno`.
     func identity(of file: FilePath) throws(Errno) -> ContentIdentity
+    /// The first bytes of a regular file.
+    /// - Throws: `Errno`; `invalidArgument` for what is no regular file.
+    func contents(of file: FilePath, limit: Int) throws(Errno) -> [UInt8]
+    /// Where a path leads to, without symbolic links.
+    /// - Throws: `Errno`.
+    func target(of path: FilePath) throws(Errno) -> FilePath
     /// Whether somebody has the file open to write; false where the system can't tell.
     func isOpenForWriting(_ file: FilePath) -> Bool
 }

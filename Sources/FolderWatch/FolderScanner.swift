@@ -44,7 +44,7 @@ package struct ScanScope: Sendable, Equatable {
 /// Brings the catalog in line with the folders: the one place that decides what is new, moved, changed or gone.
 ///
 /// Events only say where to look. Symbolic links to directories are not followed, so there are no loops; links to files
-/// are, and are one more path of what they lead to. Hidden files and directories are left out. Blocking.
+/// below the same root are, and are one more path of what they lead to. What ``CandidateFiles`` and ``IgnoredFiles`` say is left out. Blocking.
 package final class FolderScanner: Sendable {
     let catalog: Catalog
     package let files: any FileSystem
@@ -55,6 +55,8 @@ package final class FolderScanner: Sendable {
     let report: @Sendable (FolderEvent) -> Void
     private let settling: Mutex<SettlingFiles>
     private let limit = Mutex<WatchOutcome?>(nil)
+    /// The rules of directories with a file of them, as they were when they were last looked at.
+    private let rules = Mutex<[FilePath: IgnoreRules]>([:])
 
     /// - Parameters:
     ///   - catchUp: is called after each write to the catalog that may concern the index.
@@ -106,16 +108,23 @@ package final class FolderScanner: Sendable {
             }
             // A root that was away is not as it was left.
             let everything = whole || root.state == .offline
+            var tour = Tour(root: root, ignored: IgnoredFiles(in: root.path, settings.ignored, files: files))
             if everything {
-                try walk(root.path, root: root, isStopped: isStopped, &pass)
+                try walk(root.path, &tour, isStopped: isStopped, &pass)
             } else {
-                for tree in trees { try walk(tree, root: root, isStopped: isStopped, &pass) }
+                for tree in trees { try walk(tree, &tour, isStopped: isStopped, &pass) }
                 for directory in directories where !pass.visited.contains(directory) {
-                    try visit(directory, root: root, recursively: nil, &pass)
+                    try visit(directory, &tour, recursively: nil, &pass)
+                }
+                // What other rules concern is more than the directory that they stand in.
+                for directory in tour.changed {
+                    pass.visited = pass.visited.filter { !$0.starts(with: directory) }
+                    pass.vanished.removeAll { $0.path.starts(with: directory) }
+                    try walk(directory, &tour, isStopped: isStopped, &pass)
                 }
             }
             guard !isStopped() else { return }
-            for tree in everything ? [root.path] : Array(trees) {
+            for tree in everything ? [root.path] : Array(trees) + tour.changed {
                 try findVanished(below: tree, root: root, &pass)
             }
             try giveUp(&pass, root: root)
@@ -130,11 +139,21 @@ package final class FolderScanner: Sendable {
         }
     }
 
+    /// One root as a pass goes through it.
+    private struct Tour {
+        let root: Root
+        let ignored: IgnoredFiles
+        /// Directories whose own rules are others than they were.
+        var changed: [FilePath] = []
+    }
+
     /// Looks at everything below a directory.
-    private func walk(_ top: FilePath, root: Root, isStopped: () -> Bool, _ pass: inout ScanPass) throws {
+    private func walk(
+        _ top: FilePath, _ tour: inout Tour, isStopped: () -> Bool, _ pass: inout ScanPass
+    ) throws {
         var pending = [top]
         while let directory = pending.popLast(), !isStopped() {
-            try visit(directory, root: root, recursively: { pending.append($0) }, &pass)
+            try visit(directory, &tour, recursively: { pending.append($0) }, &pass)
         }
     }
 
@@ -142,11 +161,19 @@ package final class FolderScanner: Sendable {
     ///
     /// It is watched before it is read: what comes later is told, what came earlier is read.
     private func visit(
-        _ directory: FilePath, root: Root, recursively: ((FilePath) -> Void)?, _ pass: inout ScanPass
+        _ directory: FilePath, _ tour: inout Tour, recursively: ((FilePath) -> Void)?, _ pass: inout ScanPass
     ) throws {
-        guard pass.visited.insert(directory).inserted else { return }
-        let components = directory.components.dropFirst(root.path.components.count)
-        guard !components.contains(where: CandidateFiles.isHidden) else { return }
+        let root = tour.root
+        guard !tour.ignored.containsFolder(directory), !CandidateFiles.isSystem(directory),
+            pass.visited.insert(directory).inserted
+        else { return }
+        let own = tour.ignored.rules(of: directory)
+        let isChanged = rules.withLock { rules in
+            let before = rules[directory] ?? IgnoreRules()
+            rules[directory] = own.isEmpty ? nil : own
+            return before != own
+        }
+        if isChanged, recursively == nil { tour.changed.append(directory) }
         note(watcher.watch(directory))
         let entries: [DirectoryEntry]
         do {
@@ -164,13 +191,19 @@ package final class FolderScanner: Sendable {
         }
         var known: [FilePath: MediaFile] = [:]
         for file in try catalog.files(inDirectory: directory) { known[file.path] = file }
+        var subtitles: [FilePath.Component] = []
         for entry in entries {
             let path = directory.appending(entry.name)
             let kind = entry.kind ?? (try? files.attributes(of: path, followsLinks: false).kind)
             switch kind {
             case .directory:
-                if !CandidateFiles.isHidden(entry.name) { recursively?(path) }
+                recursively?(path)
             case .regular, .symbolicLink:
+                guard !tour.ignored.contains(path, isFolder: false) else { continue }
+                if SubtitleFiles.contains(entry.name) {
+                    subtitles.append(entry.name)
+                    continue
+                }
                 guard settings.candidates.contains(entry.name) else { continue }
                 let isLink = kind == .symbolicLink
                 if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
@@ -179,6 +212,13 @@ package final class FolderScanner: Sendable {
             }
         }
         pass.vanished += known.values
+        let now = clock.now
+        try recordSubtitles(subtitles, in: directory) { path, attributes in
+            pass.due.remove(path)
+            return settling.withLock { settling in
+                settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+            }
+        }
     }
 
     /// Looks at one file.
@@ -190,6 +230,9 @@ package final class FolderScanner: Sendable {
         pass.due.remove(path)
         guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
             settling.withLock { $0.forget(path) }
+            return false
+        }
+        if isLink, !settings.followsLinks, (try? files.target(of: path))?.starts(with: root.path) != true {
             return false
         }
         if isLink, let link = try? files.attributes(of: path, followsLinks: false) {

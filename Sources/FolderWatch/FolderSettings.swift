@@ -8,14 +8,20 @@ package struct FolderSettings: Sendable, Equatable {
     package var openFileSettleTime: Double
     package var candidates: CandidateFiles
     package var retry: RetryPolicy
+    /// What is left out of every root, beside what its `.saccadeignore` files say.
+    package var ignored: IgnoreRules
+    /// Whether links to files that lie outside their root are taken in.
+    package var followsLinks: Bool
 
     package init(
         settleTime: Double = 2, openFileSettleTime: Double = 60, candidates: CandidateFiles = CandidateFiles(),
-        retry: RetryPolicy = RetryPolicy()
+        retry: RetryPolicy = RetryPolicy(), ignored: IgnoreRules = IgnoreRules(), followsLinks: Bool = false
     ) {
         self.settleTime = settleTime
         self.openFileSettleTime = openFileSettleTime
         self.candidates = candidates
         self.retry = retry
+        self.ignored = ignored
+        self.followsLinks = followsLinks
     }
 }

@@ -108,6 +108,17 @@ package struct LinuxFileSystem: FileSystem {
         return ContentIdentity(size: size, digest: Array(hash.finish().prefix(ContentIdentity.digestSize)))
     }
 
+    package func contents(of file: FilePath, limit: Int) throws(Errno) -> [UInt8] {
+        let descriptor = try open(file)
+        defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Errno(rawValue: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Errno.invalidArgument }
+        return try Self.read(descriptor, at: 0, count: min(limit, Int(status.st_size)))
+    }
+
+    package func target(of path: FilePath) throws(Errno) -> FilePath { try FilePath.realPath(of: path) }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool {
         guard let descriptor = try? open(file) else { return false }
         defer { close(descriptor) }

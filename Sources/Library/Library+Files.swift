@@ -26,7 +26,7 @@ extension Library {
     /// progress. Not for a library that runs.
     ///
     /// A file that is named is taken whatever its name, and at once, without waiting for it to settle. Files that were named
-    /// before and are gone leave the index.
+    /// before and are gone leave the index. The text that they carry, and files of subtitles beside them, are read as well.
     /// - Returns: one outcome a file.
     /// - Throws: ``CatalogError``.
     package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {
@@ -34,17 +34,24 @@ extension Library {
             let taken = try paths.flatMap { try takeAll($0) }
             // Last, so that a file that was moved is one that has another path.
             try scanner.giveUpStandaloneFiles()
+            for directory in Set(taken.filter { $0.media != nil }.map { $0.path.removingLastComponent() }) {
+                try scanner.takeSubtitles(in: directory)
+            }
             return taken
         }
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
         let feed = JobFeed(
-            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(), onIdle: {})
+            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(),
+            mediaInWork: { [pipeline] in pipeline.mediaInWork }, onIdle: {})
         let isStopped = state.withLock { state in
             state.feed = feed
             return state.isStopped
         }
-        if !isStopped { await pipeline.run(feed) }
+        if !isStopped {
+            await pipeline.run(feed)
+            await text.readAll(of: Array(Set(taken.compactMap(\.media))).sorted())
+        }
         try await BlockingExecutor.shared.run { [self] in try switchIfComplete() }
         let after = try await states(of: taken.compactMap(\.media))
         return try await BlockingExecutor.shared.run { [self] in
@@ -75,7 +82,9 @@ extension Library {
     }
 
     /// Puts a file, or the candidates below a directory, into the catalog.
-    private func takeAll(_ path: FilePath) throws -> [FileOutcome] {
+    ///
+    /// - Parameter ignored: what is left out of the directory that was named; nil for one that was.
+    private func takeAll(_ path: FilePath, _ ignored: IgnoredFiles? = nil) throws -> [FileOutcome] {
         let files = scanner.files
         let resolved: FilePath
         let attributes: FileAttributes
@@ -96,14 +105,16 @@ extension Library {
                 let problem = Problem(code: .unreadable, message: "The folder can't be read: \(error).", retryAt: nil)
                 return [FileOutcome(path: path, media: nil, result: .failed(problem))]
             }
-            let shown = entries.filter { !CandidateFiles.isHidden($0.name) }
-            return try shown.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
+            let ignored = ignored ?? IgnoredFiles(in: resolved, settings.folders.ignored, files: files)
+            return try entries.sorted { $0.name.string < $1.name.string }.flatMap { entry -> [FileOutcome] in
                 let child = resolved.appending(entry.name)
-                guard let attributes = try? files.attributes(of: child, followsLinks: false) else { return [] }
-                let isWanted =
-                    attributes.kind == .directory
-                    || attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
-                return isWanted ? try takeAll(child) : []
+                guard !CandidateFiles.isHidden(entry.name), !CandidateFiles.isSystem(child),
+                    let attributes = try? files.attributes(of: child, followsLinks: false)
+                else { return [] }
+                let isFolder = attributes.kind == .directory
+                let isFile = attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
+                guard isFolder || isFile, !ignored.contains(child, isFolder: isFolder) else { return [] }
+                return try takeAll(child, ignored)
             }
         case .symbolicLink, .other:
             let problem = Problem(code: .unreadable, message: "\(path) is no regular file.", retryAt: nil)

@@ -23,6 +23,9 @@ extension Library {
                 throw CatalogError(.notFound, "\(path) can't be watched (\(error)): name a directory that can be read.")
             }
         }
+        guard !CandidateFiles.isSystem(root.0) else {
+            throw CatalogError(.notFound, "\(path) is the kernel's own and holds no files: name a directory of media.")
+        }
         let added = try await BlockingExecutor.shared.run { [self] in
             try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
         }

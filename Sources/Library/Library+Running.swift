@@ -13,6 +13,7 @@ extension Library {
     package func run() async throws {
         let feed = JobFeed(
             catalog: catalog, index: indexRecord.id, clock: clock, only: nil,
+            mediaInWork: { [pipeline] in pipeline.mediaInWork },
             onIdle: { [weak self] in try self?.switchIfComplete() })
         let mayRun = state.withLock { state in
             guard !state.isRunning, !state.isStopped else { return false }
@@ -26,6 +27,7 @@ extension Library {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.pipeline.run(feed) }
                 group.addTask { await self.watchFolders() }
+                group.addTask { await self.text.run() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -41,6 +43,7 @@ extension Library {
             return state.feed
         }
         feed?.stop()
+        text.stop()
         pipeline.stop()
         wakeup.fire()
     }
@@ -63,6 +66,7 @@ extension Library {
             }
             await scanning.run { self.pass() }
             state.withLock { $0.feed }?.poke()
+            text.poke()
             let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, indexRecord] in
                 (
                     try? catalog.nextRetry(of: indexRecord.id, after: began),

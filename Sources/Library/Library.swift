@@ -22,6 +22,7 @@ package final class Library: Service {
     let keeper: LiveIndexKeeper
     let scanner: FolderScanner
     let pipeline: IngestPipeline
+    let text: TextReader
     let watcher: any DirectoryWatcher
     let clock: any WallClock
     let logger: Logger
@@ -83,9 +84,12 @@ package final class Library: Service {
             storesRerankFeatures: storesRerankFeatures, model: model, at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
+        let textWakeup = Wakeup()
         let report = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in
             Self.log(kind, logger)
             broadcast.send(LibraryEvent(time: clock.now, kind: kind))
+            // Its text is read after its pictures.
+            if case .mediaIndexed = kind { textWakeup.fire() }
         }
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
@@ -97,6 +101,9 @@ package final class Library: Service {
                 catalog: catalog, index: indexRecord, keeper: keeper, encoder: encoder, source: source,
                 files: surroundings.files, clock: clock, settings: settings, report: report,
                 markDirty: { dirty.add($0) }))
+        text = TextReader(
+            catalog: catalog, source: source, writer: pipeline.writer, clock: clock, retry: settings.folders.retry,
+            wakeup: textWakeup, report: report)
     }
 
     private static func makeWatcher(_ logger: Logger) -> any DirectoryWatcher {
@@ -132,6 +139,8 @@ package final class Library: Service {
         case .mediaFailed(let media, let path, let problem):
             logger.warning("media \(media) (\(path?.description ?? "no path")) failed: \(problem.message)")
         case .folder(.fileFailed(let path, let problem)): logger.warning("\(path): \(problem.message)")
+        case .textFailed(_, let path, let problem):
+            logger.warning("\(path): its text can't be read: \(problem.message)")
         case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
         case .indexSwitched(let index): logger.info("index \(index.digest) is live")
         case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")

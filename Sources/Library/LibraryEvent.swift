@@ -13,6 +13,9 @@ package struct LibraryEvent: Sendable, Equatable {
         case mediaProgress(MediaID, position: Double, duration: Double?, clips: Int)
         case mediaIndexed(MediaID, clips: Int)
         case mediaFailed(MediaID, path: FilePath?, Problem)
+        /// The text of a media file, or of a file of subtitles beside it, can be searched.
+        case textRead(MediaID, path: FilePath, lines: Int)
+        case textFailed(MediaID, path: FilePath, Problem)
         /// The index that queries go to is another one now.
         case indexSwitched(IndexRecord)
         /// The catalog refused a write, and would again.

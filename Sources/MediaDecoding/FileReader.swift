@@ -133,6 +133,13 @@ final class FileReader {
 }
 
 extension DecodeError {
+    /// - Parameter number: the device's `errno`.
+    static func device(_ number: Int32) -> DecodeError {
+        DecodeError(
+            .readError, isRetryable: true,
+            message: unsafe "Reading the file failed: \(String(cString: strerror(number))).")
+    }
+
     static var memory: DecodeError {
         DecodeError(
             .outOfMemory, isRetryable: true,

@@ -31,6 +31,9 @@ package final class MediaDecoder {
                 duration = try FrameRun(
                     source, sampling: sampling, limits: limits, progress: progress, scaler: scaler
                 ).run()
+            case .text(let source, let place):
+                let lines = try TextRun(source, limits: limits, progress: progress).lines(place)
+                for message in DecodeMessage.batches(of: lines) { emit(message) }
             }
             progress.emit(.end(duration: duration))
         } catch {

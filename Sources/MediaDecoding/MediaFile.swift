@@ -105,25 +105,25 @@ final class MediaFile {
     /// - Returns: false at the end, also when the rest of the file can't be parsed.
     /// - Throws: `DecodeError` when the device failed, or for lack of memory.
     func read(into packet: Packet) throws(DecodeError) -> Bool {
-        while true {
-            let (status, index) = unsafe packet.withUnsafePacket { packet in
-                let status = unsafe av_read_frame(format, packet)
-                return unsafe (status, packet.pointee.stream_index)
-            }
-            if status >= 0 {
-                if unsafe index == stream.pointee.index { return true }
-                packet.clear()
-                continue
-            }
-            if status == saccade_error_no_memory { throw .memory }
-            if reader.errorNumber != 0 { throw Self.readError(reader.errorNumber) }
-            return false
+        while try readAny(into: packet) {
+            if unsafe packet.streamIndex == stream.pointee.index { return true }
+            packet.clear()
         }
+        return false
+    }
+
+    /// The next packet of the streams that are not discarded; as ``read(into:)``.
+    func readAny(into packet: Packet) throws(DecodeError) -> Bool {
+        let status = unsafe packet.withUnsafePacket { unsafe av_read_frame(format, $0) }
+        if status >= 0 { return true }
+        if status == saccade_error_no_memory { throw .memory }
+        if reader.errorNumber != 0 { throw .device(reader.errorNumber) }
+        return false
     }
 
     /// Why nothing could be decoded, if the device is to blame.
     var deviceFailure: DecodeError? {
-        reader.errorNumber == 0 ? nil : Self.readError(reader.errorNumber)
+        reader.errorNumber == 0 ? nil : .device(reader.errorNumber)
     }
 
     private static func findStreams(
@@ -164,15 +164,9 @@ final class MediaFile {
         return unsafe stream
     }
 
-    private static func readError(_ number: Int32) -> DecodeError {
-        DecodeError(
-            .readError, isRetryable: true,
-            message: unsafe "Reading the file failed: \(String(cString: strerror(number))).")
-    }
-
     private static func failure(_ status: Int32, reader: FileReader, log: FFmpegLog, doing: String) -> DecodeError {
         if status == saccade_error_no_memory { return .memory }
-        if reader.errorNumber != 0 { return readError(reader.errorNumber) }
+        if reader.errorNumber != 0 { return .device(reader.errorNumber) }
         if let kind = log.refusedFormat {
             return DecodeError(
                 .notMedia, isRetryable: false,

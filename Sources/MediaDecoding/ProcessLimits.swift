@@ -20,6 +20,7 @@ package struct ProcessLimits {
             saccade_die_with_parent() == 0,
             getppid() == parent
         else { return nil }
+        if limits.givesWay { saccade_give_way() }
         // Beyond RLIMIT_FSIZE a write fails instead of killing: an error stream may well be a file.
         signal(SIGXFSZ, SIG_IGN)
         renewCPUTime()

@@ -6,6 +6,10 @@ package struct Candidate: Sendable, Equatable {
     package var clip: ClipID
     package var media: MediaID
     package var scores: SearchScores
+    /// What it was found by beside its picture.
+    var words: FoundWords?
+    /// Whether its text says all of the query.
+    var saysAll: Bool { (scores.words ?? 0) >= WordCandidates.whole }
 
     package init(clip: ClipID, media: MediaID, scores: SearchScores) {
         self.clip = clip
@@ -26,12 +30,20 @@ package struct Candidate: Sendable, Equatable {
 package struct RerankBudget: Sendable {
     /// No new batch is begun after this moment.
     package var deadline: ContinuousClock.Instant?
+    /// Whether anybody waits for the answer.
+    package var isWanted: @Sendable () -> Bool
 
-    package init(deadline: ContinuousClock.Instant? = nil) {
+    package init(deadline: ContinuousClock.Instant? = nil, isWanted: @escaping @Sendable () -> Bool = { true }) {
         self.deadline = deadline
+        self.isWanted = isWanted
     }
 
-    package var isSpent: Bool { deadline.map { ContinuousClock.now >= $0 } ?? false }
+    /// - Returns: whether a new batch may be begun.
+    /// - Throws: `CancellationError` when nobody waits for the answer any more.
+    package func allowsMore() throws(CancellationError) -> Bool {
+        guard isWanted() else { throw CancellationError() }
+        return deadline.map { ContinuousClock.now < $0 } ?? true
+    }
 }
 
 /// The stage after the scan: reads a query word by word against each of a few clips.

@@ -5,7 +5,8 @@ package import SystemPackage
 package struct SearchAnswer: Sendable {
     /// Best first.
     package var results: [SearchResult]
-    /// Whether the best clip that passes the filters is likely enough to be about the query; nil for a model that can't tell.
+    /// Whether the best clip that passes the filters is likely enough to be about the query, or the text of one says all of it; nil for a model
+    /// that can't tell, where no text does.
     package var isFound: Bool?
     /// How far the search went.
     package var stage: SearchStage
@@ -38,15 +39,29 @@ package struct SearchResult: Sendable {
     /// Whether its root could be read when it was last looked at.
     package var isOnline: Bool
     package var scores: SearchScores
+    /// What it was found by.
+    package var reason: SearchReason
+    /// The line of text that answers the query; nil for a clip that was found by its picture alone.
+    package var line: Line?
 
-    init(_ finding: ClipFinding, scores: SearchScores) {
+    init(_ finding: ClipFinding, _ candidate: Candidate) {
         clip = finding.clip
         media = finding.media
         path = finding.place.path
         root = finding.place.root
         isOnline = finding.place.isOnline
-        self.scores = scores
+        scores = candidate.scores
+        reason = candidate.words.map { $0.isSeen ? .both : .words } ?? .picture
+        line = candidate.words?.line
     }
+}
+
+/// What a clip was found by.
+package enum SearchReason: Sendable {
+    case picture
+    /// Its text.
+    case words
+    case both
 }
 
 package struct SearchScores: Sendable, Equatable {
@@ -54,14 +69,19 @@ package struct SearchScores: Sendable, Equatable {
     package var fast: Double
     /// The re-ranker's; nil for a clip that it didn't score.
     package var slow: Double?
-    /// What the order is by: ``fast``, or the re-ranker's combination of both.
+    /// How much of the query its text has, 0 to 1, rare words more; nil for a clip that was found by its picture alone.
+    package var words: Double?
+    /// What the order of pictures is by: ``fast``, or the re-ranker's combination of both. Of texts alone it is ``words``.
     package var combined: Double
     /// That the clip is about what the query says; nil for a model that isn't calibrated.
     package var probability: Double?
 
-    package init(fast: Double, slow: Double? = nil, combined: Double, probability: Double? = nil) {
+    package init(
+        fast: Double, slow: Double? = nil, words: Double? = nil, combined: Double, probability: Double? = nil
+    ) {
         self.fast = fast
         self.slow = slow
+        self.words = words
         self.combined = combined
         self.probability = probability
     }
@@ -76,6 +96,8 @@ package struct SearchTimings: Sendable, Equatable {
     /// The scan of the index.
     package var scan = 0.0
     package var rerank = 0.0
+    /// The lines of text that answer the query; nil when the text wasn't asked.
+    package var words: Double?
     /// Paths and times from the catalog.
     package var lookup = 0.0
     /// All of it.

@@ -10,6 +10,15 @@ package struct SearchRequest: Sendable, Equatable {
         case media
     }
 
+    /// What is asked.
+    package enum Channel: Sendable, Equatable {
+        /// Pictures and lines of text, of which the better ones of either come first. The text alone for a query with quoted words.
+        case both
+        case picture
+        /// Subtitles, titles and names.
+        case words
+    }
+
     /// Plain words in any script, without white space around them.
     package let query: String
     /// At most this many results.
@@ -18,9 +27,11 @@ package struct SearchRequest: Sendable, Equatable {
     package let offset: Int
     package let filter: MediaFilter
     package let group: Group
+    package let channel: Channel
     /// nil leaves the order to the Fast model.
     package let rerank: RerankOptions?
-    /// Leaves out clips that are less likely than this to show what the query says, so that an answer may be empty.
+    /// Leaves out clips that are less likely than this to show what the query says, unless their text says all of it, so that an answer may be
+    /// empty.
     package let minProbability: Double?
 
     /// - Parameters:
@@ -31,7 +42,7 @@ package struct SearchRequest: Sendable, Equatable {
     /// - Throws: ``SearchError`` that names the field.
     package init(
         query: String, limit: Int = 10, offset: Int = 0, filter: MediaFilter = .all, group: Group = .clip,
-        rerank: RerankOptions? = nil, minProbability: Double? = nil
+        channel: Channel = .both, rerank: RerankOptions? = nil, minProbability: Double? = nil
     ) throws(SearchError) {
         self.query = try Self.trimmed(query)
         guard (1...SearchLimits.results).contains(limit) else {
@@ -47,6 +58,7 @@ package struct SearchRequest: Sendable, Equatable {
         self.offset = offset
         self.filter = filter
         self.group = group
+        self.channel = channel
         self.rerank = rerank
         self.minProbability = minProbability
     }

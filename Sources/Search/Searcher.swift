@@ -26,12 +26,16 @@ package final class Searcher: Sendable {
     /// The best clips for a request. The same request gets the same answer while the catalog doesn't change, so pages neither overlap nor leave
     /// a gap.
     ///
-    /// - Parameter progress: called with the first `limit` results after the Fast model and each batch of the re-ranker, but not
-    ///   with the final ones. It ends the search by throwing.
-    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; what `progress` and the index's closure throw.
+    /// - Parameters:
+    ///   - isWanted: asked before each stage and each batch; when it says no, the search ends with a `CancellationError`.
+    ///   - progress: called with the first `limit` results after the Fast model and each batch of the re-ranker, but not
+    ///     with the final ones. It ends the search by throwing.
+    /// - Throws: ``SearchError``; `CatalogError`; `ModelError`; `CancellationError`; what `progress` and the index's closure throw.
     package func search(
-        _ request: SearchRequest, progress: ((SearchAnswer) throws -> Void)? = nil
+        _ request: SearchRequest, while isWanted: @escaping @Sendable () -> Bool = { true },
+        progress: ((SearchAnswer) throws -> Void)? = nil
     ) throws -> SearchAnswer {
+        guard isWanted() else { throw CancellationError() }
         let index = try index()
         guard request.minProbability == nil || index.reranker?.reranking.relevance != nil else {
             throw SearchError(
@@ -44,7 +48,7 @@ package final class Searcher: Sendable {
                 .rootNotFound, field: .filter(.root), "is \(root), and there is no such root: see `saccade watch list`")
         }
         var run = SearchRun(request: request, index: index, catalog: catalog)
-        return try run.run(spare: Self.spare, progress: progress)
+        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
     }
 }
 
@@ -54,32 +58,54 @@ struct SearchRun {
     let index: SearchIndex
     let catalog: Catalog
 
+    private let words: WordQuery
+    private let channel: SearchRequest.Channel
+    /// What the model reads: the query without marks of quotation.
+    private let query: String
     private let pieces: QueryPieces
     private let clock = ContinuousClock()
     private var timings = SearchTimings()
+    private var said = WordCandidates()
+    /// What is known of the clips that text found, by their embeddings.
+    private var scores: [ClipID: SearchScores] = [:]
 
     init(request: SearchRequest, index: SearchIndex, catalog: Catalog) {
         self.request = request
         self.index = index
         self.catalog = catalog
-        pieces = index.reranker?.pieces(of: request.query) ?? QueryPieces(count: 0)
+        words = WordQuery(request.query)
+        channel = request.channel == .both && words.isQuoted ? .words : request.channel
+        query = words.isQuoted ? words.plain : request.query
+        pieces = index.reranker?.pieces(of: query) ?? QueryPieces(count: 0)
     }
 
     private var relevance: Relevance? { index.reranker?.reranking.relevance }
 
     /// - Parameter spare: candidates to have beyond those wanted.
-    mutating func run(spare: Int, progress: ((SearchAnswer) throws -> Void)?) throws -> SearchAnswer {
+    mutating func run(
+        spare: Int, while isWanted: @escaping @Sendable () -> Bool, progress: ((SearchAnswer) throws -> Void)?
+    ) throws -> SearchAnswer {
         let started = clock.now
-        let deadline = request.rerank?.deadline.map { started.advanced(by: $0) }
-        let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.request.query) }
+        let budget = RerankBudget(
+            deadline: request.rerank?.deadline.map { started.advanced(by: $0) }, isWanted: isWanted)
+        let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.query) }
+        if channel != .picture { try listen(vector) }
+        guard channel != .words else {
+            var answer = SearchAnswer(
+                results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest,
+                clips: index.candidates.count, timings: timings)
+            return try finished(&answer, [], since: started)
+        }
         let reranker = request.rerank == nil ? nil : index.reranker
         let depth = reranker.map { request.rerank?.depth ?? $0.reranking.depth(of: pieces) } ?? 0
+        let fused = said.entries.isEmpty ? 0 : Fusion.depth
         let found = try index.candidates.candidates(
-            for: vector, limit: max(depth, request.offset + request.limit) + spare, where: request.filter,
+            for: vector, limit: max(depth, request.offset + request.limit, fused) + spare, where: request.filter,
             group: request.group)
+        _ = try budget.allowsMore()
         timings.filter = found.filterTime
         timings.scan = found.scanTime
-        var candidates = found.entries.map(candidate)
+        var candidates = found.entries.map { candidate($0.clip, $0.media, cosine: $0.cosine) }
         var answer = SearchAnswer(
             results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest, clips: found.count,
             timings: timings)
@@ -88,8 +114,8 @@ struct SearchRun {
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
             let rerankStarted = clock.now
             let reranked = try reranker.rerank(
-                query: request.query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta,
-                budget: RerankBudget(deadline: deadline)
+                query: query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta,
+                budget: budget
             ) { improved in
                 guard let progress else { return }
                 note(improved, in: &answer)
@@ -103,12 +129,28 @@ struct SearchRun {
         return try finished(&answer, candidates, since: started)
     }
 
+    /// Looks for the query's words in the text, and for the pictures of the clips that have them.
+    private mutating func listen(_ vector: [Float]) throws {
+        let began = clock.now
+        let found = try catalog.matches(of: words, limit: WordCandidates.lines, where: request.filter)
+        said = WordCandidates(found, group: request.group)
+        let vectors = try catalog.embeddings(of: said.entries.map(\.clip))
+        for entry in said.entries {
+            guard let other = vectors[entry.clip], other.count == vector.count else { continue }
+            let cosine = zip(vector, other).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+            guard cosine.isFinite else { continue }
+            scores[entry.clip] = candidate(entry.clip, entry.media, cosine: cosine).scores
+        }
+        // Of another index since a moment ago, or damaged.
+        said.removeAll { scores[$0.clip] == nil }
+        timings.words = milliseconds(since: began)
+    }
+
     /// With the Fast model's scores alone.
-    private func candidate(_ entry: CandidateList.Entry) -> Candidate {
-        let probability = relevance?.probability(fast: entry.cosine, evidence: nil, of: pieces)
+    private func candidate(_ clip: ClipID, _ media: MediaID, cosine: Double) -> Candidate {
+        let probability = relevance?.probability(fast: cosine, evidence: nil, of: pieces)
         return Candidate(
-            clip: entry.clip, media: entry.media,
-            scores: SearchScores(fast: entry.cosine, combined: entry.cosine, probability: probability))
+            clip: clip, media: media, scores: SearchScores(fast: cosine, combined: cosine, probability: probability))
     }
 
     /// The re-ranked candidates in their order, then the rest in theirs.
@@ -121,21 +163,29 @@ struct SearchRun {
         answer.stage = answer.reranked == reranked.count ? .slow : answer.reranked == 0 ? .fast : .partial
     }
 
-    /// Looks the wanted page up. Clips that are gone from the catalog are passed over.
+    /// Puts pictures and text together and looks the wanted page up. Clips that are gone from the catalog are passed over.
+    ///
+    /// - Parameter pictures: in their order.
     private mutating func finished(
-        _ answer: inout SearchAnswer, _ candidates: [Candidate], since started: ContinuousClock.Instant
+        _ answer: inout SearchAnswer, _ pictures: [Candidate], since started: ContinuousClock.Instant
     ) throws -> SearchAnswer {
-        answer.isFound = relevance?.isFound(best: candidates.first?.scores.probability)
+        let isSeen = relevance?.isFound(best: pictures.first?.scores.probability)
+        answer.isFound = said.sayAll ? true : channel == .words ? false : isSeen
+        let candidates =
+            channel == .words
+            ? Fusion.texts(said, scores: scores, relevance: relevance)
+            : Fusion.fused(pictures, with: said, scores: scores, group: request.group, relevance: relevance)
         let least = request.minProbability ?? 0
-        let likely = least > 0 ? candidates.filter { $0.scores.probability ?? 0 >= least } : candidates
+        let likely =
+            least > 0 ? candidates.filter { $0.saysAll || $0.scores.probability ?? 0 >= least } : candidates
         let wanted = likely.dropFirst(request.offset)
-        let scores = Dictionary(wanted.lazy.map { ($0.clip, $0.scores) }) { first, _ in first }
+        let known = Dictionary(wanted.lazy.map { ($0.clip, $0) }) { first, _ in first }
         let findings = try measured(\.lookup) { run in
             try run.catalog.findings(
                 for: wanted.lazy.map(\.clip), limit: run.request.limit, where: run.request.filter)
         }
         answer.results = findings.compactMap { finding in
-            scores[finding.clip.id].map { SearchResult(finding, scores: $0) }
+            known[finding.clip.id].map { SearchResult(finding, $0) }
         }
         timings.total = milliseconds(since: started)
         answer.timings = timings

@@ -50,7 +50,7 @@ package struct StoredFeatureReranker: Reranker {
         guard pieces.count > 0 else { return candidates }
         var blankScore: Float?
         for start in stride(from: 0, to: candidates.count, by: Self.batch) {
-            guard !budget.isSpent else { break }
+            guard try budget.allowsMore() else { break }
             let places = start..<min(start + Self.batch, candidates.count)
             let stored: [ClipID: [UInt8]]
             do throws(CatalogError) {

@@ -44,6 +44,10 @@ package struct Configuration: Sendable, Equatable {
         package var settleSeconds = 2.0
         /// A worker that makes no progress for this many seconds is killed.
         package var decodeTimeoutSeconds = 30.0
+        /// What is left out of every root, as in gitignore(5).
+        package var ignore: [String] = []
+        /// Whether links to files that lie outside their root are indexed.
+        package var followLinks = false
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 
@@ -59,9 +63,9 @@ package struct Configuration: Sendable, Equatable {
         package var maxQueryBytes = 4_096
         /// Of one answer.
         package var maxResults = 1_000
-        /// Maximum open connections; more are answered 503 and closed.
+        /// Maximum open connections, a quarter of them for the Unix socket alone; more are answered 503 and closed.
         package var maxConnections = 256
-        /// Maximum concurrent requests, and a quarter as many for thumbnails; more are answered 503.
+        /// Maximum concurrent searches and descriptions, as many short requests, and a quarter as many thumbnails; more are answered 503.
         package var maxRequests = 64
         /// Maximum concurrent readers of `/v1/events`.
         package var maxEventStreams = 16

@@ -93,6 +93,12 @@ extension ConfigurationKey {
             "ingest.decode_timeout_seconds", \.ingest.decodeTimeoutSeconds, .number(in: 1...3600),
             "A decode worker that makes no progress for this many seconds is killed."),
         ConfigurationKey(
+            "ingest.ignore", \.ingest.ignore, .texts(of: "patterns"),
+            "What is left out of every root, as in gitignore; `.saccadeignore` files in a root say more."),
+        ConfigurationKey(
+            "ingest.follow_links", \.ingest.followLinks, .flag,
+            "Whether symbolic links to files outside of their root are indexed."),
+        ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
 
@@ -107,10 +113,13 @@ extension ConfigurationKey {
             "Maximum number of results in one answer."),
         ConfigurationKey(
             "http.max_connections", \.http.maxConnections, .integer(in: 1...65_536), reloadable: true,
-            "Maximum open connections; more are answered 503."),
+            "Maximum open connections, a quarter of them for the Unix socket alone. "
+                + "Where no place is left, the one that has waited longest for its client is closed, else one more is answered 503."
+        ),
         ConfigurationKey(
             "http.max_requests", \.http.maxRequests, .integer(in: 1...4096), reloadable: true,
-            "Maximum concurrent requests, and a quarter as many for thumbnails; more are answered 503."),
+            "Maximum concurrent searches and descriptions, as many short requests beside them, "
+                + "and a quarter as many thumbnails; more are answered 503."),
         ConfigurationKey(
             "http.max_event_streams", \.http.maxEventStreams, .integer(in: 0...4096), reloadable: true,
             "Maximum concurrent readers of /v1/events; more are answered 503."),

@@ -38,6 +38,25 @@ extension ValueForm<[FilePath]> {
     }
 }
 
+extension ValueForm<[String]> {
+    /// Texts of any kind, in their order.
+    static func texts(of what: String) -> Self {
+        Self(expected: "a list of \(what)", isList: true) { texts, _ in
+            texts.contains { $0.isEmpty || $0.utf8.contains(0) } ? nil : texts
+        } write: {
+            $0.isEmpty ? "none" : $0.joined(separator: ":")
+        }
+    }
+}
+
+extension ValueForm<Bool> {
+    static let flag = Self(expected: "true or false") { texts, _ in
+        Bool(texts[0])
+    } write: {
+        "\($0)"
+    }
+}
+
 extension ValueForm<Int> {
     static func integer(in range: ClosedRange<Int>) -> Self {
         Self(expected: "a whole number from \(range.lowerBound) to \(range.upperBound)") { texts, _ in

@@ -17,8 +17,10 @@ package final class BlockingExecutor: Sendable {
     /// - Parameters:
     ///   - label: the threads' name in debuggers and `top -H`; its first 15 bytes are seen.
     ///   - threads: calls that may run beside each other; with one, calls run one after the other in their order.
-    package init(label: String, threads: Int = 1) {
-        crew = Crew(label: label, limit: max(1, threads))
+    ///   - givesWay: whether the calls are work that nobody waits for: what they have ``parallelFor(_:grain:_:)`` do has threads of its own then, which
+    ///     have the processor when nobody else wants it.
+    package init(label: String, threads: Int = 1, givesWay: Bool = false) {
+        crew = Crew(label: label, limit: max(1, threads), givesWay: givesWay)
     }
 
     /// One thread that exists at once and until the executor goes: for processes that end with the thread that began them
@@ -26,7 +28,7 @@ package final class BlockingExecutor: Sendable {
     ///
     /// - Throws: `Errno` when the system has no more threads.
     package init(startingThread label: String) throws(Errno) {
-        crew = Crew(label: label, limit: 1)
+        crew = Crew(label: label, limit: 1, givesWay: false)
         let failure = crew.addThread()
         guard failure == 0 else { throw Errno(rawValue: failure) }
     }
@@ -72,12 +74,14 @@ private final class Crew: Sendable {
 
     private let label: String
     private let limit: Int
+    private let givesWay: Bool
     private let state = Mutex(State())
     private let arrivals = DispatchSemaphore(value: 0)
 
-    init(label: String, limit: Int) {
+    init(label: String, limit: Int, givesWay: Bool) {
         self.label = label
         self.limit = limit
+        self.givesWay = givesWay
     }
 
     func add(_ job: @escaping @Sendable () -> Void) {
@@ -132,6 +136,8 @@ private final class Crew: Sendable {
 
     private func work() {
         unsafe saccade_name_thread(label)
+        // The thread itself keeps its priority: a thread of Swift's pool that it happened to begin would have the same for ever.
+        if givesWay { saccade_mark_thread() }
         while true {
             arrivals.wait()
             guard let job = takeJob() else {

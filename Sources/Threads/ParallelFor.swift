@@ -10,13 +10,14 @@
 ///   - body: called once for each range, in any order, on any of the threads. Ranges are disjoint and cover all items.
 package func parallelFor(_ count: Int, grain: Int = 1, _ body: (Range<Int>) -> Void) {
     guard count > 0 else { return }
-    let threads = ThreadPool.shared.width
+    let pool = ThreadPool.current
+    let threads = pool.width
     let pieces = min(threads == 1 ? 1 : threads * 2, max(1, count / max(1, grain)))
     guard pieces > 1 else {
         body(0..<count)
         return
     }
-    ThreadPool.shared.run(pieces: pieces) { piece in
+    pool.run(pieces: pieces) { piece in
         let lower = piece * count / pieces
         let upper = (piece + 1) * count / pieces
         body(lower..<upper)

@@ -1,4 +1,5 @@
 import CKernels
+import CLinux
 import Glibc
 import Synchronization
 
@@ -12,25 +13,36 @@ import Synchronization
     // Sendable: `body` is written only by the thread that holds `busy`, while no piece is left to take, and is read
     // only after taking a piece (ticket: release, acquire).
 
-    static let shared = ThreadPool(width: ThreadCount.configured)
+    private static let prompt = ThreadPool(width: ThreadCount.configured, givesWay: false)
+    private static let background = ThreadPool(width: ThreadCount.configured, givesWay: true)
+
+    /// For work of the calling thread: that of an executor which gives way (``BlockingExecutor``) takes none of the others' threads.
+    static var current: ThreadPool { saccade_is_thread_marked() ? background : prompt }
 
     let width: Int
+    /// Whether its threads have the processor when nobody else wants it. Who submits a job waits for them then, and takes no piece.
+    private let givesWay: Bool
+    /// Whether there is a thread beside the submitters'. Written only while the pool is made.
+    private var hasThreads = false
     private let busy = Atomic<Bool>(false)
     private let ticket = Atomic<UInt64>(0)
     private let finished = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+    private let end = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var body: UnsafePointer<(Int) -> Void>?
 
     private static let spins = 4_000
 
-    private init(width: Int) {
+    private init(width: Int, givesWay: Bool) {
         self.width = width
+        self.givesWay = givesWay
         unsafe pthread_mutex_init(mutex, nil)
         unsafe pthread_cond_init(wake, nil)
+        unsafe pthread_cond_init(end, nil)
         // The pool lives as long as the process: the threads are detached and never end.
-        for _ in 1..<max(1, width) {
+        for _ in 0..<max(0, givesWay ? width : width - 1) {
             let pool = unsafe Unmanaged.passRetained(self)
             var thread = pthread_t()
             let outcome = unsafe pthread_create(
@@ -39,8 +51,13 @@ import Synchronization
                     unsafe Unmanaged<ThreadPool>.fromOpaque(context!).takeUnretainedValue().work()
                     return nil
                 }, unsafe pool.toOpaque())
-            // Without the thread the caller does its pieces too.
-            if outcome == 0 { pthread_detach(thread) } else { unsafe pool.release() }
+            // Without the thread the others do its pieces too.
+            if outcome == 0 {
+                pthread_detach(thread)
+                hasThreads = true
+            } else {
+                unsafe pool.release()
+            }
         }
     }
 
@@ -61,19 +78,31 @@ import Synchronization
                     unsafe pthread_cond_broadcast(wake)
                     unsafe pthread_mutex_unlock(mutex)
                 }
-                while let piece = take() {
-                    unsafe pointer.pointee(piece)
-                    finished.add(1, ordering: .releasing)
-                }
-                var waited = 0
-                while finished.load(ordering: .acquiring) < pieces {
-                    waited += 1
-                    if waited < Self.spins { saccade_pause() } else { sched_yield() }
+                if givesWay, hasThreads {
+                    unsafe pthread_mutex_lock(mutex)
+                    while finished.load(ordering: .acquiring) < pieces { unsafe pthread_cond_wait(end, mutex) }
+                    unsafe pthread_mutex_unlock(mutex)
+                } else {
+                    while let piece = take() { unsafe finish(piece, pointer) }
+                    var waited = 0
+                    while finished.load(ordering: .acquiring) < pieces {
+                        waited += 1
+                        if waited < Self.spins { saccade_pause() } else { sched_yield() }
+                    }
                 }
                 unsafe self.body = nil
             }
         }
         busy.store(false, ordering: .releasing)
+    }
+
+    private func finish(_ piece: Int, _ body: UnsafePointer<(Int) -> Void>) {
+        let pieces = ticket.load(ordering: .relaxed) >> 32
+        unsafe body.pointee(piece)
+        guard finished.add(1, ordering: .releasing).newValue == pieces, givesWay else { return }
+        unsafe pthread_mutex_lock(mutex)
+        unsafe pthread_cond_broadcast(end)
+        unsafe pthread_mutex_unlock(mutex)
     }
 
     private func take() -> Int? {
@@ -89,12 +118,16 @@ import Synchronization
     }
 
     private func work() {
+        if givesWay {
+            saccade_give_way()
+            // So that what a piece has done in parallel is done by itself.
+            saccade_mark_thread()
+        }
         while true {
             var idle = 0
             while idle < Self.spins {
                 if let piece = take() {
-                    unsafe body!.pointee(piece)
-                    finished.add(1, ordering: .releasing)
+                    unsafe finish(piece, body!)
                     idle = 0
                 } else {
                     saccade_pause()

@@ -128,7 +128,7 @@ struct WireTypesTests {
         )
         let text = """
             {"clips":40,"model_digest":"ab12","query":"a dog","reranked":0,"results":[{"clip":7,"end":6.25,"media":{"duration":12.5,\
-            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"fast":0.5},"start":0}],\
+            "id":2,"online":true,"path":"/v/dog.mp4"},"score":0.5,"scores":{"fast":0.5},"start":0,"why":"picture"}],\
             "stage":"fast","timings":{"embed_ms":1.5,"filter_ms":0,"lookup_ms":0.5,"rerank_ms":0,"scan_ms":0.25,\
             "total_ms":2.5}}
             """
@@ -142,16 +142,19 @@ struct WireTypesTests {
             results: [
                 API.SearchResult(
                     clip: 7, media: .init(id: 2, path: API.Path("/v/dog.mp4"), duration: nil, online: false), start: 0,
-                    end: 6.25, score: -0.75, scores: .init(fast: 0.5, slow: -1.5), probability: 0.875)
+                    end: 6.25, score: -0.75, scores: .init(fast: 0.5, slow: -1.5, words: 0.75), probability: 0.875,
+                    why: .both,
+                    line: .init(kind: .subtitle, start: 1.5, end: 3, language: "en", text: "a “dog” barks"))
             ],
             found: true, stage: .partial, reranked: 1, isFinal: false, modelDigest: "ab12", clips: 40,
-            timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, lookup: 0.5, total: 14.5)
+            timings: .init(embed: 1.5, filter: 0, scan: 0.25, rerank: 12, words: 2, lookup: 0.5, total: 14.5)
         )
         let text = """
             {"clips":40,"final":false,"found":true,"model_digest":"ab12","query":"a dog","reranked":1,"results":[{"clip":7,"end":6.25,\
+            "line":{"end":3,"kind":"subtitle","language":"en","start":1.5,"text":"a “dog” barks"},\
             "media":{"id":2,"online":false,"path":"/v/dog.mp4"},"probability":0.875,"score":-0.75,"scores":{\
-            "fast":0.5,"slow":-1.5},"start":0}],"stage":"partial","timings":{"embed_ms":1.5,\
-            "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5}}
+            "fast":0.5,"slow":-1.5,"words":0.75},"start":0,"why":"both"}],"stage":"partial","timings":{"embed_ms":1.5,\
+            "filter_ms":0,"lookup_ms":0.5,"rerank_ms":12,"scan_ms":0.25,"total_ms":14.5,"words_ms":2}}
             """
         #expect(try json(response) == text)
         #expect(try decode(API.SearchResponse.self, text) == response)
@@ -263,9 +266,9 @@ struct WireTypesTests {
             try json(decode(type, text))
         }
         let types: [any Codable.Type] = [
-            API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.Media.self, API.Clip.self,
-            API.ClipDescription.self, API.Status.self, API.RescanAccepted.self, API.Root.self, API.PageAddress.self,
-            API.ErrorBody.self,
+            API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self,
+            API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.RescanAccepted.self,
+            API.Root.self, API.PageAddress.self, API.ErrorBody.self,
         ]
         let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in
             String(block.prefix(upTo: try #require(block.range(of: "\n```")).lowerBound))

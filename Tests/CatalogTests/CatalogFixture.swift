@@ -16,11 +16,13 @@ struct CatalogFixture {
 
     /// Closes the catalog without a word about work that was begun, and opens it again.
     ///
-    /// - Parameter crash: whether it looks as if its process had ended without closing it.
-    mutating func reopen(crash: Bool = true) throws {
+    /// - Parameters:
+    ///   - crash: whether it looks as if its process had ended without closing it.
+    ///   - now: when it is opened.
+    mutating func reopen(crash: Bool = true, at now: Timestamp = 0) throws {
         catalog.close()
         if crash { try Data("1\n".utf8).write(to: URL(filePath: directory.path.appending("lock").string)) }
-        catalog = try Catalog(state: directory.path, access: .readWrite)
+        catalog = try Catalog(state: directory.path, access: .readWrite, at: now)
     }
 
     func index(

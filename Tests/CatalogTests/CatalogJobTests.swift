@@ -24,17 +24,54 @@ import Testing
         #expect(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).isEmpty)
     }
 
-    @Test func `A media that ended the program five times is left alone`() throws {
+    @Test
+    func
+        `A media that is in work when the program ends again and again is tried alone, ever later, and never given up`()
+        throws
+    {
         var fixture = try CatalogFixture()
         let index = try fixture.index()
         let media = try fixture.file("/a.mp4", content: 1)
-        for _ in 0..<5 {
-            let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 2, limit: 5).first)
+        let other = try fixture.file("/b.mp4", content: 2)
+        func next(at now: Timestamp) throws -> [Job] { try fixture.catalog.nextJobs(of: index.id, at: now, limit: 5) }
+        var now = 100.0
+        for delay in [0.0, 30, 60, 120, 240, 480] {
+            let due = now + delay
+            if delay > 0 { #expect(try next(at: due - 1).map(\.media) == [other]) }
+            let jobs = try next(at: due)
+            // A suspect comes last.
+            #expect(jobs.map(\.media) == (delay > 0 ? [other, media] : [media, other]))
+            #expect(jobs.map(\.isSuspect) == [false, delay > 0])
+            now = due
+            let job = try #require(jobs.first { $0.media == media })
+            #expect(job.attempts == 0)
             try fixture.catalog.begin(job)
-            try fixture.reopen()
+            // The first end proves nothing at all.
+            try fixture.reopen(at: now)
+            if delay == 0 {
+                #expect(try next(at: now).allSatisfy { !$0.isSuspect })
+                try fixture.catalog.begin(try #require(try next(at: now).first))
+                try fixture.reopen(at: now)
+            }
         }
-        #expect(try fixture.catalog.nextJobs(of: index.id, at: 1e9, limit: 5).isEmpty)
-        #expect(try fixture.catalog.media(media)?.problem?.code == .crash)
+        // Nor does it hold another index back for which it waits.
+        try fixture.catalog.begin(try #require(try next(at: now).first { $0.media == other }))
+        _ = try fixture.catalog.commit([fixture.clip(other, 0)], of: index, finished: [other], at: now)
+        #expect(try fixture.catalog.mediaMissing(from: index.id) == 0)
+        try fixture.catalog.begin(try #require(try fixture.catalog.job(of: media, index: index.id)))
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, at: now)
+        #expect(try fixture.catalog.job(of: media, index: index.id)?.isSuspect == false)
+    }
+
+    @Test func `What an earlier version gave up is tried again`() throws {
+        var fixture = try CatalogFixture()
+        let index = try fixture.index()
+        let media = try fixture.file("/a.mp4", content: 1)
+        try fixture.catalog.fail(
+            media, of: index.id, Problem(code: .init(rawValue: "crash"), message: "", retryAt: nil), at: 3)
+        try fixture.reopen(at: 4)
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 4, limit: 5).first)
+        #expect(job.media == media && job.isSuspect)
     }
 
     @Test func `Work that an orderly end left begun is pending again, and never a crash`() throws {

@@ -35,6 +35,39 @@ import Testing
         return fixture.directory
     }
 
+    @Test func `Nobody but the owner may read the files, whatever they were before`() throws {
+        var fixture = try CatalogFixture()
+        let files = FileManager.default
+        func modes() throws -> [String: Int] {
+            var modes: [String: Int] = [:]
+            for name in try files.contentsOfDirectory(atPath: fixture.directory.path.string) {
+                let attributes = try files.attributesOfItem(atPath: fixture.directory.path.appending(name).string)
+                modes[name] = (attributes[.posixPermissions] as? NSNumber)?.intValue
+            }
+            return modes
+        }
+        let made = try modes()
+        #expect(made.count >= 5 && made.values.allSatisfy { $0 == 0o600 }, "\(made)")
+        for name in made.keys {
+            try files.setAttributes(
+                [.posixPermissions: 0o666], ofItemAtPath: fixture.directory.path.appending(name).string)
+        }
+        try fixture.reopen(crash: false)
+        #expect(try modes().values.allSatisfy { $0 == 0o600 })
+    }
+
+    @Test(arguments: ["catalog.sqlite", "memories.sqlite", "lock"], [Catalog.Access.readWrite, .readOnly])
+    func `What is no file is named at once`(name: String, access: Catalog.Access) throws {
+        let folder = try TemporaryDirectory()
+        try Catalog(state: folder.path, access: .readWrite).close()
+        let path = folder.path.appending(name)
+        try FileManager.default.removeItem(atPath: path.string)
+        #expect(path.withPlatformString { mkfifo($0, 0o600) } == 0)
+        if name == "lock", access == .readOnly { return }
+        let error = #expect(throws: CatalogError.self) { try Catalog(state: folder.path, access: access) }
+        #expect(error?.message.contains("\(name) is a named pipe") == true)
+    }
+
     @Test func `The second writer is refused with the process that holds the state folder`() throws {
         let fixture = try CatalogFixture()
         do {
@@ -75,9 +108,10 @@ import Testing
         Dictionary(uniqueKeysWithValues: try catalog.embeddings(of: index).map { ($0.clip, $0.vector) })
     }
 
-    @Test func `A catalog of schema 2 is upgraded, answers the same and tells what leaves from then on`() throws {
+    @Test(arguments: [2, 3])
+    func `A catalog of an earlier schema is upgraded, answers the same and tells what leaves`(version: Int) throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(version, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         #expect(catalog.notices == [])
@@ -93,9 +127,10 @@ import Testing
         #expect(try catalog.indexChanges(of: live.id, after: loaded.cursor)?.left == [1])
     }
 
-    @Test func `A catalog of schema 2 answers the same to who may only read it`() throws {
+    @Test(arguments: [2, 3])
+    func `A catalog of an earlier schema answers the same to who may only read it`(version: Int) throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(version, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readOnly)
         defer { catalog.close() }
         let live = try #require(try catalog.liveIndex())
@@ -105,7 +140,7 @@ import Testing
 
     @Test func `An index under an earlier digest of its model is adopted`() throws {
         let directory = try TemporaryDirectory()
-        try EarlierCatalog.write(to: directory.path)
+        try EarlierCatalog.write(2, to: directory.path)
         let catalog = try Catalog(state: directory.path, access: .readWrite)
         defer { catalog.close() }
         let adopted = try catalog.prepareIndex(
@@ -153,7 +188,7 @@ import Testing
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
         for (file, version, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(3), UInt32(0x5343_4354)),
+            (Catalog.catalogFile(in: directory.path), UInt32(4), UInt32(0x5343_4354)),
             (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)

@@ -4,11 +4,13 @@ import SystemPackage
 
 /// A state folder as an earlier version of the program left it.
 enum EarlierCatalog {
-    /// Schema 2: one root with a video of two clips, a tombstone with one, and another model's index that is being built. The live index
-    /// is of the model `old`, and the first clip has rerank features.
-    static func write(to state: FilePath) throws {
+    /// One root with a video of two clips, a tombstone with one, and another model's index that is being built. The live index is of the model
+    /// `old`, and the first clip has rerank features.
+    ///
+    /// - Parameter version: of the schema: 2 or 3.
+    static func write(_ version: Int, to state: FilePath) throws {
         let catalog = try DatabaseQueue(path: state.appending("catalog.sqlite").string)
-        try catalog.write { try $0.execute(sql: schema + content) }
+        try catalog.write { try $0.execute(sql: schema + (version > 2 ? changes : "") + content) }
         try catalog.close()
         let memories = try DatabaseQueue(path: state.appending("memories.sqlite").string)
         try memories.write { try $0.execute(sql: features) }
@@ -129,6 +131,33 @@ enum EarlierCatalog {
         ALTER TABLE roots ADD COLUMN is_configured INTEGER NOT NULL DEFAULT 0;
         PRAGMA application_id = 1396917076;
         PRAGMA user_version = 2;
+
+        """
+
+    /// What schema 3 added.
+    private static let changes = """
+        -- Media items whose clips in an index are not what they were, other than by new clips: the newest change of each.
+        CREATE TABLE index_changes (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            index_id INTEGER NOT NULL,
+            media_id INTEGER NOT NULL,
+            UNIQUE (index_id, media_id)
+        );
+        -- Who has followed to a change before this one can't follow any more: those between were forgotten.
+        ALTER TABLE generations ADD COLUMN changes_from INTEGER NOT NULL DEFAULT 0;
+        CREATE TRIGGER clips_leave_index AFTER DELETE ON clips
+        WHEN EXISTS (SELECT 1 FROM media WHERE id = old.media_id AND deleted_at IS NULL)
+            AND EXISTS (SELECT 1 FROM generations WHERE id = old.generation_id AND state <> 'retired')
+        BEGIN
+            INSERT OR REPLACE INTO index_changes (index_id, media_id) VALUES (old.generation_id, old.media_id);
+        END;
+        CREATE TRIGGER media_change_index AFTER UPDATE OF deleted_at ON media
+        WHEN (old.deleted_at IS NULL) <> (new.deleted_at IS NULL)
+        BEGIN
+            INSERT OR REPLACE INTO index_changes (index_id, media_id)
+                SELECT id, new.id FROM generations WHERE state <> 'retired';
+        END;
+        PRAGMA user_version = 3;
 
         """
 

@@ -44,12 +44,23 @@ struct LibraryBackendTests {
         indexed.library.close()
     }
 
+    @Test func `what a name says is told with its line`() async throws {
+        let indexed = try await IndexedLibrary()
+        let answer = try await indexed.backend.search(API.SearchRequest(query: "film", channel: .words))
+        let result = try #require(answer.results.first)
+        #expect(result.line == API.Line(kind: .fileName, text: "film") && result.why == .words)
+        #expect(result.scores.words == 1 && answer.found == true && answer.timings.words != nil)
+        let picture = try await indexed.backend.search(API.SearchRequest(query: "film", channel: .picture))
+        #expect(picture.results.first?.line == nil && picture.timings.words == nil)
+        indexed.library.close()
+    }
+
     @Test func `filters reach the index`() async throws {
         let indexed = try await IndexedLibrary()
         let elsewhere = API.SearchFilters(pathPrefix: "/elsewhere/")
         let none = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: elsewhere))
         #expect(none.results.isEmpty)
-        let glob = API.SearchFilters(pathGlob: "gr?y.mp4")
+        let glob = API.SearchFilters(pathGlob: "f?lm.mp4")
         #expect(try await !indexed.backend.search(API.SearchRequest(query: "grey", filters: glob)).results.isEmpty)
         let bad = API.SearchFilters(pathGlob: "[")
         let error = await code { _ = try await indexed.backend.search(API.SearchRequest(query: "grey", filters: bad)) }

@@ -55,6 +55,8 @@ final class GreyFrames: FrameSource {
 
     func probe(_ file: FilePath) async throws -> MediaInfo { info }
 
+    func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] { [] }
+
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
         counter.withLock { $0 += 1 }
         if let failure { throw failure }
@@ -106,7 +108,7 @@ struct ReversingReranker: Reranker {
         defer { onEnd() }
         var candidates = candidates
         for batch in 0..<batches {
-            guard !budget.isSpent else { break }
+            guard try budget.allowsMore() else { break }
             try onBatch(batch)
             let size = (candidates.count + batches - 1) / batches
             for place in candidates.indices.dropFirst(batch * size).prefix(size) {
@@ -119,6 +121,12 @@ struct ReversingReranker: Reranker {
             try progress(candidates)
         }
         return candidates
+    }
+}
+
+extension LibraryBackend {
+    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+        try await search(request) { true }
     }
 }
 
@@ -147,10 +155,10 @@ struct IndexedLibrary {
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
-        video = try self.directory.write(Data("not really a video".utf8), to: "grey.mp4")
+        video = try self.directory.write(Data("not really a video".utf8), to: "film.mp4")
         var files = [video]
         for number in 1..<max(1, videos) {
-            files.append(try self.directory.write(Data("not really video \(number)".utf8), to: "grey-\(number).mp4"))
+            files.append(try self.directory.write(Data("not really video \(number)".utf8), to: "film-\(number).mp4"))
         }
         let state = self.directory.path.appending("state")
         var logger = Logger(label: "test")

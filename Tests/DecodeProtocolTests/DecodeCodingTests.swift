@@ -13,6 +13,7 @@ import Testing
                 framesPerSecond: 0.5, geometry: FrameGeometry(side: 2048, fit: .cover, filter: .area),
                 detectsCuts: false, start: 3.25, end: 9)),
         .thumbnail(.path([0x61]), time: 12.5, longestSide: 320),
+        .text(.path([0x61]), .media), .text(.path([0x61, 0xFF]), .subtitles(.webVTT)),
     ]
 
     static let messages: [DecodeMessage] = [
@@ -25,6 +26,10 @@ import Testing
         .event(.frame(SampledFrame(time: 1.5, side: 2, pixels: Array(0..<12)))),
         .event(.cut(time: 4.25)), .event(.progress(time: 0)), .thumbnail([0xFF, 0xD8, 0xFF]), .thumbnail([]),
         .event(.end(duration: 60)),
+        .text([
+            TextLine(kind: .subtitle, start: 1, end: 2.5, language: "en", text: "Où est 日本? 🎬"),
+            TextLine(kind: .title, start: 0, end: 0, text: String(repeating: "é", count: TextLimits.lineBytes / 2)),
+        ]),
         .failure(DecodeError(.tooLarge, isRetryable: false, message: "It is too large.")),
     ]
 
@@ -52,29 +57,64 @@ import Testing
         #expect(try DecodeMessage(part) == message)
     }
 
-    @Test func `The bytes of version 2 stay as they are`() {
+    @Test func `Lines of text leave in as few messages as hold them, in their order`() throws {
+        let lines = (0..<100).map {
+            TextLine(
+                kind: .subtitle, start: Double($0), end: Double($0), text: String(repeating: "x", count: 1 + 20 * $0))
+        }
+        let messages = DecodeMessage.batches(of: lines)
+        #expect(messages.count == 4)
+        var found: [TextLine] = []
+        for message in messages {
+            #expect(try DecodeMessage(part(message.bytes(request: 1))) == message)
+            if case .text(let some) = message { found += some }
+        }
+        #expect(found == lines)
+        #expect(DecodeMessage.batches(of: []).isEmpty)
+    }
+
+    @Test(arguments: [
+        TextLine(kind: .subtitle, start: 2, end: 1, text: "backwards"),
+        TextLine(kind: .subtitle, start: -1, end: 1, text: "before the beginning"),
+        TextLine(kind: .subtitle, start: 0, end: 1, text: ""),
+        TextLine(kind: .subtitle, start: 0, end: 1, text: String(repeating: "x", count: TextLimits.lineBytes + 1)),
+        TextLine(kind: .subtitle, start: 0, end: 1, language: String(repeating: "x", count: 36), text: "x"),
+    ])
+    func `A line of text that can't be is refused`(line: TextLine) throws {
+        let part = try part(DecodeMessage.text([line]).bytes(request: 1))
+        #expect(throws: WireError.self) { try DecodeMessage(part) }
+    }
+
+    @Test func `The bytes of version 3 stay as they are`() {
         let thumbnail = DecodeRequest.thumbnail(.path([0x2F, 0x61]), time: 1.5, longestSide: 320)
         #expect(
             thumbnail.encoded(request: 258) == [
-                19, 0, 0, 0, 2, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x2F, 0x61, 0, 0, 0, 0, 0, 0, 0xF8,
+                19, 0, 0, 0, 3, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x2F, 0x61, 0, 0, 0, 0, 0, 0, 0xF8,
                 0x3F, 64, 1, 0, 0,
             ])
         let frames = DecodeRequest.frames(
             .path([0x61]), FrameSampling(geometry: FrameGeometry(side: 224, fit: .cover, filter: .bilinear)))
         #expect(
             frames.encoded(request: 1) == [
-                30, 0, 0, 0, 2, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0,
+                30, 0, 0, 0, 3, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0,
                 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
             ])
         let failure = DecodeMessage.failure(DecodeError(.noVideo, isRetryable: false, message: "no"))
         #expect(
-            failure.bytes(request: 1) == [19, 0, 0, 0, 2, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
+            failure.bytes(request: 1) == [19, 0, 0, 0, 3, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
                 + Array("no-video".utf8) + [0, 2, 0, 0, 0, 0x6E, 0x6F])
         let frame = DecodeMessage.event(.frame(SampledFrame(time: 1.5, side: 1, pixels: [7, 8, 9])))
         #expect(
             frame.bytes(request: 1) == [
-                12, 0, 0, 0, 2, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
+                12, 0, 0, 0, 3, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
             ])
+        let text = DecodeRequest.text(.path([0x61]), .subtitles(.ass))
+        #expect(
+            text.encoded(request: 1) == [8, 0, 0, 0, 3, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 1, 2])
+        let line = DecodeMessage.text([TextLine(kind: .chapter, start: 0, end: 1.5, language: "e", text: "hi")])
+        #expect(
+            line.bytes(request: 1) == [32, 0, 0, 0, 3, 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+                + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 0x65, 2, 0, 0, 0, 0x68, 0x69])
     }
 
     @Test func `The codes that catalogs hold stay as they are`() {
@@ -194,13 +234,13 @@ import Testing
             }
         }
         #expect(error([0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([101, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
-        #expect(error([0, 0, 0, 0, 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
-        #expect(error([100, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
+        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
+        #expect(error([101, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
+        #expect(error([0, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
+        #expect(error([100, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
     }
 
     @Test(arguments: [
@@ -246,7 +286,7 @@ import Testing
     }
 
     @Test func `The worker's limits are told by its arguments`() throws {
-        let limits = WorkerLimits(addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3)
+        let limits = WorkerLimits(addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3, givesWay: true)
         let (read, parent) = try WorkerLimits.parse(limits.arguments(parent: 42))
         #expect(read == limits && parent == 42)
         for wrong in [["--memory"], ["--memory", "x"], ["--memory", "-1"], ["--colour", "1"], ["1"]] {

@@ -197,7 +197,7 @@ import Testing
 
     @Test func `What the worker says of itself isn't believed`() async throws {
         // A failure with the code "cancelled" would have the file decoded again and again.
-        let head = #"\022\000\000\000\002\007\000\000\001\000\000\000\000\000\000\000"#
+        let head = #"\022\000\000\000\003\007\000\000\001\000\000\000\000\000\000\000"#
         let body = #"\011\000\000\000cancelled\001\000\000\000\000"#
         let file = try directory.write(Data("x".utf8), to: "a.mp4")
         let pool = try pool(script("printf '\(head)\(body)'; exec sleep 60"), deadline: .seconds(3))

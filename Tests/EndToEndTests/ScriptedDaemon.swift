@@ -48,7 +48,9 @@ final class ScriptedDaemon: Backend {
         try await ended
     }
 
-    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+    func search(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) async throws -> API.SearchResponse {
         asked.withLock { $0.append(request) }
         var answer = answer
         answer.query = request.query

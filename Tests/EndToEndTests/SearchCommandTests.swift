@@ -47,8 +47,33 @@ struct SearchCommandTests {
         #expect(requests == [API.SearchRequest(query: "a dog")])
     }
 
+    @Test func `lines of text stand below what they were found by`() async throws {
+        func result(_ clip: Int64, _ why: API.SearchReason, _ line: API.Line?) -> API.SearchResult {
+            API.SearchResult(
+                clip: clip, media: .init(id: 2, path: API.Path("/v/a.mp4"), duration: 60, online: true), start: 0,
+                end: 6,
+                score: 0.03, scores: .init(fast: 0.5), why: why, line: line)
+        }
+        var answer = answer()
+        answer.results = [
+            result(1, .both, .init(kind: .subtitle, start: 65.5, end: 67, language: "en", text: "a \u{1B}[31mdog")),
+            result(2, .picture, nil),
+            result(3, .words, .init(kind: .fileName, text: String(repeating: "dog ", count: 99))),
+        ]
+        let (outcome, _) = try await search(["a", "dog"], answering: answer)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let lines = outcome.text.split(separator: "\n")
+        #expect(lines.count == 6 && lines[0].contains("why") && lines[1].contains("both"))
+        #expect(lines[2].hasSuffix("dog” (at 1:05, en)") && !lines[2].contains("\u{1B}"))
+        #expect(lines[3].contains("picture") && lines[5].contains("…” (file name)") && lines[5].count < 200)
+        let both = try await saccade(["search", "x", "--picture", "--text"], home: home.get().path)
+        #expect(both.status == 64)
+    }
+
     private static let meanings: [(options: [String], request: API.SearchRequest)] = [
         (["--fast"], .init(query: "a dog", rerank: .off)),
+        (["--picture"], .init(query: "a dog", channel: .picture)),
+        (["--text"], .init(query: "a dog", channel: .words)),
         (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(depth: 16)))),
         (["--beta", "-0.5"], .init(query: "a dog", rerank: .on(.init(beta: -0.5)))),
         (["--deadline", "200"], .init(query: "a dog", rerank: .on(.init(deadline: 200)))),

@@ -110,6 +110,13 @@ package final class FaultyFileSystem: FileSystem {
         return try real.identity(of: file)
     }
 
+    package func contents(of file: FilePath, limit: Int) throws(Errno) -> [UInt8] {
+        guard !faults.withLock({ $0.unreadable.contains(file) }) else { throw .permissionDenied }
+        return try real.contents(of: file, limit: limit)
+    }
+
+    package func target(of path: FilePath) throws(Errno) -> FilePath { try real.target(of: path) }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool { faults.withLock { $0.open.contains(file) } }
 }
 

@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// A scanner over a real folder and a catalog, without a pipeline.
-private final class ScannerFixture: Sendable {
+final class ScannerFixture: Sendable {
     let directory: TemporaryDirectory
     let folder: FilePath
     let catalog: Catalog
@@ -20,7 +20,10 @@ private final class ScannerFixture: Sendable {
     let root: Root
     let told = Mutex<[FolderEvent]>([])
 
-    init(ahead: Double = 1000, watches: Int = .max, candidates: CandidateFiles = CandidateFiles()) throws {
+    init(
+        ahead: Double = 1000, watches: Int = .max, candidates: CandidateFiles = CandidateFiles(),
+        followsLinks: Bool = false
+    ) throws {
         directory = try TemporaryDirectory()
         folder = try FilePath.realPath(of: directory.path).appending("v")
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
@@ -33,7 +36,7 @@ private final class ScannerFixture: Sendable {
         let box = Box()
         scanner = FolderScanner(
             catalog: catalog, files: files, watcher: watcher, clock: clock,
-            settings: FolderSettings(candidates: candidates), catchUp: {},
+            settings: FolderSettings(candidates: candidates, followsLinks: followsLinks), catchUp: {},
             report: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
         box.fixture.withLock { $0 = self }
     }
@@ -71,6 +74,15 @@ private final class ScannerFixture: Sendable {
                 }
             }
             return names
+        }
+    }
+
+    /// Names of the files of subtitles that the catalog knows, with their languages.
+    var subtitles: [String: String] {
+        get throws {
+            let found = try catalog.subtitles(inDirectory: folder)
+            return Dictionary(
+                found.map { ($0.path.lastComponent?.string ?? "", $0.language ?? "") }, uniquingKeysWith: { $0 + $1 })
         }
     }
 
@@ -121,6 +133,39 @@ private final class ScannerFixture: Sendable {
         try fixture.write("1".utf8, to: "film")
         try fixture.scan()
         #expect(try fixture.present == ["film"])
+    }
+
+    @Test func `What the rules leave out leaves, and comes back when they change`() throws {
+        let fixture = try ScannerFixture()
+        for name in ["a.mp4", "raw/b.mp4", "x/raw/c.mp4", "x/d.mp4", "@eaDir/e.mp4"] {
+            try fixture.write(name.utf8, to: FilePath(name))
+        }
+        try fixture.scan()
+        let all: Set = ["a.mp4", "raw/b.mp4", "x/raw/c.mp4", "x/d.mp4"]
+        #expect(try fixture.present == all)
+        try fixture.write("raw/\n".utf8, to: ".saccadeignore")
+        // All that is told is that something is new in the folder.
+        try fixture.scan(ScanScope(directories: [fixture.folder]))
+        #expect(try fixture.present == ["a.mp4", "x/d.mp4"])
+        try fixture.scan(ScanScope(directories: [fixture.folder.appending("raw")]))
+        try fixture.scan(ScanScope(trees: [fixture.folder.pushing("x/raw")]))
+        try fixture.scan()
+        #expect(try fixture.present == ["a.mp4", "x/d.mp4"])
+        try fixture.remove(".saccadeignore")
+        try fixture.scan(ScanScope(directories: [fixture.folder]))
+        #expect(try fixture.present == all)
+    }
+
+    @Test func `A link that leads out of the root is followed only when that is wished`() throws {
+        for followsLinks in [false, true] {
+            let fixture = try ScannerFixture(followsLinks: followsLinks)
+            let outside = fixture.directory.path.appending("private.mp4")
+            try Data("1".utf8).write(to: URL(filePath: outside.string))
+            try FileManager.default.createSymbolicLink(
+                atPath: fixture.folder.appending("link.mp4").string, withDestinationPath: outside.string)
+            try fixture.scan()
+            #expect(try fixture.present == (followsLinks ? ["link.mp4"] : []))
+        }
     }
 
     @Test func `Loops of symbolic links end, and a link to a file is one more path`() throws {

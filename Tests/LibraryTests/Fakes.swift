@@ -14,6 +14,8 @@ final class FakeSource: FrameSource {
     }
 
     private let decoded = Mutex<[Decoding]>([])
+    /// Files whose text was read.
+    let readings = Mutex<[FilePath]>([])
     /// Is called before each event.
     let beforeEvent: @Sendable (FilePath, DecodeEvent) async throws -> Void
 
@@ -73,6 +75,25 @@ final class FakeSource: FrameSource {
     }
 
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] { [] }
+
+    /// Each line of a file of subtitles, two seconds each; one that begins with `broken` fails. Of a media file the words after `says`.
+    func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] {
+        guard let data = FileManager.default.contents(atPath: file.string) else {
+            throw DecodeError(.notFound, isRetryable: true, message: "gone")
+        }
+        readings.withLock { $0.append(file) }
+        let text = String(decoding: data, as: UTF8.self)
+        if place == .media {
+            let said = text.split(separator: " says ").dropFirst().first
+            return said.map { [TextLine(kind: .title, start: 0, end: 0, text: String($0))] } ?? []
+        }
+        guard !text.hasPrefix("broken") else {
+            throw DecodeError(.notMedia, isRetryable: false, message: "It is no subtitle file.")
+        }
+        return text.split(separator: "\n").enumerated().map { place, line in
+            TextLine(kind: .subtitle, start: Double(2 * place), end: Double(2 * place + 2), text: String(line))
+        }
+    }
 }
 
 /// Embeds a clip by its number of frames.

@@ -87,7 +87,7 @@ import Testing
         #expect(clips.map(\.ordinal) == [0, 1, 2, 3] && clips.map(\.shot) == [0, 0, 1, 1])
     }
 
-    @Test func `A file on which workers keep dying waits longer each time, and is given up after four of them`()
+    @Test func `A file on which workers keep dying waits longer each time`()
         async throws
     {
         let deaths = Deaths(100)
@@ -101,14 +101,41 @@ import Testing
         fixture.clock.advance(31)
         _ = try await fixture.library.index([file])
         #expect(deaths.left == 97)
-        #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 60)
-        fixture.clock.advance(61)
+        #expect(try fixture.catalog.media(media)?.problem?.retryAt == fixture.clock.now + 120)
+        fixture.clock.advance(121)
         _ = try await fixture.library.index([file])
         #expect(deaths.left == 96)
         let last = try #require(try fixture.catalog.media(media)?.problem)
-        #expect(last.code.rawValue == "worker-crashed" && last.retryAt == nil)
-        let index = fixture.library.indexRecord.id
-        #expect(try fixture.catalog.nextJobs(of: index, at: fixture.clock.now + 1e6, limit: 1).isEmpty)
+        #expect(last.code.rawValue == "worker-crashed" && last.retryAt == fixture.clock.now + 480)
+    }
+
+    @Test func `What may have ended the program is read with nothing beside it`() async throws {
+        let reading = Mutex<(now: Set<FilePath>, seen: Set<Set<FilePath>>)>(([], []))
+        let source = FakeSource { file, event in
+            await Task.yield()
+            reading.withLock { reading in
+                switch event {
+                case .mediaInfo: reading.now.insert(file)
+                case .end: reading.now.remove(file)
+                default: break
+                }
+                reading.seen.insert(reading.now)
+            }
+        }
+        let fixture = try LibraryFixture(source: source, workers: 3, batchFrames: 8)
+        for name in ["a", "b", "c", "d"] { try fixture.write("40", to: "\(name).mp4") }
+        let database = try DatabaseQueue(path: Catalog.catalogFile(in: fixture.catalog.state).string)
+        try await database.write {
+            try $0.execute(
+                sql:
+                    "CREATE TRIGGER suspect AFTER INSERT ON jobs BEGIN UPDATE jobs SET crashes = 2 WHERE media_id = 2; END"
+            )
+        }
+        let events = fixture.library.events()
+        _ = try await fixture.library.addRoot(fixture.folder)
+        try await fixture.running { _ = try await events.indexed(4) }
+        let suspect = try #require(try fixture.catalog.places(of: 2).first?.path)
+        #expect(reading.withLock { $0.seen }.filter { $0.contains(suspect) } == [[suspect]])
     }
 
     @Test func `What the catalog refuses for good fails its media item, and the others go on`() async throws {

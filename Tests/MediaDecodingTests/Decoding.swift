@@ -8,6 +8,7 @@ struct Answer {
     var frames: [(time: Double, pixels: [UInt8])] = []
     var cuts: [Double] = []
     var thumbnail: [UInt8]?
+    var lines: [TextLine] = []
     /// Seconds, as the end told.
     var duration: Double?
     var failure: DecodeError?
@@ -44,6 +45,7 @@ struct Answer {
         case .event(.progress): break
         case .event(.end(let duration)): self.duration = duration
         case .thumbnail(let jpeg): thumbnail = jpeg
+        case .text(let more): lines += more
         case .failure(let failure): self.failure = failure
         }
     }

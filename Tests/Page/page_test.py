@@ -25,6 +25,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 AUDIT = (HERE / "audit.js").read_text()
 # What would run as a script, if a name ever became markup.
 HOSTILE = ["<img src=x onerror=window.hacked=1>.mp4", "\"><script>window.hacked=1<.mp4", "a&lt;b&amp;'`${window.hacked=1}.mp4"]
+# A line of subtitles that would be markup of HTML.
+SAID = "x < y && z > \"lighthouse\" &amp; <script>window.hacked=1</script> keepers"
 checks = 0
 
 
@@ -45,6 +47,7 @@ def make_footage(folder):
     graph += ";" + "".join(f"[s{place}]" for place in range(len(scenes))) + f"concat=n={len(scenes)}"
     h264 = ["-c:v", "libx264", "-preset", "ultrafast", "-movflags", "+faststart"]
     ffmpeg("-f", "lavfi", "-i", graph, *h264, folder / "scenes.mp4")
+    (folder / "scenes.srt").write_text(f"1\n00:00:06,000 --> 00:00:08,000\n{SAID}\n", encoding="utf-8")
     ffmpeg("-f", "lavfi", "-i", "smptebars=size=320x180:rate=25:duration=4", "-c:v", "mpeg4", folder / "old.avi")
     for place, name in enumerate(HOSTILE):
         ffmpeg("-f", "lavfi", "-i", f"testsrc=size=320x180:rate=25:duration={3 + place}", *h264, folder / f"{place}.mp4")
@@ -59,14 +62,14 @@ def free_port():
 
 
 class Daemon:
-    def __init__(self, programs, home, footage):
+    def __init__(self, programs, home, footage, settings={}):
         self.program = programs / "saccade"
         self.state = home / "state"
         self.log = open(home / "daemon.log", "ab")
         self.footage = footage
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("SACCADE_", "XDG_"))}
-        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"}
+        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"} | settings
         self.start()
 
     def start(self):
@@ -140,11 +143,11 @@ def test_search(browser, daemon):
                 if (document.querySelector('#results li')) requestAnimationFrame(() => resolve(performance.now() - begin));
             }).observe(document.querySelector('#results'), { childList: true });
         }); 1""")
-    search(browser, "coloured bars")
+    search(browser, "colorful stripes")
     first = browser.run("window.firstResult")
     print(f"  first results painted {first:.0f} ms after the last key, of which 120 ms are the pause for more keys")
     check(browser.run("document.querySelectorAll('#results .card').length") >= 5, "cards")
-    check(browser.run("new URLSearchParams(location.search).get('q')") == "coloured bars", "the query is in the address")
+    check(browser.run("new URLSearchParams(location.search).get('q')") == "colorful stripes", "the query is in the address")
     browser.wait("[...document.querySelectorAll('.picture img')].slice(0, 4).every((image) => image.complete && image.naturalWidth > 0)", "thumbnails")
     audit(browser, "results")
 
@@ -168,7 +171,7 @@ def test_keyboard(browser, daemon):
     browser.run("document.activeElement.blur()")
     browser.press("/")
     check(browser.run("document.activeElement.id") == "query", "/ leads to the query")
-    check(browser.run("document.querySelector('#query').value") == "coloured bars", "/ is not typed")
+    check(browser.run("document.querySelector('#query').value") == "colorful stripes", "/ is not typed")
     browser.press("ArrowDown")
     focused = "[...document.querySelectorAll('.card')].indexOf(document.activeElement)"
     check(browser.run(focused) == 0, "the arrow leads to the first result")
@@ -235,7 +238,7 @@ def test_playing(browser, daemon):
     browser.wait("!document.querySelector('#unplayable').hidden", "a file that the browser can't play is said to be one")
     check(browser.run("document.querySelector('#stage img') !== null"), "with its picture")
     browser.press("Escape")
-    media = json.loads(daemon.run("search", "coloured bars", "--json").stdout)["results"][0]["media"]["id"]
+    media = json.loads(daemon.run("search", "colorful stripes", "--json").stdout)["results"][0]["media"]["id"]
     answer = browser.run(f"fetch('v1/media/{media}/file', {{headers: {{Range: 'bytes=0-9'}}}}).then(async (a) => [a.status, (await a.arrayBuffer()).byteLength])")
     check(answer == [206, 10], f"a range of a file: {answer}")
 
@@ -261,7 +264,7 @@ def test_filters(browser, daemon):
 
 def test_nothing_found(browser, daemon):
     """With an answer of a model that can tell, in place of the daemon's."""
-    answer = json.loads(daemon.run("search", "coloured bars", "--json").stdout) | {"final": True, "found": False}
+    answer = json.loads(daemon.run("search", "colorful stripes", "--json").stdout) | {"final": True, "found": False}
     lines = json.dumps(answer | {"final": False}) + "\n" + json.dumps(answer) + "\n"
 
     def fulfill(method, values):
@@ -283,6 +286,27 @@ def test_nothing_found(browser, daemon):
     browser.wait("document.querySelectorAll('.card').length > 0", "the nearest are one press away")
     browser.send("Fetch.disable")
     browser.handlers.remove(fulfill)
+
+
+def test_words(browser, daemon):
+    """A line of subtitles, as it is said and as it is shown."""
+    search(browser, '"lighthouse keepers"')
+    browser.wait("/No subtitle, title or name has/.test(document.querySelector('#notice').textContent)", "that no text has these words is told")
+    search(browser, '"keepers" lighthouse')
+    check(browser.run("document.querySelectorAll('.card').length") == 1, "the text alone is asked")
+    check(browser.run("document.querySelector('.card .time').textContent") == "0:05–0:10", "it is found in the clip at which it is said")
+    line = browser.run("document.querySelector('.card .line').textContent")
+    check("lighthouse" in line and "keepers" in line and "x < y" in line, f"the line is shown: {line}")
+    check(browser.run("document.querySelector('.card .why').textContent").endswith("words"), "with why it was found")
+    check("keepers" in browser.run("document.querySelector('.card').getAttribute('aria-label')"), "for those who hear it, too")
+    check(browser.run("window.hacked === undefined && !document.querySelector('#results script')"), "no line runs as a script")
+    audit(browser, "a line of text")
+    browser.click(".card")
+    browser.wait("/^Subtitle at 0:06: “x < y/.test(document.querySelector('#player-line').textContent)", "the player shows the line")
+    audit(browser, "the player with a line")
+    browser.press("Escape")
+    search(browser, "colorful stripes")
+    check(browser.run("document.querySelectorAll('.card .line:not([hidden])').length") == 0, "lines leave with what they were found by")
 
 
 def test_library(browser, daemon):
@@ -347,8 +371,8 @@ def take_pictures(browser, daemon, folder, query):
 
 
 TESTS = [
-    test_letting_in, test_search, test_names, test_keyboard, test_playing, test_filters, test_nothing_found, test_library, test_restart,
-    test_quiet,
+    test_letting_in, test_search, test_names, test_keyboard, test_playing, test_filters, test_nothing_found, test_words, test_library,
+    test_restart, test_quiet,
 ]
 
 

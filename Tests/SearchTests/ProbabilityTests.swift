@@ -89,7 +89,7 @@ import Testing
     @Test func `Answers that improve leave unlikely clips out too`() throws {
         var seen: [[ClipID]] = []
         let request = try SearchRequest(query: "q", rerank: RerankOptions(depth: 2), minProbability: 0.84)
-        let answer = try searcher([1: -4, 2: 3]).search(request) { seen.append($0.results.map(\.clip.id)) }
+        let answer = try searcher([1: -4, 2: 3]).search(request, progress: { seen.append($0.results.map(\.clip.id)) })
         // By the Fast score clips 1 to 3 are more than 84 % likely.
         #expect(seen == [[1, 2, 3], [2, 3], [2, 3]])
         #expect(answer.results.map(\.clip.id) == [2, 3])
@@ -125,7 +125,8 @@ import Testing
     @Test func `Answers that improve say what is found by then`() throws {
         var seen: [Bool?] = []
         let request = try SearchRequest(query: "q", rerank: RerankOptions(depth: 2))
-        let answer = try searcher([1: -4, 2: -3], threshold: 0.85).search(request) { seen.append($0.isFound) }
+        let answer = try searcher([1: -4, 2: -3], threshold: 0.85).search(
+            request, progress: { seen.append($0.isFound) })
         #expect(seen.first == true)
         #expect(seen.last == false && answer.isFound == false)
     }

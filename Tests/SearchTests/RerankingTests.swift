@@ -71,7 +71,7 @@ import Testing
         let searcher = try library().searcher(reranker: TableReranker(scores: [1: -4, 2: -3]))
         var seen: [(SearchStage, [ClipID])] = []
         let request = try SearchRequest(query: "q", limit: 2, rerank: RerankOptions(depth: 2))
-        let answer = try searcher.search(request) { seen.append(($0.stage, $0.results.map(\.clip.id))) }
+        let answer = try searcher.search(request, progress: { seen.append(($0.stage, $0.results.map(\.clip.id))) })
         #expect(seen.first.map { $0.0 } == .fast)
         #expect(seen.first.map { $0.1 } == [1, 2])
         #expect(answer.results.map(\.clip.id) == [2, 1])

@@ -75,7 +75,7 @@ struct ConfigurationTests {
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
             "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
-            "ingest.rerank_features": "compact",
+            "ingest.rerank_features": "compact", "ingest.follow_links": "true",
         ]
         for key in ConfigurationKey.all {
             let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
@@ -234,7 +234,8 @@ struct ConfigurationTests {
     /// A text for every key that is valid and not its default.
     private static let otherValues = [
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
-        "ingest.rerank_features": "compact", "ingest.settle_seconds": "3", "ingest.decoders": "3",
+        "ingest.rerank_features": "compact", "ingest.follow_links": "true", "ingest.settle_seconds": "3",
+        "ingest.decoders": "3",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
     ]
@@ -265,6 +266,7 @@ struct ConfigurationTests {
                 #expect(
                     [
                         "roots", "http.tcp_port", "http.token_file", "http.page_port", "http.page_origin",
+                        "ingest.ignore",
                     ].contains(key.name))
                 continue
             }

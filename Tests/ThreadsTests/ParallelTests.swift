@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 import Threads
@@ -48,5 +49,27 @@ import Threads
             return await group.reduce(into: []) { $0.append($1) }
         }
         #expect(totals == [Int](repeating: 200 * 64, count: 8))
+    }
+
+    @Test func `Work that gives way does so on every thread, and no other work`() async {
+        @Sendable func priorities() -> Set<Int32> {
+            let found = Mutex<Set<Int32>>([])
+            parallelFor(64) { range in
+                parallelFor(8) { _ in
+                    found.withLock { _ = $0.insert(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+                }
+                for _ in range {
+                    found.withLock { _ = $0.insert(getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)) }
+                }
+            }
+            return found.withLock { $0 }
+        }
+        let usual = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        let executor = BlockingExecutor(label: "background", givesWay: true)
+        for _ in 0..<20 {
+            #expect(await executor.run { priorities() } == [max(10, usual)])
+            #expect(await executor.run { getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0) } == usual)
+            #expect(await BlockingExecutor.shared.run { priorities() } == [usual])
+        }
     }
 }

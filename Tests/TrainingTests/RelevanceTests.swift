@@ -111,7 +111,7 @@ import Training
         concepts = ConceptRanking(phrases, by: try evaluation(["w3"]))
         var settings = RerankingChoice.Settings()
         (settings.depths, settings.shortDepths, settings.betas) = ([2], [6], [1])
-        choice = RerankingChoice.best(of: [captions], concepts: [concepts], settings: settings).chosen
+        choice = RerankingChoice.best(of: [[captions]], concepts: [concepts], settings: settings).chosen
     }
 
     @Test func `Captions and phrases with their own items stand against absent queries with their best`() {

@@ -11,7 +11,7 @@ import Training
     ) throws -> SlowTrainingTask {
         let pool = TrainingPool(
             [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
-        let hardness = try FastHardness([
+        let hardness = FastHardness([
             try FastEmbeddings(
                 model: TinyLearning.fastModel(), features: learning.features, framesInUse: 2,
                 encode: TinyLearning.encode)
@@ -77,6 +77,34 @@ import Training
         // Every word is pulled towards or away, and the special tokens only away: no phrase ends or begins with them.
         #expect(gradient.scalars[Int(SlowVocabulary.start)] > 0 && gradient.scalars[Int(SlowVocabulary.end)] > 0)
         #expect(gradient.scalars.contains { $0 < 0 })
+    }
+
+    @Test func `A narrower memory that holds all that the layers read scores the same`() throws {
+        let folder = try TemporaryDirectory()
+        let learning = try TinyLearning(in: folder.path)
+        let model = try TinyLearning.slowModel()
+        // Layers that read only four directions of the tokens' eight.
+        var random = SplitMix64(seed: 4)
+        let basis = Variable(constant: Tensor<Float>(normal: [4, 8], deviation: 0.5, using: &random))
+        var tensors: [String: Tensor<Float>] = [:]
+        for (name, variable) in model.parameters {
+            let isRead = name.hasSuffix("cross.key.weight") || name.hasSuffix("cross.value.weight")
+            tensors[name] =
+                isRead ? variable.detached.matmul(basis, transposeB: true).matmul(basis).value : variable.value
+        }
+        let wide = try SlowModel<Float>(
+            model.configuration, ParameterSource(WeightSet(tensors, source: "tiny"), trainable: false))
+        let items = Array(0..<learning.features.count)
+        func scores(_ model: SlowModel<Float>) -> [Float] {
+            SlowMemories(model: model, features: learning.features, items: items)
+                .scores(of: [[3, 4, 5], [9, 3]], against: items).flatMap { $0 }
+        }
+        let narrow = try wide.narrowed(to: 4, tokens: wide.sampleTokens(of: [learning.features]))
+        #expect(narrow.configuration.memoryWidth == 4)
+        for (one, other) in zip(scores(wide), scores(narrow)) { #expect(abs(one - other) < 1e-4) }
+        // Narrowed again, from four numbers a token to three, it is another model, but not a wild one.
+        let narrower = try narrow.narrowed(to: 3, tokens: narrow.sampleTokens(of: [learning.features]))
+        for (one, other) in zip(scores(wide), scores(narrower)) { #expect(one != other && abs(one - other) < 0.2) }
     }
 
     @Test func `A run that is broken off goes on to the same bits`() throws {

@@ -36,6 +36,14 @@ void saccade_share_heaps(int heaps);
 // malloc_trim(3): gives whole free pages of all heaps back to the system.
 void saccade_return_free_pages(void);
 
+// Has the calling thread give way to others: nice(2) by 10, and the idle class at the disk (ioprio_set(2)). Threads that it begins do so too, and can't
+// take it back. Where the system refuses, nothing changes.
+void saccade_give_way(void);
+
+// A mark on the calling thread, which is off to begin with.
+void saccade_mark_thread(void);
+_Bool saccade_is_thread_marked(void);
+
 // pthread_setname_np(3) for the calling thread; all but the first 15 bytes of `name` are left out.
 void saccade_name_thread(const char *name);
 

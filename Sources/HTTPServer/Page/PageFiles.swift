@@ -16,11 +16,13 @@ package struct PageFiles: Sendable {
 
     private static let contentTypes = [
         "html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
-        "svg": "image/svg+xml",
+        "svg": "image/svg+xml", "json": "application/json",
     ]
 
     /// What the page opens with.
     static let index = "index.html"
+    /// What describes the API to programs.
+    static let openAPI = "openapi.json"
 
     /// Reads a folder's files of known types, without its subfolders. Blocking.
     ///

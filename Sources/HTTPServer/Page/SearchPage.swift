@@ -43,6 +43,11 @@ package final class SearchPage: Sendable {
         return API.PageAddress(url: "\(start)\(base)/open?key=\(key)", expires: expires)
     }
 
+    /// The document that describes the API, which is among the page's files; nil where it is missing.
+    func openAPI(for request: Request) -> Response? {
+        files.named(PageFiles.openAPI).map { response(with: $0, to: request) }
+    }
+
     /// What becomes of a request.
     enum Admission {
         case answered(Response)

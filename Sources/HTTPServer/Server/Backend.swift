@@ -6,7 +6,11 @@ package import API
 /// `internal_error`), and keeps what blocks off Swift's cooperative pool.
 package protocol Backend: Sendable {
     /// The request has been checked: its query isn't empty and its numbers are within the limits.
-    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse
+    ///
+    /// - Parameter isWanted: asked before the search begins and while it goes on, from any thread; when it says no, the search ends with an error.
+    func search(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) async throws -> API.SearchResponse
 
     /// As ``search(_:)``, with answers before the final one: the Fast model's, and one after each batch that is re-ranked.
     ///

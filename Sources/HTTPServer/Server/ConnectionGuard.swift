@@ -20,6 +20,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     /// How long a client that was refused may take to hang up: one that still sends when we do loses the answer over TCP.
     private static let linger = TimeAmount.seconds(1)
 
+    private let connections: OpenConnections
     private let request: TimeAmount
     private let idle: TimeAmount
     private var readTimer: Scheduled<Void>?
@@ -28,13 +29,20 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     private var inWork = 0
     private var isReceiving = false
     private var isAnswering = false
+    /// The answer that is under way is to a request whose rest nobody wants.
+    private var isLast = false
     private var unwritten = 0
     /// Why nothing more can be read.
     private var malformation: HTTPParserError?
     /// The last answer was sent, whatever else is written.
     private var isOver = false
 
-    init(request: TimeAmount, idle: TimeAmount) {
+    /// - Parameters:
+    ///   - connections: is told whether the client is waited for.
+    ///   - request: how long a request, and each part of an answer, may take.
+    ///   - idle: how long nothing may be asked.
+    init(connections: OpenConnections, request: TimeAmount, idle: TimeAmount) {
+        self.connections = connections
         self.request = request
         self.idle = idle
     }
@@ -67,8 +75,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             break
         case .end:
             isReceiving = false
+            guard !isOver else { break }
             readTimer?.cancel()
             readTimer = nil
+            if inWork > 0 { connections.note(context.channel, isWaiting: false) }
             // Answered before it was read to its end.
             if inWork == 0 { startIdling(context) }
         }
@@ -96,11 +106,12 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head) where head.status.kind != .informational:
             isAnswering = true
+            isLast = isReceiving && head.headerFields[.connection] == "close"
         case .end:
             inWork -= 1
             isAnswering = false
             isEnd = true
-            if inWork == 0, malformation == nil { startIdling(context) }
+            if inWork == 0, malformation == nil, !isLast { startIdling(context) }
         default:
             break
         }
@@ -114,18 +125,30 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
             if self.unwritten > 0, context.channel.isActive { self.scheduleWrite(context) }
         }
         context.write(data, promise: written)
-        if isEnd { answerMalformation(context) }
+        guard isEnd else { return }
+        if isLast {
+            context.flush()
+            end(context)
+        } else {
+            answerMalformation(context)
+        }
     }
 
     /// Refuses what was malformed once the requests before it are answered.
     private func answerMalformation(_ context: ChannelHandlerContext) {
         guard let malformation, !isOver, !isAnswering, inWork <= (isReceiving ? 1 : 0) else { return }
-        isOver = true
         // A request whose body turns out malformed may have had its answer by then.
         if isReceiving, inWork == 0 { context.flush() } else { refuse(APIError(malformation), context) }
-        context.close(mode: .output, promise: nil)
-        readTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.linger) { context.close(promise: nil) }
+        end(context)
         context.fireErrorCaught(malformation)
+    }
+
+    /// Hangs up, but not before the client had time to read the last answer.
+    private func end(_ context: ChannelHandlerContext) {
+        isOver = true
+        context.close(mode: .output, promise: nil)
+        readTimer?.cancel()
+        readTimer = context.eventLoop.assumeIsolated().scheduleTask(in: Self.linger) { context.close(promise: nil) }
     }
 
     private func refuse(_ error: APIError, _ context: ChannelHandlerContext) {
@@ -144,6 +167,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func startIdling(_ context: ChannelHandlerContext) {
         guard !isReceiving else { return }
+        connections.note(context.channel, isWaiting: true)
         scheduleRead(context, in: idle)
     }
 

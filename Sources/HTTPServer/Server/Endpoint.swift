@@ -15,6 +15,7 @@ enum Endpoint: Equatable {
     case root(Int64)
     case events
     case page
+    case openAPI
 
     /// - Parameters:
     ///   - path: Without the query string, as it came over the wire.
@@ -42,6 +43,7 @@ enum Endpoint: Equatable {
         case ("roots", 1): return .roots
         case ("events", 1): return .events
         case ("page", 1): return .page
+        case ("openapi.json", 1): return .openAPI
         case ("media", 2): return .media(try id(words[1]))
         case ("media", 3) where words[2] == "file": return .file(try id(words[1]))
         case ("clips", 2): return .clip(try id(words[1]))
@@ -65,7 +67,15 @@ enum Endpoint: Equatable {
         switch self {
         case .search, .rescan, .roots, .page: .post
         case .root: .delete
-        case .media, .file, .clip, .thumbnail, .description, .status, .events: .get
+        case .media, .file, .clip, .thumbnail, .description, .status, .events, .openAPI: .get
+        }
+    }
+
+    /// Whether a request has a body that means something.
+    var takesBody: Bool {
+        switch self {
+        case .search, .rescan, .roots: true
+        default: false
         }
     }
 
@@ -73,7 +83,7 @@ enum Endpoint: Equatable {
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
         ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
         ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
-        ("page", .page),
+        ("page", .page), ("openapi.json", .openAPI),
     ]
 }
 

@@ -24,6 +24,9 @@ package final class HTTPServer: Service {
         case loopback(port: Int, token: AccessToken)
     }
 
+    /// Every route, as `GET /v1/clips/{id}`.
+    package static let routes = Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" }
+
     private let listeners: [Listener]
     private let handler: RequestHandler
     private let limits: LiveLimits
@@ -31,7 +34,7 @@ package final class HTTPServer: Service {
     private let logger: Logger
     private let shutdownGrace: TimeAmount
     private let onListening: @Sendable () async -> Void
-    private let connections = OpenConnections()
+    private let connections: OpenConnections
     private let page: SearchPage?
     private let pageRequests: AsyncStream<PageRequest>
     private let pageRequest: AsyncStream<PageRequest>.Continuation
@@ -48,6 +51,7 @@ package final class HTTPServer: Service {
     /// - Parameters:
     ///   - eventCapacity: Events that a reader of `/v1/events` may be behind.
     ///   - shutdownGrace: How long answers may take to finish on shutdown, in seconds.
+    ///   - patience: How long a connection may wait for its client before it has to make room for another, where there is none.
     ///   - page: The search page, on 127.0.0.1: at its configured port from the start, else on a free one once somebody asks for it.
     ///   - onListening: Called once connections are accepted everywhere.
     package init(
@@ -59,6 +63,7 @@ package final class HTTPServer: Service {
         eventCapacity: Int = 256,
         logger: Logger,
         shutdownGrace: Double = 3,
+        patience: Duration = .seconds(1),
         onListening: @escaping @Sendable () async -> Void = {}
     ) {
         self.listeners = listeners
@@ -67,11 +72,12 @@ package final class HTTPServer: Service {
         self.logger = logger
         self.shutdownGrace = .nanoseconds(Int64(shutdownGrace * 1e9))
         self.onListening = onListening
+        connections = OpenConnections(patience: patience)
         self.page = page
         let (pageRequests, pageRequest) = AsyncStream.makeStream(of: PageRequest.self)
         (self.pageRequests, self.pageRequest) = (pageRequests, pageRequest)
         handler = RequestHandler(
-            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger
+            backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger, page: page
         ) {
             guard let page else {
                 throw APIError(
@@ -205,12 +211,13 @@ package final class HTTPServer: Service {
     }
 
     private func channelConfiguration() -> HTTP1Channel.Configuration {
-        let limits = limits
+        let (limits, connections) = (limits, connections)
         return HTTP1Channel.Configuration(
             additionalChannelHandlers: {
                 let current = limits.current
                 return [
                     ConnectionGuard(
+                        connections: connections,
                         request: .nanoseconds(Int64(current.requestTimeoutSeconds * 1e9)),
                         idle: .nanoseconds(Int64(current.idleTimeoutSeconds * 1e9))
                     )
@@ -237,7 +244,8 @@ package final class HTTPServer: Service {
 
     private func serve(_ connection: AcceptedConnection.Channel, door: Door) async {
         let limit = limits.current.maxConnections
-        guard connections.add(connection.channel, limit: limit) else {
+        let isLoopback = if case .socket = door { false } else { true }
+        guard connections.add(connection.channel, isLoopback: isLoopback, limit: limit) else {
             await refuse(connection, limit: limit)
             return
         }

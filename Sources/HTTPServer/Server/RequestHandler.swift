@@ -15,23 +15,30 @@ struct RequestHandler: Sendable {
     let events: Broadcast<EventStreamItem>
     let eventCapacity: Int
     let logger: Logger
+    /// What is short: it never waits for what takes the processor.
     private let requests = Gate()
+    /// Searches and descriptions.
+    private let searches = Gate()
     /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
     private let thumbnails = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
+    private let page: SearchPage?
     private let openPage: @Sendable () async throws -> API.PageAddress
 
-    /// - Parameter openPage: An address that lets a browser into the search page.
+    /// - Parameters:
+    ///   - page: Whose files have the description of the API.
+    ///   - openPage: An address that lets a browser into the search page.
     init(
         backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
-        logger: Logger, openPage: @escaping @Sendable () async throws -> API.PageAddress
+        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable () async throws -> API.PageAddress
     ) {
         self.backend = backend
         self.limits = limits
         self.events = events
         self.eventCapacity = eventCapacity
         self.logger = logger
+        self.page = page
         self.openPage = openPage
     }
 
@@ -104,8 +111,11 @@ struct RequestHandler: Sendable {
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
+        // Before it takes a place: a body that trickles holds nobody else up.
+        let body = endpoint.takesBody ? try await body(of: request, limits: limits) : Data()
         let (gate, limit) =
             switch endpoint {
+            case .search, .description: (searches, limits.maxRequests)
             case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
             case .file: (files, max(1, limits.maxRequests / 2))
             default: (requests, limits.maxRequests)
@@ -115,14 +125,13 @@ struct RequestHandler: Sendable {
                 .overloaded, "there are \(limit) concurrent requests of this kind already; try again in a second")
         }
         if endpoint == .search {
-            let body = try await body(of: request, limits: limits)
             let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
             try RequestDecoding.check(search, limits: limits)
             if search.stream {
                 return try await answerStream(search, of: request, holding: place, isConnected: isConnected)
             }
             defer { place.end() }
-            return try json(try await backend.search(search))
+            return try json(try await backend.search(search, while: isConnected))
         }
         if case .file(let media) = endpoint {
             return try await backend.file(ofMedia: media).response(to: request, holding: place)
@@ -132,12 +141,10 @@ struct RequestHandler: Sendable {
             guard case .page = door else { return try json(try await openPage(), status: .created) }
             throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
         }
-        return try await answer(request, at: endpoint, limits: limits)
+        return try await answer(request, at: endpoint, body: body)
     }
 
-    private func answer(
-        _ request: Request, at endpoint: Endpoint, limits: Configuration.HTTP
-    ) async throws -> Response {
+    private func answer(_ request: Request, at endpoint: Endpoint, body: Data) async throws -> Response {
         switch endpoint {
         case .media(let id):
             return try json(try await backend.media(id))
@@ -155,11 +162,9 @@ struct RequestHandler: Sendable {
         case .status:
             return try json(try await backend.status())
         case .rescan:
-            let body = try await body(of: request, limits: limits)
             let root = body.isEmpty ? nil : try RequestDecoding.decode(API.RescanRequest.self, from: body).root
             return try json(try await backend.rescan(root: root), status: .accepted)
         case .roots:
-            let body = try await body(of: request, limits: limits)
             let path = API.Path(try RequestDecoding.decode(API.AddRoot.self, from: body).path)
             guard path.bytes.first == UInt8(ascii: "/"), !path.bytes.contains(0), path.bytes.count < 4096 else {
                 throw APIError(.invalidRoot, "“path” must be the absolute path of a directory")
@@ -169,6 +174,12 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .openAPI:
+            guard let document = page?.openAPI(for: request) else {
+                throw APIError(
+                    .unavailable, "the description of the API is not installed; docs/API.md has it for people")
+            }
+            return document
         case .search, .events, .file, .page:
             throw APIError(.internalError, "streams, files and the page are answered before this")
         }
@@ -250,6 +261,8 @@ struct RequestHandler: Sendable {
         switch error.code {
         case .overloaded, .unavailable: headers[.retryAfter] = "1"
         case .unauthorized: headers[.wwwAuthenticate] = "Bearer"
+        // Nobody reads the rest.
+        case .bodyTooLarge: headers[.connection] = "close"
         case .methodNotAllowed:
             let methods = [HTTPRequest.Method.get, .post, .delete].filter {
                 (try? Endpoint.find(method: $0, path: path)) != nil

@@ -33,7 +33,7 @@ final class IngestPipeline: Sendable {
     let parts: Parts
     let meter = StageMeter()
     let writer: CatalogWriter
-    private let computing = BlockingExecutor(label: "encode")
+    private let computing = BlockingExecutor(label: "encode", givesWay: true)
     private let working = Mutex<[MediaID: MediaWork]>([:])
 
     init(_ parts: Parts) {
@@ -50,6 +50,9 @@ final class IngestPipeline: Sendable {
                 clips: progress.clips)
         }
     }
+
+    /// The media in work.
+    var mediaInWork: Set<MediaID> { working.withLock { Set($0.keys) } }
 
     /// Works until the feed ends; then what is decoded already is stored.
     func run(_ feed: JobFeed) async {
@@ -284,8 +287,8 @@ final class IngestPipeline: Sendable {
             frames: settings.batchFrames, wait: settings.batchWait, clock: parts.clock)
         {
             await put(batch)
-            // Whoever waits for the last media to be stored looks again.
-            if batch.contains(where: \.endsMedia) { feed.poke() }
+            // Whoever waits for media to be stored looks again.
+            feed.poke()
         }
     }
 

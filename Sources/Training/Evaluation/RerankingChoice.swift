@@ -5,8 +5,8 @@ package struct RerankingChoice: Sendable {
     package let shortDepth: Int
     package let beta: Double
     package let endWeight: Double
-    /// Of captions, from text to video.
-    package let metrics: RetrievalMetrics
+    /// Of each gallery's captions, from text to video.
+    package let metrics: [RetrievalMetrics]
     /// Of short queries, the mean average precision, 0 to 1; nil where nobody asked any.
     package let meanAveragePrecision: Double?
 
@@ -31,40 +31,44 @@ package struct RerankingChoice: Sendable {
     /// The best of all settings: of each K the ω and β with the highest score, then the least K whose score is within half a point of the best,
     /// then the least K of short queries within half a point of the best.
     ///
-    /// The score is the mean of the captions' R@1 and R@10 plus ``Settings/conceptWeight`` times the concepts' mean average precision, in
-    /// percent. Captions must not suffer for the concepts: an ω and β count only if R@1 is no less than the best for captions alone with ω = 1
-    /// has at that K.
+    /// The score is the mean of the captions' R@1 and R@10, of all galleries alike, plus ``Settings/conceptWeight`` times the concepts' mean average
+    /// precision, in percent. Captions must not suffer for the concepts: an ω and β count only if R@1 is no less than the best for captions alone with
+    /// ω = 1 has at that K.
     ///
     /// - Parameters:
-    ///   - captions: one evaluation for each ω, 1 among them, with the scores of each caption's best items down to the greatest K.
+    ///   - galleries: of each, one evaluation of its captions for each ω, 1 among them, with the scores of each caption's best items down to the greatest K.
     ///   - concepts: one for each ω, in the same order; nil where there are none, and then short queries have the K of all.
     /// - Returns: of each K the best, from the least K to the greatest, and which of them is chosen.
     package static func best(
-        of captions: [RerankingEvaluation], concepts: [ConceptRanking]? = nil, settings: Settings = Settings()
+        of galleries: [[RerankingEvaluation]], concepts: [ConceptRanking]? = nil, settings: Settings = Settings()
     ) -> (tried: [RerankingChoice], chosen: RerankingChoice) {
-        precondition(concepts.map { $0.count == captions.count } ?? true && !settings.depths.isEmpty)
-        guard let asTrained = captions.first(where: { $0.endWeight == 1 }) else {
+        let endWeights = galleries.first?.map(\.endWeight) ?? []
+        precondition(galleries.allSatisfy { $0.map(\.endWeight) == endWeights } && !settings.depths.isEmpty)
+        precondition(concepts.map { $0.count == endWeights.count } ?? true)
+        guard let asTrained = endWeights.firstIndex(of: 1) else {
             preconditionFailure("ω = 1 is what the others are compared with")
+        }
+        func metrics(_ place: Int, _ depth: Int, _ beta: Double) -> [RetrievalMetrics] {
+            galleries.map { RetrievalMetrics(ranks: $0[place].textToVideoRanks(depth: depth, beta: beta)) }
         }
         let short = settings.shortDepths.last ?? 0
         let precisions = concepts?.map { ranking in
             settings.betas.map { ranking.measurement(depth: short, beta: $0).meanAveragePrecision }
         }
         let tried = settings.depths.map { depth in
-            let floor = settings.betas.map {
-                RetrievalMetrics(ranks: asTrained.textToVideoRanks(depth: depth, beta: $0))
-            }.max { score($0) < score($1) }?.recallAt1
+            let floor = settings.betas.map { metrics(asTrained, depth, $0) }.max { score($0) < score($1) }
+                .map(recallAt1)
             var best: (choice: RerankingChoice, score: Double)?
-            for (place, evaluation) in captions.enumerated() {
+            for (place, endWeight) in endWeights.enumerated() {
                 for (index, beta) in settings.betas.enumerated() {
-                    let metrics = RetrievalMetrics(ranks: evaluation.textToVideoRanks(depth: depth, beta: beta))
+                    let metrics = metrics(place, depth, beta)
                     let precision = precisions?[place][index]
                     let score = score(metrics) + settings.conceptWeight * 100 * (precision ?? 0)
-                    guard metrics.recallAt1 >= floor ?? 0, score > best?.score ?? -.infinity else { continue }
+                    guard recallAt1(metrics) >= floor ?? 0, score > best?.score ?? -.infinity else { continue }
                     best = (
                         RerankingChoice(
                             depth: depth, shortDepth: concepts == nil ? depth : short, beta: beta,
-                            endWeight: Double(evaluation.endWeight), metrics: metrics, meanAveragePrecision: precision),
+                            endWeight: Double(endWeight), metrics: metrics, meanAveragePrecision: precision),
                         score
                     )
                 }
@@ -76,7 +80,7 @@ package struct RerankingChoice: Sendable {
         guard let chosen = tried.first(where: { $0.score >= top - tolerance })?.choice else {
             preconditionFailure("the best is within the tolerance")
         }
-        guard let concepts, let place = captions.firstIndex(where: { Double($0.endWeight) == chosen.endWeight }) else {
+        guard let concepts, let place = endWeights.firstIndex(where: { Double($0) == chosen.endWeight }) else {
             return (tried.map(\.choice), chosen)
         }
         let shallower = settings.shortDepths.map { depth in
@@ -94,7 +98,11 @@ package struct RerankingChoice: Sendable {
     }
 
     /// What captions are judged by: the mean of R@1 and R@10.
-    private static func score(_ metrics: RetrievalMetrics) -> Double {
-        (metrics.recallAt1 + metrics.recallAt10) / 2
+    private static func score(_ metrics: [RetrievalMetrics]) -> Double {
+        metrics.reduce(0) { $0 + ($1.recallAt1 + $1.recallAt10) / 2 } / Double(max(1, metrics.count))
+    }
+
+    private static func recallAt1(_ metrics: [RetrievalMetrics]) -> Double {
+        metrics.reduce(0) { $0 + $1.recallAt1 } / Double(max(1, metrics.count))
     }
 }

@@ -18,6 +18,8 @@ struct CalibrateCommand: AsyncParsableCommand {
             score, K that of captions and of short queries. They are chosen together, on captions and on the short phrases that several \
             captions of an item share.
 
+            With --data given several times, the captions of every set count alike; short phrases and probabilities are those of the first.
+
             With --absent, probabilities say whether a result is about the query at all: they are fitted by logistic regression to captions \
             and phrases with their own items, against the absent queries with their best items. Without, they say whether a result is the \
             caption's own item, and searches can't tell that nothing is found. They are reported with two-fold cross-validation.
@@ -27,7 +29,7 @@ struct CalibrateCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp("Captioned items that were not used for training.", valueName: "file"),
         completion: .file(extensions: ["jsonl", "json"]))
-    var data: String
+    var data: [String] = []
 
     @Option(
         help: ArgumentHelp(
@@ -57,6 +59,7 @@ struct CalibrateCommand: AsyncParsableCommand {
         if modelOptions.model == nil {
             throw ValidationError("calibrate writes into the model's folder: name it with --model")
         }
+        if data.isEmpty { throw ValidationError("name captioned items with --data") }
         if let captions, captions < 1 { throw ValidationError("--captions must be at least 1") }
         if let depth, !(1...1000).contains(depth) { throw ValidationError("--depth must be 1 to 1000") }
     }
@@ -74,19 +77,25 @@ struct CalibrateCommand: AsyncParsableCommand {
             throw ValidationError("the model \(model.name) has no captioner: there is nothing to calibrate")
         }
         let absent = try absent.map(QueryList.read)
-        let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
+        let sets = try data.map {
+            try dataOptions.features(of: dataOptions.dataset($0), model: model, decoder: decoder)
+        }
         var settings = RerankingChoice.Settings()
         if let depth { settings.depths = [depth] }
-        let evaluator = Evaluator(model: model, slow: slow, features: features, settings: settings)
-        let captioned = try evaluator.evaluations("captions", captions: captions)
-        let phrases = ConceptSet(items: features.dataset.items).concepts
+        let evaluators = sets.map { Evaluator(model: model, slow: slow, features: $0, settings: settings) }
+        let evaluator = evaluators[0]
+        let galleries = try evaluators.map {
+            try $0.evaluations("captions of \($0.features.dataset.name)", captions: captions)
+        }
+        let captioned = galleries[0]
+        let phrases = ConceptSet(items: evaluator.features.dataset.items).concepts
         let concepts =
             phrases.isEmpty
             ? nil
             : try evaluator.evaluations("short queries", of: phrases.map(\.phrase)).map {
                 ConceptRanking(phrases, by: $0)
             }
-        let (tried, best) = RerankingChoice.best(of: captioned, concepts: concepts, settings: settings)
+        let (tried, best) = RerankingChoice.best(of: galleries, concepts: concepts, settings: settings)
         tried.forEach { print($0.summary) }
         guard let place = RerankingChoice.endWeights.firstIndex(of: best.endWeight) else { return }
         let examples =
@@ -200,9 +209,14 @@ private struct Evaluator {
 }
 
 extension RerankingChoice {
+    /// A figure of each gallery.
+    private func list(_ figure: (RetrievalMetrics) -> Double) -> String {
+        metrics.map { Quantities.fixed(figure($0), 1) }.joined(separator: " and ")
+    }
+
     fileprivate var summary: String {
         "K \(depth), \(shortDepth) of short queries: β \(Quantities.fixed(beta, 2)), ω \(Quantities.fixed(endWeight, 2)), "
-            + "R@1 \(Quantities.fixed(metrics.recallAt1, 1)), R@10 \(Quantities.fixed(metrics.recallAt10, 1))"
+            + "R@1 \(list(\.recallAt1)), R@10 \(list(\.recallAt10))"
             + (meanAveragePrecision.map { ", mean average precision \(Quantities.fixed($0, 3))" } ?? "")
     }
 }

@@ -63,7 +63,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "New Slow part: the width of the visual tokens that are stored of a clip. (default: --width)",
+            "The width of the visual tokens that are stored of a clip; the model's own wider ones are narrowed to their principal directions first. (default: the model's, or --width of a new Slow part)",
             valueName: "width"))
     var memoryWidth: Int?
 
@@ -111,9 +111,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         if !(0..<1).contains(dropout) { throw ValidationError("--dropout must be at least 0 and below 1") }
         if !(0..<1).contains(sequences) { throw ValidationError("--sequences must be at least 0 and below 1") }
         if !(0..<1).contains(phrases) { throw ValidationError("--phrases must be at least 0 and below 1") }
-        if let memoryWidth, !(1...width).contains(memoryWidth) {
-            throw ValidationError("--memory-width must be at least 1 and at most --width")
-        }
+        if let memoryWidth, memoryWidth < 1 { throw ValidationError("--memory-width must be at least 1") }
         _ = try maps()
     }
 
@@ -140,7 +138,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         dataOptions.maps = max(dataOptions.maps, 1 + (maps.max() ?? 0))
         let sources = try training.sources(dataOptions, model: model, decoder: decoder)
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
-        let captioner = try start(from: model, maps, captions: sources.map(\.features.dataset))
+        let captioner = try start(from: model, maps, sets: sources.map(\.features))
         let slow = captioner.model
         let encode = captioner.tokens(of:)
         var settings = SlowTrainingTask.Settings()
@@ -172,11 +170,25 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     /// The model's own Slow part, or a new one.
     private func start(
-        from model: any RerankableModel, _ layers: [Int], captions: [CaptionedDataset]
+        from model: any RerankableModel, _ layers: [Int], sets: [FeatureSet]
     ) throws -> SlowCaptioner {
         if !new, let configuration = model.slow?.model.configuration {
-            return try SlowCaptioner(
+            let captioner = try SlowCaptioner(
                 folder: model.folder, configuration: configuration, tokenizer: model.wordPieces, trainable: true)
+            guard let memoryWidth, memoryWidth != configuration.memoryWidth else { return captioner }
+            guard memoryWidth < configuration.memoryWidth else {
+                throw ValidationError(
+                    "--memory-width \(memoryWidth): the model's tokens are \(configuration.memoryWidth) wide, and can only be narrowed: "
+                        + "use --new for a new Slow part")
+            }
+            let slow = captioner.model
+            return SlowCaptioner(
+                model: try slow.narrowed(to: memoryWidth, tokens: slow.sampleTokens(of: sets)),
+                vocabulary: captioner.vocabulary,
+                tokenizer: try model.wordPieces ?? captioner.vocabulary.tokenizer)
+        }
+        if let memoryWidth, memoryWidth > width {
+            throw ValidationError("--memory-width must be at most --width of a new Slow part, \(width)")
         }
         if vocabulary != nil, model.wordPieces != nil {
             throw ValidationError("--vocabulary: the model \(model.name) has word pieces; its Slow part takes those")
@@ -187,7 +199,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
                 vocabularyFile: vocabulary.map { .absolute($0) }
                     ?? ModelFolder(ModelFolder.shipped(environment: [:])).vocabulary)
         let pieces = tokenizer.pieces
-        let sentences = captions.lazy.flatMap(\.items).flatMap(\.captions)
+        let sentences = sets.lazy.flatMap(\.dataset.items).flatMap(\.captions)
         let words = SlowVocabulary.collected(
             from: sentences.map { tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
             tokenizerVocabulary: pieces)

@@ -2,6 +2,7 @@ import Basics
 import ArgumentParser
 import Catalog
 import DecodeWorkers
+import FolderWatch
 import Foundation
 import Library
 import Logging
@@ -55,7 +56,9 @@ struct IndexCommand: AsyncParsableCommand {
         Terminal.adviseOnBLAS()
         let model = try InstalledModel.load(
             configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
-        var settings = IngestSettings(framesPerSecond: configuration.ingest.framesPerSecond)
+        var settings = IngestSettings(
+            framesPerSecond: configuration.ingest.framesPerSecond,
+            folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
             configuration: .init(

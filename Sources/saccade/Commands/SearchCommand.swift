@@ -18,16 +18,22 @@ struct SearchCommand: AsyncParsableCommand {
             Asks the daemon; if none is running, the databases in --state are read directly. Where nothing is likely to be what was asked \
             for, that is said before the nearest results.
 
+            The words are compared with the picture, and with subtitles, chapter titles, titles, comments, file and folder names. What stands in \
+            quotation marks is looked for in the text alone, as it stands.
+
               saccade search "a man playing guitar"
               saccade search "a red car" --under ~/Videos/2025 --limit 3 --play
               saccade search "a dog catches a ball" --by-video --min-probability 0.1
+              saccade search '"to be or not to be"'
+              saccade search "lighthouse" --text
               saccade search "surfing" --format m3u > surfing.m3u
 
             `saccade cut` writes a result to a file of its own.
             """
     )
 
-    @Argument(help: ArgumentHelp("What to look for, in English.", valueName: "words"))
+    @Argument(
+        help: ArgumentHelp("What to look for, in English; in any language where it is text.", valueName: "words"))
     var words: [String]
 
     @Option(name: [.short, .long], help: ArgumentHelp("Maximum number of results.", valueName: "count"))
@@ -38,6 +44,12 @@ struct SearchCommand: AsyncParsableCommand {
 
     @Flag(help: "Show only the best moment of each video.")
     var byVideo = false
+
+    @Flag(help: "Look at the picture alone.")
+    var picture = false
+
+    @Flag(help: "Look for the words in the text alone: subtitles, titles and names.")
+    var text = false
 
     @Flag(help: "Print the response of POST /v1/search.")
     var json = false
@@ -73,6 +85,7 @@ struct SearchCommand: AsyncParsableCommand {
         if let number, !(1...limit).contains(number - offset) {
             throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
+        guard !(picture && text) else { throw ValidationError("Give --picture or --text, not both.") }
         guard [json, play, format != nil].count(where: { $0 }) < 2 else {
             throw ValidationError("Give one of --json, --play and --format.")
         }
@@ -110,7 +123,8 @@ struct SearchCommand: AsyncParsableCommand {
             filters: filters.filters,
             rerank: reranking.choice,
             minProbability: reranking.minProbability,
-            group: byVideo ? .media : .clip
+            group: byVideo ? .media : .clip,
+            channel: picture ? .picture : text ? .words : .both
         )
     }
 
@@ -181,7 +195,10 @@ struct SearchCommand: AsyncParsableCommand {
         }
         if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
-        for line in lines.dropFirst() { output.line(line) }
+        for (line, text) in zip(lines.dropFirst(), report.texts) {
+            output.line(line)
+            if let text { output.line(output.styled(text, .dim)) }
+        }
         error.line(error.styled(report.summary, .dim))
     }
 

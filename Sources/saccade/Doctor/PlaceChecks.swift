@@ -32,8 +32,11 @@ enum PlaceChecks {
             return .wrong(
                 "state", "\(path) isn't writable by you", do: "Change its owner, or name another with --state.")
         }
-        guard information.st_mode & S_IWOTH == 0 else {
-            return .notice("state", "\(path) is writable by everyone", do: "chmod o-w \(path)")
+        guard information.st_mode & 0o077 == 0 else {
+            return .notice(
+                "state",
+                "others can look into \(path) (mode \(String(information.st_mode & 0o777, radix: 8))), which tells what "
+                    + "you have and search for", do: "chmod go= \(path)")
         }
         return .good("state", "\(path), mode \(String(information.st_mode & 0o777, radix: 8))")
     }

@@ -34,6 +34,12 @@ enum IndexProgress {
                 bar.finish()
                 Terminal.error.line("saccade: waiting to try again: \(Terminal.printable(reason))")
                 continue
+            case .textFailed(_, let path, let problem):
+                bar.finish()
+                Terminal.error.line(
+                    "saccade: \(Terminal.printable(path.string)): its text can't be read: "
+                        + Terminal.printable(problem.message))
+                continue
             default:
                 continue
             }

@@ -1,4 +1,5 @@
 import API
+import Catalog
 import Search
 import SystemPackage
 import Terminal
@@ -14,15 +15,16 @@ struct SearchReport {
         // Where nothing is found all are low, and a model that can't tell has numbers that help only beside a least one.
         let hasProbabilities =
             (request.minProbability != nil || response.found == true)
-            && response.results.contains { $0.probability != nil }
+            && response.results.contains { $0.probability != nil && $0.why != .words }
         var table = Table(
             [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
-                + [("time", .left), ("path", .left)])
+                + (hasText ? [("why", .left)] : []) + [("time", .left), ("path", .left)])
         for (index, result) in response.results.enumerated() {
             let path = Terminal.printable(Self.shortened(result.media.path.text))
             table.add(
                 ["\(request.offset + index + 1)", Quantities.fixed(result.score, 3)]
-                    + (hasProbabilities ? [result.probability.map(Quantities.percent) ?? ""] : [])
+                    + (hasProbabilities ? [likelihood(of: result)] : [])
+                    + (hasText ? [result.why.rawValue] : [])
                     + [
                         Quantities.span(result.start, result.end),
                         result.media.online ? path : path + " (offline)",
@@ -31,15 +33,57 @@ struct SearchReport {
         return table
     }
 
+    /// Of the picture, so that it says nothing where that isn't what was found.
+    private func likelihood(of result: API.SearchResult) -> String {
+        guard result.why != .words else { return "" }
+        return result.probability.map(Quantities.percent) ?? ""
+    }
+
+    private var hasText: Bool { response.results.contains { $0.line != nil } }
+
+    /// Characters of a line of text that are shown.
+    private static let longestText = 160
+
+    /// What stands below each row: the line of text that it was found by.
+    var texts: [String?] {
+        response.results.map { result in
+            guard let line = result.line else { return nil }
+            let text = Terminal.printable(line.text)
+            let shown = text.count > Self.longestText ? text.prefix(Self.longestText) + "…" : text[...]
+            let place =
+                switch line.kind {
+                case .subtitle: line.start.map { "at " + Quantities.time($0) } ?? "subtitle"
+                case .chapter: "chapter"
+                case .title: "title"
+                case .comment: "comment"
+                case .fileName: "file name"
+                case .folderName: "folder"
+                }
+            let language = line.language.map { ", " + Terminal.printable($0) } ?? ""
+            return "     “\(shown)” (\(place)\(language))"
+        }
+    }
+
+    /// Whether the text alone was asked.
+    private var isOfText: Bool {
+        request.channel == .words || request.channel == .both && WordQuery(request.query).isQuoted
+    }
+
     /// What stands before the table: that its results are the nearest, and not what was looked for.
     var warning: String? {
-        response.found == false && !response.results.isEmpty ? "Nothing looks like that; the nearest are:" : nil
+        guard response.found == false, !response.results.isEmpty else { return nil }
+        return isOfText
+            ? "No text has all of these words; the nearest are:" : "Nothing looks like that; the nearest are:"
     }
 
     /// Why there are no results.
     var emptiness: String {
         guard response.clips > 0 else { return "Nothing is indexed yet: see `saccade status`." }
         if request.offset > 0 { return "There is nothing after the first \(Quantities.count(request.offset))." }
+        if isOfText {
+            let which = request.filters == API.SearchFilters() ? "No text" : "No text of what passes the filters"
+            return "\(which) has these words: leave out --text and quotation marks to look at the pictures."
+        }
         guard let least = request.minProbability else { return "No clip passes the filters." }
         let which = request.filters == API.SearchFilters() ? "No clip" : "No clip that passes the filters"
         return "\(which) is likely enough (--min-probability \(least)): lower it, or use other words."

@@ -42,7 +42,7 @@ struct IndexedFileTests {
         try files.removeItem(atPath: path)
         switch replacement {
         // Of the same length.
-        case "other content": try indexed.directory.write(Data("not really a vide0".utf8), to: "grey.mp4")
+        case "other content": try indexed.directory.write(Data("not really a vide0".utf8), to: "film.mp4")
         case "a link":
             let secret = try indexed.directory.write(Data("a private file".utf8), to: "secret")
             try files.createSymbolicLink(atPath: path, withDestinationPath: secret.string)
@@ -67,7 +67,7 @@ struct IndexedFileTests {
 
     @Test func `a file that could not be decoded is not served, whatever it is called`() async throws {
         let source = GreyFrames { file in
-            guard file.lastComponent?.stem != "grey" else { return }
+            guard file.lastComponent?.stem != "film" else { return }
             throw DecodeError(.damaged, isRetryable: false, message: "it is no video")
         }
         let indexed = try await IndexedLibrary(source: source)

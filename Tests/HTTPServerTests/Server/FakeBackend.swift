@@ -57,13 +57,21 @@ final class FakeBackend: Backend {
         state.change { $0.hold = stream }
     }
 
-    func search(_ request: API.SearchRequest) async throws -> API.SearchResponse {
+    /// A search for “work” goes on until nobody wants its answer.
+    func search(
+        _ request: API.SearchRequest, while isWanted: @escaping @Sendable () -> Bool
+    ) async throws -> API.SearchResponse {
         let hold = state.change { state in
             state.searches.append(request)
             return state.hold
         }
         if let hold {
             for await _ in hold { break }
+        }
+        if request.query == "work" {
+            while isWanted() { try? await Task.sleep(for: .milliseconds(1)) }
+            state.change { $0.streams.stopped += 1 }
+            throw CancellationError()
         }
         if request.query == "crash" { throw CocoaError(.fileReadCorruptFile) }
         return Self.answer(to: request)

@@ -59,13 +59,60 @@ struct LimitTests {
             let first = try await server.connect()
             try await first.send(RawClient.request("POST", "/v1/search", body: Data(#"{"query":"a"}"#.utf8)))
             try await backend.searchHasCome()
-            let refused = try await server.request("GET", "/v1/status")
+            let refused = try await server.request("POST", "/v1/search", json: #"{"query":"b"}"#)
             #expect(refused.status == 503)
             #expect(refused.errorCode == "overloaded")
             #expect(refused.headers["retry-after"] == "1")
+            // What is short has places of its own.
+            #expect(try await server.request("GET", "/v1/status").status == 200)
             open.finish()
             #expect(try await first.response().status == 200)
-            #expect(try await server.request("GET", "/v1/status").status == 200)
+            #expect(try await server.request("POST", "/v1/search", json: #"{"query":"b"}"#).status == 200)
+        }
+    }
+
+    @Test func `a body that trickles takes nobody's place`() async throws {
+        try await RunningServer.run(limits: { $0.maxRequests = 1 }) { server async throws in
+            let slow = try await server.connect()
+            try await slow.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{")
+            #expect(try await server.request("POST", "/v1/search", json: #"{"query":"b"}"#).status == 200)
+            try await slow.send(#""query":"a"}"#)
+            #expect(try await slow.response().status == 200)
+        }
+    }
+
+    @Test func `a search whose client left is stopped`() async throws {
+        let backend = FakeBackend()
+        try await RunningServer.run(limits: { $0.maxRequests = 1 }, backend: backend) { server async throws in
+            do {
+                let client = try await server.connect()
+                try await client.send(RawClient.request("POST", "/v1/search", body: Data(#"{"query":"work"}"#.utf8)))
+                try await backend.searchHasCome()
+            }
+            try await backend.streams { $0.stopped == 1 }
+        }
+    }
+
+    @Test func `the rest of a body that is too large isn't waited for`() async throws {
+        try await RunningServer.run(limits: { $0.requestTimeoutSeconds = 3600 }) { server async throws in
+            let client = try await server.connect()
+            try await client.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+            try await client.send(String(repeating: " ", count: 70_000))
+            let response = try await client.response()
+            #expect(response.errorCode == "body_too_large" && response.headers["connection"] == "close")
+            #expect(try await client.receive().isEmpty)
+        }
+    }
+
+    @Test func `a connection that waits for its client makes room for another`() async throws {
+        try await RunningServer.run(limits: { $0.maxConnections = 2 }, patience: .zero) { server async throws in
+            let idle = try await server.connect()
+            try await idle.send(RawClient.request("GET", "/v1/clips/7"))
+            #expect(try await idle.response().status == 200)
+            let trickling = try await server.connect()
+            try await trickling.send("POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 13\r\n\r\n{")
+            #expect(try await server.request("GET", "/v1/clips/7").status == 200)
+            #expect(try await idle.receive().isEmpty)
         }
     }
 

@@ -22,6 +22,7 @@ struct RunningServer {
         listener: HTTPServer.Listener? = nil,
         page: SearchPage? = nil,
         shutdownGrace: Double = 3,
+        patience: Duration = .seconds(1),
         eventCapacity: Int = 256,
         logger: Logger = .quiet,
         _ body: @Sendable (RunningServer) async throws -> Result
@@ -42,6 +43,7 @@ struct RunningServer {
             eventCapacity: eventCapacity,
             logger: logger,
             shutdownGrace: shutdownGrace,
+            patience: patience,
             onListening: { starting.finish() }
         )
         let group = ServiceGroup(services: [server], logger: logger)

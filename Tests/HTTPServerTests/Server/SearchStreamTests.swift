@@ -115,14 +115,14 @@ struct SearchStreamTests {
                 let client = try await server.connect()
                 try await client.send(Self.request)
                 _ = try await client.receive(until: "}\n")
-                #expect(try await server.request("GET", "/v1/status").errorCode == "overloaded")
+                #expect(try await server.request("GET", "/v1/clips/7/description").errorCode == "overloaded")
                 // The client goes away here, in the middle of the search.
             }
             try await server.backend.streams { $0.stopped > 0 }
-            #expect(try await server.request("GET", "/v1/status").errorCode == "overloaded")
+            #expect(try await server.request("GET", "/v1/clips/7/description").errorCode == "overloaded")
             open.finish()
-            var status = try await server.request("GET", "/v1/status").status
-            while status == 503 { status = try await server.request("GET", "/v1/status").status }
+            var status = try await server.request("GET", "/v1/clips/7/description").status
+            while status == 503 { status = try await server.request("GET", "/v1/clips/7/description").status }
             #expect(status == 200)
             try await server.backend.streams { $0.ended > 0 }
             #expect(server.backend.streams == FakeBackend.StreamCounts(begun: 1, ended: 1, stopped: 1))

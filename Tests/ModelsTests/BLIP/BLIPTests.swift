@@ -1,4 +1,5 @@
 import Basics
+import DecodeProtocol
 import Foundation
 import Models
 import SystemPackage
