@@ -203,7 +203,8 @@ struct TrainSlowCommand: AsyncParsableCommand {
         let words = SlowVocabulary.collected(
             from: sentences.map { tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
             tokenizerVocabulary: pieces)
-        let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: pieces)
+        // Without word pieces of the model's the vocabulary is its own tokenizer, with ids of its own.
+        let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: model.wordPieces?.pieces)
         let maps = model.mapSizes.prefix(1 + (layers.max() ?? 0))
         let configuration = SlowConfiguration(
             width: width, memoryWidth: memoryWidth, heads: max(1, width / 32), feedForward: 4 * width, layers: layers,

@@ -47,8 +47,8 @@ package struct BLIPReader: Sendable {
         .init(values: Variable(constant: Tensor(zeros: [1, 1, configuration.image.width])), lengths: [1])
     }
 
-    /// Of a captioner (Σ log p of the words + ω · log p of the end) / (L + ω), nearer 0 is likelier; of a model that was trained to match the
-    /// difference of the head's logits, whose σ is the probability of a match.
+    /// Of a captioner (Σ log p of the words + ω · log p of the end) / (L + ω), nearer 0 is likelier; of a model that was trained to match
+    /// the difference of the head's logits, whose σ is the probability of a match.
     ///
     /// - Parameter endWeight: ω.
     package func scores(of query: String, with tokens: VisualMemory<Float>.Tokens, endWeight: Float) throws -> [Float] {
