@@ -162,4 +162,5 @@ def main():
             f"| {text[0]:.1e}, {text[1]:.7f} |", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

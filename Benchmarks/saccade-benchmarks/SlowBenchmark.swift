@@ -57,8 +57,8 @@ private func reranking(_ captioner: SlowCaptioner, _ peer: Peer?, _ rounds: Int)
     for round in 0...rounds {
         var scores: [Float] = []
         let time = seconds { scores = model.scores(of: query, memory: memory) }
-        let full = seconds { _ = try? ClipMemory.decode(stored, as: model.configuration) }
-        let small = seconds { _ = try? ClipMemory.decode(compact, as: model.configuration) }
+        let full = seconds { _ = try? ClipMemory.decode(stored, as: model.configuration.memoryForm) }
+        let small = seconds { _ = try? ClipMemory.decode(compact, as: model.configuration.memoryForm) }
         let answer = (peer?.ask("rerank") ?? "").split(separator: " ").compactMap { Double($0) }
         for (score, other) in zip(scores, answer.dropFirst()) {
             difference = max(difference, abs(score - Float(other)))

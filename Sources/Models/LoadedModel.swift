@@ -72,15 +72,8 @@ package struct LoadedModel: Sendable {
         architectures: [ModelArchitecture] = ModelArchitecture.builtIn
     ) throws -> LoadedModel {
         let folder = ModelFolder(directory)
-        let header = try folder.header()
-        guard let architecture = architectures.first(where: { $0.name == header.architecture }) else {
-            let known = architectures.map(\.name).joined(separator: ", ")
-            throw ModelError(
-                .malformed,
-                "\(folder.configuration): has the architecture \"\(header.architecture)\" and this program knows \(known); "
-                    + "update saccade, or name another model")
-        }
-        return try architecture.load(folder, precision)
+        return try ModelArchitecture.named(folder.header().architecture, among: architectures, folder.configuration)
+            .load(folder, precision)
     }
 }
 
@@ -88,11 +81,29 @@ package struct LoadedModel: Sendable {
 package struct ModelArchitecture: Sendable {
     package typealias Load = @Sendable (_ folder: ModelFolder, _ precision: FeaturePrecision) throws -> LoadedModel
 
+    package typealias Learn =
+        @Sendable (_ folder: ModelFolder, _ learning: ((String) -> Bool)?) throws -> any RerankableModel
+
     package var name: String
     package var load: Load
+    /// Reads a model as it is trained and measured; nil for an architecture that can't be.
+    package var learn: Learn?
 
-    package init(name: String, load: @escaping Load) {
+    package init(name: String, learn: Learn? = nil, load: @escaping Load) {
         self.name = name
+        self.learn = learn
         self.load = load
+    }
+
+    /// - Parameter source: the file that names it, for messages.
+    static func named(
+        _ name: String, among architectures: [ModelArchitecture], _ source: FilePath
+    ) throws(ModelError) -> ModelArchitecture {
+        if let architecture = architectures.first(where: { $0.name == name }) { return architecture }
+        let known = architectures.map(\.name).joined(separator: ", ")
+        throw ModelError(
+            .malformed,
+            "\(source): has the architecture \"\(name)\" and this program knows \(known); update saccade, or name another model"
+        )
     }
 }

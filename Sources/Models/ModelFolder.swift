@@ -45,6 +45,17 @@ package struct ModelFolder: Sendable {
     /// The format that is written; older ones are read.
     package static let currentFormat = 2
 
+    /// Makes the folder, and what was there no model any more until ``finish(_:)``.
+    package func begin() throws {
+        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+        try? FileManager.default.removeItem(atPath: configuration.string)
+    }
+
+    /// Writes `config.json`, last of all.
+    func finish(_ configuration: [UInt8]) throws {
+        try Data(configuration).write(to: URL(filePath: self.configuration.string), options: .atomic)
+    }
+
     /// The part of `config.json` that says who reads it.
     ///
     /// - Throws: ``ModelError`` when it isn't a model's, or a newer program is needed.

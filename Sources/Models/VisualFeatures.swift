@@ -1,6 +1,7 @@
 package import Tensors
 
-/// What an image encoder sees in N pictures: maps from coarse to fine, and a vector for the whole. A vision transformer has one map.
+/// What an image encoder sees in N pictures: maps from coarse to fine, and a vector for the whole. A vision transformer's maps are of
+/// one size.
 package struct VisualFeatures: Sendable {
     /// [N, channels]; nil for an encoder that makes none.
     package var pooled: Tensor<Float>?
@@ -57,4 +58,7 @@ package struct FeatureMapSize: Sendable, Equatable, Codable {
 
     /// Cells of the map.
     package var positions: Int { side * side }
+
+    /// Cells of the map at half the resolution; where the side is odd, the last cells along it stand for themselves.
+    package var pooledPositions: Int { (side + 1) / 2 * ((side + 1) / 2) }
 }

@@ -33,7 +33,7 @@ struct ConceptReport: Encodable, Sendable {
         case textToVideo = "text_to_video"
     }
 
-    init(_ evaluation: ConceptEvaluation, of model: FastSlowModel, on dataset: CaptionedDataset) {
+    init(_ evaluation: ConceptEvaluation, of model: any RerankableModel, on dataset: CaptionedDataset) {
         self.model = model.name
         modelDigest = model.modelDigest
         data = dataset.name

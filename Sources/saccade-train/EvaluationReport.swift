@@ -61,7 +61,7 @@ struct EvaluationReport: Encodable, Sendable {
     }
 
     init(
-        _ evaluation: RetrievalEvaluation, of model: FastSlowModel, on dataset: CaptionedDataset,
+        _ evaluation: RetrievalEvaluation, of model: any RerankableModel, on dataset: CaptionedDataset,
         precision: FeaturePrecision?
     ) {
         self.model = model.name

@@ -18,7 +18,7 @@ struct RelevanceReport: Encodable {
         case fastArea = "fast_area"
     }
 
-    init(_ evaluation: RelevanceEvaluation, of model: FastSlowModel, on data: String) {
+    init(_ evaluation: RelevanceEvaluation, of model: any RerankableModel, on data: String) {
         self.model = model.name
         self.data = data
         gallery = evaluation.gallery

@@ -5,11 +5,12 @@ import Testing
 
 /// The commands that make a model, on a handful of pictures.
 struct LearningTests {
-    private static let colours = ["red", "green", "blue", "yellow", "white", "black"]
+    static let colours = ["red", "green", "blue", "yellow", "white", "black"]
 
-    private func pictures(in home: TemporaryDirectory) async throws {
+    /// Six walls, each a picture with three captions, listed in `walls.jsonl`.
+    static func pictures(in home: TemporaryDirectory) async throws {
         var lines: [String] = []
-        for colour in Self.colours {
+        for colour in colours {
             try await TestVideo.ffmpeg([
                 "-f", "lavfi", "-i", "color=color=\(colour):size=64x64", "-frames:v", "1",
                 home.path.appending("\(colour).png").string,
@@ -22,7 +23,7 @@ struct LearningTests {
     }
 
     /// Runs commands in a folder.
-    private struct Commands {
+    struct Commands {
         let home: FilePath
 
         func callAsFunction(_ arguments: String, fails: Bool = false) async throws -> Outcome {
@@ -32,7 +33,7 @@ struct LearningTests {
         }
     }
 
-    private struct Report: Decodable {
+    struct Report: Decodable {
         struct Metrics: Decodable {
             var recallAt1: Double
             var secondsPerQuery: Double
@@ -57,7 +58,7 @@ struct LearningTests {
 
     @Test func `a model is trained, taught, calibrated, packed, measured and asked`() async throws {
         let home = try TemporaryDirectory()
-        try await pictures(in: home)
+        try await Self.pictures(in: home)
         let run = Commands(home: home.path)
         let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
         _ = try await run(
@@ -166,7 +167,7 @@ struct LearningTests {
 
     @Test func `blocks of the backbone learn, and the model that is written has them and no Slow part`() async throws {
         let home = try TemporaryDirectory()
-        try await pictures(in: home)
+        try await Self.pictures(in: home)
         let run = Commands(home: home.path)
         let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls --batch 6"
         _ = try await run("train slow --new --width 32 --minimum-count 1 --epochs 1 \(data) --output slow")
@@ -197,7 +198,7 @@ struct LearningTests {
 
     @Test func `teachers that each left out a part teach a student together`() async throws {
         let home = try TemporaryDirectory()
-        try await pictures(in: home)
+        try await Self.pictures(in: home)
         let run = Commands(home: home.path)
         let data = "--data walls.jsonl --validation walls.jsonl --cache features --name walls"
         for part in 1...2 {
@@ -232,7 +233,7 @@ struct LearningTests {
 
     @Test func `a run that was broken off goes on from its checkpoint to the same weights`() async throws {
         let home = try TemporaryDirectory()
-        try await pictures(in: home)
+        try await Self.pictures(in: home)
         func train(_ output: String, epochs: Int) async throws {
             let outcome = try await saccade(
                 [

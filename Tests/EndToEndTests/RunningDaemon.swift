@@ -21,7 +21,9 @@ final class RunningDaemon {
     }
 
     /// Starts the daemon and returns when it answers.
-    init(in home: FilePath, footage: FilePath? = nil) async throws {
+    ///
+    /// - Parameter model: its folder; nil takes the shipped one.
+    init(in home: FilePath, footage: FilePath? = nil, model: FilePath? = nil) async throws {
         state = home.appending("state")
         self.footage = footage ?? home.appending("footage")
         client = ServiceClient(socket: state.appending("saccade.sock"), timeout: 20)
@@ -37,6 +39,7 @@ final class RunningDaemon {
             "SACCADE_INGEST_SETTLE_SECONDS": "0.3",
             "SACCADE_LOG_LEVEL": "notice",
         ]) { $1 }
+        if let model { process.environment?["SACCADE_MODEL"] = model.string }
         let output = try FileHandle(forWritingTo: URL(filePath: log.string))
         try output.seekToEnd()
         process.standardInput = FileHandle.nullDevice

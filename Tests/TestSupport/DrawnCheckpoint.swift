@@ -23,23 +23,30 @@ package struct DrawnCheckpoint {
     package let texts: [String]
     /// The reference's unit vectors of ``texts``, and of pictures 0, 1 and 2.
     package let sentences, images: [[Double]]
+    /// A BLIP's scores of each text with each of these pictures.
+    package let scores: [[Double]]
 
     /// - Throws: what reading the fixture throws.
-    package init(_ kind: Kind) throws {
-        let data = try Data(contentsOf: Self.fixtures.appending(path: "DualEncoders/\(kind.rawValue).json"))
+    package init(_ kind: Kind) throws { try self.init(fixture: "DualEncoders/\(kind.rawValue).json") }
+
+    /// A small BLIP of Tests/ModelsTests/Fixtures/make_blip.py: `blip-itm` or `blip-captioning`.
+    package init(blip name: String) throws { try self.init(fixture: "BLIP/\(name).json") }
+
+    private init(fixture: String) throws {
+        let data = try Data(contentsOf: Self.fixtures.appending(path: fixture))
         guard let content = try JSONSerialization.jsonObject(with: data) as? [String: Any],
             let files = content["files"] as? [String: [String: Any]],
             let shapes = content["tensors"] as? [String: [Int]], let weightsFile = content["weights"] as? String,
-            let tokenizer = content["tokenizer"] as? [String: String], let texts = content["texts"] as? [String],
-            let sentences = content["sentences"] as? [[Double]], let images = content["images"] as? [[Double]]
+            let tokenizer = content["tokenizer"] as? [String: String], let texts = content["texts"] as? [String]
         else { throw CocoaError(.fileReadCorruptFile) }
         self.files = files
         self.shapes = shapes
         self.weightsFile = weightsFile
         self.tokenizer = tokenizer
         self.texts = texts
-        self.sentences = sentences
-        self.images = images
+        sentences = content["sentences"] as? [[Double]] ?? []
+        images = content["images"] as? [[Double]] ?? []
+        scores = content["scores"] as? [[Double]] ?? []
     }
 
     private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()

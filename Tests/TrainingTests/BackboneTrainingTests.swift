@@ -40,7 +40,7 @@ import Training
         for step in 0..<4 {
             var random = SplitMix64(seed: UInt64(step))
             let found = gradients(
-                of: task.loss(step: step, random: &random), withRespectTo: task.parameters.map(\.variable))
+                of: try task.loss(step: step, random: &random), withRespectTo: task.parameters.map(\.variable))
             for (parameter, gradient) in zip(task.parameters, found) {
                 let isFrozen = parameter.name.hasPrefix("backbone.") && step < 2
                 #expect(gradient.scalars.contains { $0 != 0 } != isFrozen, "\(parameter.name)")
@@ -81,7 +81,7 @@ import Training
             items: 3, in: folder.path, layout: FeatureLayout(pooledChannels: 0, maps: [.init(side: 8, channels: 5)])
         ).features
         let model = try TinyLearning.fastModel()
-        let found = FastEmbeddings(
+        let found = try FastEmbeddings(
             model: model, vision: FastVisualInput(tail: tail), features: set, framesInUse: 2,
             encode: TinyLearning.encode)
         let store = set.views[0]

@@ -34,8 +34,8 @@ import Training
         let fast = try TinyLearning.fastModel()
         return TeacherScores(
             teachers: try (0..<teachers).map { try TinyLearning.captioner(seed: UInt64(5 + $0)) }, sources: sets,
-            embeddings: sets.map {
-                FastEmbeddings(model: fast, features: $0, framesInUse: 2, encode: TinyLearning.encode)
+            embeddings: try sets.map {
+                try FastEmbeddings(model: fast, features: $0, framesInUse: 2, encode: TinyLearning.encode)
             }, captionsPerItem: 2, hard: hard, seed: 4,
             encode: { caption, _ in TinyLearning.encode(caption) }, progress: { _, _ in })
     }
@@ -51,8 +51,8 @@ import Training
         let model = try TinyLearning.captioner().model
         let memories = sets.map { SlowMemories(model: model, features: $0, items: Array(0..<$0.count)) }
         let fast = try TinyLearning.fastModel()
-        let embeddings = sets.map {
-            FastEmbeddings(model: fast, features: $0, framesInUse: 2, encode: TinyLearning.encode)
+        let embeddings = try sets.map {
+            try FastEmbeddings(model: fast, features: $0, framesInUse: 2, encode: TinyLearning.encode)
         }
         for source in 0..<2 {
             for item in 0..<sets[source].count {
@@ -141,7 +141,7 @@ import Training
             teacher: try scores([set]), validation: [set], framesInUse: 2, settings: .init(),
             encode: TinyLearning.encode)
         var random = SplitMix64(seed: 1)
-        let loss = task.loss(step: 0, random: &random)
+        let loss = try task.loss(step: 0, random: &random)
         #expect(loss.value.scalar.isFinite)
         let found = gradients(of: loss, withRespectTo: task.parameters.map(\.variable))
         for (parameter, gradient) in zip(task.parameters, found) {

@@ -97,7 +97,7 @@ import Training
         func evaluation(_ queries: [String]?) throws -> RerankingEvaluation {
             let asked = queries.map(set.asked) ?? set
             let captioner = try TinyLearning.captioner()
-            let fast = FastEmbeddings(
+            let fast = try FastEmbeddings(
                 model: try TinyLearning.fastModel(), features: asked, framesInUse: 2, encode: TinyLearning.encode)
             return RerankingEvaluation(
                 captioner: captioner,

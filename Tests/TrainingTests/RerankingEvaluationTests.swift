@@ -21,7 +21,7 @@ import Training
             set = FeatureSet(dataset: dataset, views: set.views)
         }
         let captioner = try TinyLearning.captioner()
-        let fast = FastEmbeddings(
+        let fast = try FastEmbeddings(
             model: try TinyLearning.fastModel(), features: set, framesInUse: 2, encode: TinyLearning.encode
         ).table
         return RerankingEvaluation.each(
@@ -34,7 +34,7 @@ import Training
         let folder = try TemporaryDirectory()
         let set = try TinyLearning(in: folder.path).features
         let captioner = try TinyLearning.captioner()
-        let fast = FastEmbeddings(
+        let fast = try FastEmbeddings(
             model: try TinyLearning.fastModel(), features: set, framesInUse: 2, encode: TinyLearning.encode
         ).table
         let sentences = set.dataset.items.flatMap { $0.captions.map(TinyLearning.encode) }

@@ -11,8 +11,8 @@ import Training
     ) throws -> SlowTrainingTask {
         let pool = TrainingPool(
             [.init(features: learning.features)], batch: 4, seed: 2, encode: TinyLearning.encode)
-        let hardness = try FastHardness([
-            FastEmbeddings(
+        let hardness = FastHardness([
+            try FastEmbeddings(
                 model: TinyLearning.fastModel(), features: learning.features, framesInUse: 2,
                 encode: TinyLearning.encode)
         ])

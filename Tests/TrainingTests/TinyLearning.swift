@@ -81,7 +81,8 @@ struct TinyLearning {
     static func captioner(seed: UInt64 = 5) throws -> SlowCaptioner {
         SlowCaptioner(
             model: try slowModel(seed: seed),
-            vocabulary: try SlowVocabulary(pieces: vocabulary, tokenizerVocabulary: vocabulary))
+            vocabulary: try SlowVocabulary(pieces: vocabulary, tokenizerVocabulary: vocabulary),
+            tokenizer: try WordPieceTokenizer(vocabulary: vocabulary))
     }
 
     static func fastModel() throws -> FastModel<Float> {

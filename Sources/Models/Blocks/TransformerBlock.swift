@@ -49,7 +49,7 @@ struct TransformerBlock<Scalar: TensorScalar>: Sendable {
     }
 }
 
-/// The sizes of a stack of blocks that normalise before each branch.
+/// The sizes of a stack of blocks.
 struct BlockStack: Sendable, Equatable {
     var width: Int
     var layers: Int
@@ -63,11 +63,13 @@ struct BlockStack: Sendable, Equatable {
     /// Takes `blocks.0` and so on.
     ///
     /// - Throws: ``WeightsError`` when the source lacks a parameter.
-    func blocks<Scalar>(_ parameter: ParameterSource<Scalar>) throws -> [TransformerBlock<Scalar>] {
+    func blocks<Scalar>(
+        _ parameter: ParameterSource<Scalar>, normalization: TransformerBlock<Scalar>.Normalization = .before
+    ) throws -> [TransformerBlock<Scalar>] {
         try (0..<layers).map { index in
             try parameter.scoped("blocks.\(index)") {
                 try TransformerBlock(
-                    normalization: .before, attentionNorm: norm("attention.norm", parameter),
+                    normalization: normalization, attentionNorm: norm("attention.norm", parameter),
                     attention: parameter.scoped("attention") {
                         try SelfAttention(width: width, heads: heads, parameter)
                     },

@@ -22,6 +22,25 @@ extension Checkpoint {
     /// - Returns: the model, as it was loaded.
     /// - Throws: ``ModelError`` or ``WeightsError``; what Foundation throws when there is no room.
     package func write(to output: FilePath, precision: ImportPrecision) throws -> LoadedModel {
+        try Self.writing(to: output) { partial in
+            for tower in try towers() { try weights.write(tower.parameters, to: partial.appending(tower.file)) }
+            for file in tokenizerFiles {
+                // The file, not a link to it: Hugging Face's cache is made of links.
+                let content = try Data(contentsOf: URL(filePath: file.path.string))
+                try content.write(to: URL(filePath: partial.appending(file.name).string))
+            }
+            let folder = ModelFolder(partial)
+            try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
+            if precision == .int8 { try pack(folder) }
+        }
+    }
+
+    /// Makes a folder under another name, loads it, and only then gives it its own.
+    ///
+    /// - Parameters:
+    ///   - output: must not be there, or be an empty folder.
+    ///   - body: writes the model into the folder that it is given.
+    static func writing(to output: FilePath, _ body: (FilePath) throws -> Void) throws -> LoadedModel {
         let files = FileManager.default
         if files.fileExists(atPath: output.string), try !files.contentsOfDirectory(atPath: output.string).isEmpty {
             throw ModelError(.input, "\(output): is there already; name another folder, or remove it first")
@@ -31,15 +50,7 @@ extension Checkpoint {
         try? files.removeItem(atPath: partial.string)
         do {
             try files.createDirectory(atPath: partial.string, withIntermediateDirectories: true)
-            for tower in try towers() { try write(tower.parameters, to: partial.appending(tower.file)) }
-            for file in tokenizerFiles {
-                // The file, not a link to it: Hugging Face's cache is made of links.
-                let content = try Data(contentsOf: URL(filePath: file.path.string))
-                try content.write(to: URL(filePath: partial.appending(file.name).string))
-            }
-            let folder = ModelFolder(partial)
-            try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
-            if precision == .int8 { try pack(folder) }
+            try body(partial)
             var model = try LoadedModel.load(partial)
             try? files.removeItem(atPath: output.string)
             try files.moveItem(atPath: partial.string, toPath: output.string)
@@ -79,16 +90,19 @@ extension Checkpoint {
         try SafetensorsWriter.write(tensors, to: partial) { name, body in
             if let record = records[name] { return try body(record.bytes) }
             guard let entry = file.entry(named: name) else { return }
-            try forEachPart(of: 0..<entry.range.count) { try body(file.content(of: entry, $0)) }
+            try CheckpointWeights.forEachPart(of: 0..<entry.range.count) { try body(file.content(of: entry, $0)) }
         }
         try FileManager.default.removeItem(atPath: path.string)
         try FileManager.default.moveItem(atPath: partial.string, toPath: path.string)
     }
+}
 
-    private func write(_ parameters: [Parameter], to path: FilePath) throws {
+extension CheckpointWeights {
+    /// Writes parameters of ours to a file, as precisely as they are stored.
+    func write(_ parameters: [Checkpoint.Parameter], to path: FilePath) throws {
         let named = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0) })
         let outlines = try parameters.map {
-            ($0.name, try weights.entry(named: $0.origin.name).entry.type, $0.shape)
+            ($0.name, try entry(named: $0.origin.name).entry.type, $0.shape)
         }
         try SafetensorsWriter.write(outlines, to: path) { name, body in
             if let parameter = named[name] { try forEachPart(of: parameter, body) }
@@ -98,14 +112,14 @@ extension Checkpoint {
     /// Bytes that are copied at once.
     private static let partLength = 1 << 22
 
-    private static func forEachPart(of range: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
+    fileprivate static func forEachPart(of range: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
         for start in stride(from: range.lowerBound, to: range.upperBound, by: partLength) {
             try body(start..<min(start + partLength, range.upperBound))
         }
     }
 
-    private func forEachPart(of parameter: Parameter, _ body: ([UInt8]) throws -> Void) throws {
-        let (file, entry) = try weights.entry(named: parameter.origin.name)
+    private func forEachPart(of parameter: Checkpoint.Parameter, _ body: ([UInt8]) throws -> Void) throws {
+        let (file, entry) = try entry(named: parameter.origin.name)
         func checked(_ bytes: [UInt8]) throws -> [UInt8] {
             guard Self.isFinite(bytes, entry.type) else {
                 throw WeightsError.nonFinite(tensor: parameter.origin.name)

@@ -18,10 +18,7 @@ package struct Checkpoint: Sendable {
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, and the key, tensor or choice that isn't known.
     package init(recognising folder: FilePath, tokenizer: FilePath? = nil, name: String? = nil) throws {
         func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: folder.appending(name).string) }
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: folder.string, isDirectory: &isFolder), isFolder.boolValue else {
-            throw ModelError(.unreadable, "\(folder): isn't a folder; name the one that the model was downloaded to")
-        }
+        try Self.requireFolder(folder)
         let openCLIP = "open_clip_config.json"
         let parts: CheckpointParts
         if exists("config.json"), !exists(openCLIP) || exists("model.safetensors") {
@@ -46,8 +43,16 @@ package struct Checkpoint: Sendable {
         self.tokenizerFiles = tokenizerFiles
     }
 
+    /// - Throws: ``ModelError`` when there is no such folder.
+    static func requireFolder(_ folder: FilePath) throws(ModelError) {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: folder.string, isDirectory: &isFolder), isFolder.boolValue else {
+            throw ModelError(.unreadable, "\(folder): isn't a folder; name the one that the model was downloaded to")
+        }
+    }
+
     /// The folder's name; of a folder in Hugging Face's cache the model's.
-    private static func name(of folder: FilePath) -> String {
+    static func name(of folder: FilePath) -> String {
         let path = URL(filePath: folder.string).standardizedFileURL.pathComponents
         if path.count >= 3, path[path.count - 2] == "snapshots", path[path.count - 3].hasPrefix("models--") {
             return path[path.count - 3].components(separatedBy: "--").last ?? "imported"
@@ -68,11 +73,7 @@ package struct Checkpoint: Sendable {
     }
 
     /// What the licence is known to forbid, as a sentence; nil when nothing is known.
-    package var licenceWarning: String? {
-        configuration.licence.flatMap { licence in
-            FolderLicence.forbids(licence).map { "the model's licence, \(licence), \($0)" }
-        }
-    }
+    package var licenceWarning: String? { FolderLicence.warning(configuration.licence) }
 
     /// A parameter of ours, and where its numbers are.
     struct Parameter {
@@ -89,8 +90,8 @@ package struct Checkpoint: Sendable {
         _ = try VisionTransformer(configuration.image, dimensions: configuration.dimensions, images)
         _ = try TextTransformer(configuration.text, dimensions: configuration.dimensions, texts)
         return try [
-            ("image.safetensors", images.shapes.map { try parameter($0, naming.image) }),
-            ("text.safetensors", texts.shapes.map { try parameter($0, naming.text) }),
+            ("image.safetensors", images.shapes.map { try weights.parameter($0, naming.image) }),
+            ("text.safetensors", texts.shapes.map { try weights.parameter($0, naming.text) }),
         ]
     }
 
@@ -101,13 +102,20 @@ package struct Checkpoint: Sendable {
             return (counts[0], counts[1])
         }
     }
+}
 
-    private func parameter(_ ours: (name: String, shape: [Int]), _ naming: TensorNaming) throws -> Parameter {
+extension CheckpointWeights {
+    /// Where a parameter of ours comes from.
+    ///
+    /// - Throws: ``ModelError`` or ``WeightsError`` for a tensor that is missing or has another shape or type.
+    func parameter(
+        _ ours: (name: String, shape: [Int]), _ naming: TensorNaming
+    ) throws -> Checkpoint.Parameter {
         guard let origin = naming.origin(of: ours.name) else {
-            throw ModelError(.malformed, "\(weights.source): this kind of checkpoint has no \(ours.name)")
+            throw ModelError(.malformed, "\(source): this kind of checkpoint has no \(ours.name)")
         }
-        guard let found = weights.shape(of: origin.name) else {
-            throw WeightsError.missing(tensor: origin.name, source: weights.source)
+        guard let found = shape(of: origin.name) else {
+            throw WeightsError.missing(tensor: origin.name, source: source)
         }
         var expected = ours.shape
         if origin.isTransposed { expected.reverse() }
@@ -116,11 +124,11 @@ package struct Checkpoint: Sendable {
         guard found.filter({ $0 != 1 }) == expected.filter({ $0 != 1 }) else {
             throw WeightsError.shapeMismatch(tensor: origin.name, expected: expected, found: found)
         }
-        let type = try weights.entry(named: origin.name).entry.type
+        let type = try entry(named: origin.name).entry.type
         guard [.f32, .f16, .bf16].contains(type) else {
             throw WeightsError.unsupportedType(tensor: origin.name, type: type.rawValue)
         }
-        return Parameter(name: ours.name, shape: ours.shape, origin: origin)
+        return Checkpoint.Parameter(name: ours.name, shape: ours.shape, origin: origin)
     }
 }
 
@@ -180,8 +188,13 @@ enum FolderLicence {
         return nil
     }
 
+    /// What a licence is known to forbid, as a sentence; nil when nothing is known.
+    static func warning(_ licence: String?) -> String? {
+        licence.flatMap { licence in forbids(licence).map { "the model's licence, \(licence), \($0)" } }
+    }
+
     /// Whether a licence is known to forbid what some people want to do.
-    static func forbids(_ licence: String) -> String? {
+    private static func forbids(_ licence: String) -> String? {
         let name = licence.lowercased()
         if name.contains("-nc") || name.contains("noncommercial") || name.contains("non-commercial") {
             return "forbids commercial use"

@@ -8,7 +8,7 @@ extension CheckpointParts {
     /// Kinds that are known to be something else, and why they can't be imported.
     private static let others = [
         "siglip2": "takes pictures of any size (NaFlex); import a SigLIP 2 of a fixed size, whose model_type is siglip",
-        "blip": "re-ranks and writes captions; importing it isn't implemented",
+        "blip": "re-ranks and writes captions; name the model whose clips it shall re-rank with --fast",
         "clip_text_model": "is a text tower alone", "clip_vision_model": "is an image tower alone",
         "siglip_text_model": "is a text tower alone", "siglip_vision_model": "is an image tower alone",
     ]
@@ -42,7 +42,8 @@ extension CheckpointParts {
         guard channels == 3 else { throw vision.error("num_channels", "is \(channels), and pictures have 3") }
 
         let frameSize = try vision.side("image_size") ?? 224
-        let preparation = try PicturePreparation(huggingFace: folder, isSigLIP: isSigLIP, frameSize: frameSize)
+        let preparation = try PicturePreparation(
+            huggingFace: folder, isSquare: isSigLIP, isCentred: isSigLIP, frameSize: frameSize)
         let heads = try vision.integer("num_attention_heads") ?? 12
         let feedForward = try vision.integer("intermediate_size") ?? 3072
         let epsilon = isSigLIP ? 1e-6 : 1e-5
@@ -76,7 +77,7 @@ extension CheckpointParts {
         textNaming = isSigLIP ? .huggingFaceSigLIPText : .huggingFaceCLIPText
     }
 
-    private static func activation(_ tower: ConfigurationObject, otherwise name: String) throws -> Activation {
+    static func activation(_ tower: ConfigurationObject, otherwise name: String) throws -> Activation {
         let name = try tower.string("hidden_act") ?? name
         let known: [String: Activation] = [
             "gelu": .gelu, "quick_gelu": .quickGELU, "gelu_pytorch_tanh": .tanhGELU, "gelu_new": .tanhGELU,
@@ -108,7 +109,11 @@ struct PicturePreparation {
     }
 
     /// Reads `preprocessor_config.json`, or the part of `processor_config.json` that newer versions have it in.
-    init(huggingFace folder: FilePath, isSigLIP: Bool, frameSize: Int) throws {
+    ///
+    /// - Parameters:
+    ///   - isSquare: whether pictures are squashed unless the file says otherwise.
+    ///   - isCentred: whether values lie between −1 and 1 unless the file says otherwise; else they are normalised as CLIP's.
+    init(huggingFace folder: FilePath, isSquare: Bool, isCentred: Bool, frameSize: Int) throws {
         let (older, newer) = (folder.appending("preprocessor_config.json"), folder.appending("processor_config.json"))
         let file: ConfigurationObject
         if FileManager.default.fileExists(atPath: older.string) {
@@ -131,8 +136,8 @@ struct PicturePreparation {
             throw file.error("resample", "is \(resampling); 2 (bilinear) and 3 (bicubic) are implemented")
         }
         self.filter = filter
-        let size = try Self.size(file, "size") ?? (frameSize, isSquare: isSigLIP)
-        let isCropped = try file.boolean("do_center_crop") ?? !isSigLIP
+        let size = try Self.size(file, "size") ?? (frameSize, isSquare: isSquare)
+        let isCropped = try file.boolean("do_center_crop") ?? !isSquare
         let crop = isCropped ? try Self.size(file, "crop_size")?.side ?? frameSize : size.side
         guard size.side == frameSize, crop == frameSize else {
             throw file.error(
@@ -147,9 +152,9 @@ struct PicturePreparation {
         if try file.boolean("do_normalize") == false {
             (mean, deviation) = ([0, 0, 0], [1, 1, 1])
         } else {
-            mean = try file.numbers("image_mean")?.map { Float($0) } ?? (isSigLIP ? [0.5, 0.5, 0.5] : Self.clipMean)
+            mean = try file.numbers("image_mean")?.map { Float($0) } ?? (isCentred ? [0.5, 0.5, 0.5] : Self.clipMean)
             deviation =
-                try file.numbers("image_std")?.map { Float($0) } ?? (isSigLIP ? [0.5, 0.5, 0.5] : Self.clipDeviation)
+                try file.numbers("image_std")?.map { Float($0) } ?? (isCentred ? [0.5, 0.5, 0.5] : Self.clipDeviation)
         }
     }
 

@@ -12,9 +12,8 @@ package import SystemPackage
 /// with greedy longest-match-first pieces.
 package struct WordPieceTokenizer: Tokenizer {
     private let vocabulary: WordPieceVocabulary
-    private let unknown: Int32
-    private let start: Int32
-    private let end: Int32
+    /// The ids of `[UNK]`, `[CLS]` and `[SEP]`.
+    package let unknown, start, end: Int32
     private let markers: [Marker]
 
     /// Words with more scalars than this become `[UNK]`, as in the reference.
@@ -80,6 +79,20 @@ package struct WordPieceTokenizer: Tokenizer {
     /// section 3.9), which the tokenizer then drops.
     package func encode(_ text: [UInt8], limit: Int) -> [Int32] {
         encode(String(decoding: text, as: UTF8.self), limit: limit)
+    }
+
+    /// The words of pieces, those that go on a word joined to it.
+    static func text(of pieces: some Sequence<String>) -> String {
+        var text = ""
+        for piece in pieces {
+            // Scalars, not characters: a mark after the hashes would make one character with the second of them.
+            if piece.unicodeScalars.starts(with: "##".unicodeScalars) {
+                text.unicodeScalars += piece.unicodeScalars.dropFirst(2)
+            } else {
+                text += text.isEmpty ? piece : " " + piece
+            }
+        }
+        return text
     }
 
     /// The normalised words of a text before they are cut into pieces; nil stands for one that is too long to keep.

@@ -19,7 +19,7 @@ package final class ParameterSource<Scalar: TensorScalar> {
     private enum Origin {
         case random(SplitMix64)
         case weights(WeightSet, trainable: Bool)
-        case file(SafetensorsFile, PackingTrial?)
+        case file(SafetensorsFile, PackingTrial?, trainable: ((String) -> Bool)?)
         case nothing
     }
 
@@ -38,11 +38,15 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Parameter trainable: false makes them constants.
     package init(_ weights: WeightSet, trainable: Bool) { origin = .weights(weights, trainable: trainable) }
 
-    /// Constants of a file, each read when it is asked for, so that what isn't asked for takes no memory. Layers whose weights it keeps in
-    /// 8 bits compute with them.
+    /// The parameters of a file, each read when it is asked for, so that what isn't asked for takes no memory.
     ///
-    /// - Parameter trial: gets the layers that compute with floats, to find out what they would lose; nil in use.
-    init(_ file: SafetensorsFile, trial: PackingTrial? = nil) { origin = .file(file, trial) }
+    /// - Parameters:
+    ///   - trial: gets the layers that compute with floats, to find out what they would lose; nil in use.
+    ///   - trainable: by a parameter's name; the others are constants. Nil in use: layers whose weights the file keeps in 8 bits compute with
+    ///     them then, which no gradient passes through.
+    init(_ file: SafetensorsFile, trial: PackingTrial? = nil, trainable: ((String) -> Bool)? = nil) {
+        origin = .file(file, trial, trainable: trainable)
+    }
 
     /// No parameters: what a model that is made of it asks for is in ``shapes``.
     package static func listing() -> ParameterSource { ParameterSource(.nothing) }
@@ -62,8 +66,9 @@ package final class ParameterSource<Scalar: TensorScalar> {
         case .weights(let weights, let trainable):
             let tensor = Tensor<Scalar>(converting: try weights.tensor(named: name, shape: shape))
             variable = trainable ? Variable(parameter: tensor) : Variable(constant: tensor)
-        case .file(let file, _):
-            variable = Variable(constant: Tensor(converting: try file.tensor(named: name, shape: shape)))
+        case .file(let file, _, trainable: let trainable):
+            let tensor = Tensor<Scalar>(converting: try file.tensor(named: name, shape: shape))
+            variable = trainable?(name) == true ? Variable(parameter: tensor) : Variable(constant: tensor)
         case .nothing:
             variable = Variable(constant: Tensor(0))
         }
@@ -78,7 +83,7 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Returns: nil when `name.weight` and `name.bias` are parameters like others.
     /// - Throws: ``WeightsError`` when the file lacks a parameter or has it in another shape.
     func fixedMap(_ name: String, _ shape: [Int], hasBias: Bool) throws -> (any FixedLinearMap)? {
-        guard case .file(let file, let trial) = origin else { return nil }
+        guard case .file(let file, let trial, trainable: let trainable) = origin, trainable == nil else { return nil }
         let weightName = prefix + name + ".weight"
         func bias() throws -> Tensor<Float>? {
             shapes.append((weightName, shape))
@@ -95,8 +100,19 @@ package final class ParameterSource<Scalar: TensorScalar> {
     /// - Throws: ``WeightsError`` when the file lacks it or has it in another shape.
     func rows(_ name: String, _ shape: [Int]) throws -> StoredRows? {
         shapes.append((prefix + name, shape))
-        guard case .file(let file, _) = origin else { return nil }
+        guard case .file(let file, _, trainable: _) = origin else { return nil }
         return try file.storedRows(named: prefix + name, shape: shape)
+    }
+
+    /// Checks that a file has no tensors but those that were asked for.
+    ///
+    /// - Returns: how many numbers they have.
+    /// - Throws: ``WeightsError`` with the names of others.
+    func requireNoMore(in file: SafetensorsFile) throws -> Int {
+        let known = Set(shapes.map(\.name))
+        let others = file.names.filter { !known.contains($0) }
+        guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: file.source) }
+        return shapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
     }
 
     /// Calls `body` with names that begin with `scope.`.

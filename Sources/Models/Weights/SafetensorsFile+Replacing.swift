@@ -1,7 +1,8 @@
 package import Tensors
 
 extension SafetensorsFile {
-    /// This file with other numbers for some of its tensors, each stored as the one that it replaces; the rest keeps its bytes.
+    /// This file with other numbers for some of its tensors, each stored as the one that it replaces, in single precision in the place of
+    /// bfloat16; the rest keeps its bytes.
     ///
     /// - Throws: ``WeightsError`` when the file lacks a tensor or it has another shape, and as ``SafetensorsWriter`` does.
     package func replacing(_ tensors: [(name: String, tensor: Tensor<Float>)]) throws -> SafetensorsWriter {
@@ -15,7 +16,7 @@ extension SafetensorsFile {
                 throw WeightsError.shapeMismatch(tensor: name, expected: tensor.shape, found: old.shape)
             }
             switch old.type {
-            case .f32: try writer.add(tensor, named: name)
+            case .f32, .bf16: try writer.add(tensor, named: name)
             case .f16: try writer.add(tensor, named: name, as: .float16)
             case .i8:
                 records[name + Self.scaleSuffix] = nil

@@ -26,17 +26,16 @@ package struct ConceptEvaluation: Sendable {
     ///   - modes: those with a Slow model are left out when `model` has none.
     ///   - beta: nil takes the model's.
     ///   - progress: is called in the calling thread while pairs are scored.
+    /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
     package init(
-        model: FastSlowModel, features: FeatureSet, concepts: ConceptSet, modes: [EvaluationMode], beta: Double? = nil,
+        model: any RerankableModel, features: FeatureSet, concepts: ConceptSet, modes: [EvaluationMode],
+        beta: Double? = nil,
         progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
-    ) {
+    ) throws {
         let asked = concepts.concepts
         queries = asked.count
         gallery = features.count
-        let fast = FastEmbeddings(
-            model: model.fast, features: features.asked(asked.map(\.phrase)), framesInUse: model.framesPerClip,
-            encode: model.tokens(of:)
-        ).table
+        let fast = try FastEmbeddings(model, of: features.asked(asked.map(\.phrase))).table
         let order = fast.best(features.count)
         if modes.contains(.fast) { measurements[.fast] = Measurement(of: order, asked) }
         let others = modes.filter { $0 != .fast }
@@ -49,7 +48,7 @@ package struct ConceptEvaluation: Sendable {
         let memories = SlowMemories(
             model: slow.model, features: features, items: Array(0..<features.count), precision: .full)
         let reranked = RerankingEvaluation(
-            captioner: slow, memories: memories, fast: fast, sentences: asked.map { model.slowTokens(of: $0.phrase) },
+            captioner: slow, memories: memories, fast: fast, sentences: asked.map { slow.tokens(of: $0.phrase) },
             pairs: deepest == .max ? .all : .bestItems(deepest), endWeight: (model.reranking ?? .untuned).endWeight,
             progress: progress)
         let ranking = ConceptRanking(asked, by: reranked)

@@ -29,9 +29,10 @@ package struct RelevanceEvaluation: Sendable {
     /// - Parameters:
     ///   - features: of the gallery.
     ///   - progress: is called in the calling thread while pairs are scored.
-    /// - Throws: ``ModelError`` when the model has no Slow part or isn't calibrated.
+    /// - Throws: ``ModelError`` when the model has no Slow part or isn't calibrated; ``WeightsError`` when the tokens' vectors can't be
+    ///   read.
     package init(
-        model: FastSlowModel, features: FeatureSet, present: [String], absent: [String],
+        model: any RerankableModel, features: FeatureSet, present: [String], absent: [String],
         progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
     ) throws {
         guard let slow = model.slow, let reranking = model.reranking, let relevance = reranking.relevance else {
@@ -41,14 +42,12 @@ package struct RelevanceEvaluation: Sendable {
         gallery = features.count
         let queries = present + absent
         let asked = features.asked(queries)
-        let fast = FastEmbeddings(
-            model: model.fast, features: asked, framesInUse: model.framesPerClip, encode: model.tokens(of:)
-        ).table
+        let fast = try FastEmbeddings(model, of: asked).table
         let evaluation = RerankingEvaluation(
             captioner: slow,
             memories: SlowMemories(
                 model: slow.model, features: features, items: Array(0..<features.count), precision: .full),
-            fast: fast, sentences: queries.map(model.slowTokens(of:)),
+            fast: fast, sentences: queries.map(slow.tokens(of:)),
             pairs: .bestItems(max(reranking.depth, reranking.shortDepth)), endWeight: reranking.endWeight,
             progress: progress)
         let answers = queries.indices.map { query in

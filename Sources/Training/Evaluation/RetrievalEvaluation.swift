@@ -31,14 +31,13 @@ package struct RetrievalEvaluation: Sendable {
     ///   - beta: nil takes the model's.
     ///   - precision: how rerank features are stored; nil leaves them exact, without quantisation.
     ///   - progress: is called in the calling thread while pairs are scored.
+    /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
     package init(
-        model: FastSlowModel, features: FeatureSet, modes: [EvaluationMode], captions: Int? = nil,
+        model: any RerankableModel, features: FeatureSet, modes: [EvaluationMode], captions: Int? = nil,
         queries limit: Int? = nil, beta: Double? = nil, precision: FeaturePrecision? = nil,
         progress: (_ done: Int, _ all: Int) -> Void = { _, _ in }
-    ) {
-        let fast = FastEmbeddings(
-            model: model.fast, features: features, framesInUse: model.framesPerClip, captions: captions,
-            encode: model.tokens(of:))
+    ) throws {
+        let fast = try FastEmbeddings(model, of: features, captions: captions)
         var table = fast.table
         let asked = limit.map { limit in
             let count = min(limit, table.captions)
@@ -65,7 +64,7 @@ package struct RetrievalEvaluation: Sendable {
         ceiling = Dictionary(
             depths.map { ($0, RetrievalMetrics.recall(at: $0, ranks: ranks)) }, uniquingKeysWith: { first, _ in first })
         var sentences = features.dataset.items.flatMap { item in
-            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
+            item.captions.prefix(captions ?? .max).map(slow.tokens(of:))
         }
         if let asked { sentences = asked.map { sentences[$0] } }
         let memories = SlowMemories(

@@ -19,11 +19,13 @@ package struct FastEmbeddings: Sendable {
     /// - Parameters:
     ///   - vision: how the features become what the model takes.
     ///   - captions: at most this many of each item's; nil takes all.
+    ///   - encode: a caption's tokens as the model takes them.
+    /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
     package init(
-        model: FastModel<Float>, vision: FastVisualInput = FastVisualInput(), features: FeatureSet, framesInUse: Int,
+        model: any FastHeads, vision: FastVisualInput = FastVisualInput(), features: FeatureSet, framesInUse: Int,
         captions limit: Int? = nil,
         encode: (String) -> [Int32]
-    ) {
+    ) throws {
         let clock = ContinuousClock()
         let begin = clock.now
         let items = Array(0..<features.count)
@@ -37,7 +39,7 @@ package struct FastEmbeddings: Sendable {
                 })
             let (pooled, map) = vision(batch)
             clips.append(
-                model.visual(pooled: pooled, map: map, frameCounts: batch.frameCounts, dropout: &off).value)
+                model.clips(pooled: pooled, map: map, frameCounts: batch.frameCounts, dropout: &off).value)
         }
         let clipsDone = clock.now
         let captions = items.flatMap { item in
@@ -50,7 +52,7 @@ package struct FastEmbeddings: Sendable {
         for start in stride(from: 0, to: order.count, by: 128) {
             let batch = order[start..<min(start + 128, order.count)]
             for (offset, caption) in batch.enumerated() { rows[caption] = Int32(start + offset) }
-            sentences.append(model.embed(TokenBatch(batch.map { captions[$0].1 }), dropout: &off).value)
+            sentences.append(try model.sentences(batch.map { captions[$0].1 }, dropout: &off).value)
         }
         self.clips = concatenated(clips.map { Variable(constant: $0) }, axis: 0).value
         self.sentences = concatenated(sentences.map { Variable(constant: $0) }, axis: 0).gatherRows(rows).value
@@ -62,6 +64,15 @@ package struct FastEmbeddings: Sendable {
         }
         secondsPerSentence = (clock.now - clipsDone) / .seconds(1) / Double(max(1, captions.count))
         secondsPerClip = (clipsDone - begin) / .seconds(1) / Double(max(1, items.count))
+    }
+
+    /// A gallery as a model sees it, with the frames that it uses.
+    ///
+    /// - Throws: as the other initialiser.
+    package init(_ model: any RerankableModel, of features: FeatureSet, captions limit: Int? = nil) throws {
+        try self.init(
+            model: model.heads, features: features, framesInUse: model.framesPerClip, captions: limit,
+            encode: model.tokens(of:))
     }
 
     /// f(x)ᵀg(y) of every caption with every clip.

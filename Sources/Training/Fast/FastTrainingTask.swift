@@ -30,7 +30,7 @@ package final class FastTrainingTask: TrainingTask {
         package init() {}
     }
 
-    package let model: FastModel<Float>
+    private let model: any FastHeads
     private let vision: FastVisualInput
     private let pool: TrainingPool
     private let teacher: TeacherScores?
@@ -48,7 +48,7 @@ package final class FastTrainingTask: TrainingTask {
     ///   - teacher: of the same pool; nil trains by contrast alone.
     ///   - validation: sets that nothing is learned from; the best checkpoint is the one with the best mean of R@1 and R@10.
     package init(
-        model: FastModel<Float>, tail: BackboneTail<Float>? = nil, pool: TrainingPool, teacher: TeacherScores? = nil,
+        model: any FastHeads, tail: BackboneTail<Float>? = nil, pool: TrainingPool, teacher: TeacherScores? = nil,
         validation: [FeatureSet],
         framesInUse: Int, settings: Settings, encode: @escaping (String) -> [Int32]
     ) {
@@ -66,7 +66,7 @@ package final class FastTrainingTask: TrainingTask {
                 name: parameter.name, variable: parameter.variable,
                 weightDecay: parameter.variable.shape.count > 1 ? settings.weightDecay : 0)
         }
-        let text = model.text.parameters.filter(\.variable.requiresGradient).map { parameter in
+        let text = model.textParameters.filter(\.variable.requiresGradient).map { parameter in
             TrainableParameter(
                 name: FastModel<Float>.textPrefix + parameter.name, variable: parameter.variable,
                 learningRateScale: settings.textLearningRate,
@@ -86,15 +86,15 @@ package final class FastTrainingTask: TrainingTask {
         "\(settings), backbone from block \(vision.tail.map { "\($0.firstBlock)" } ?? "none")"
     }
 
-    package func loss(step: Int, random: inout SplitMix64) -> Variable<Float> {
+    package func loss(step: Int, random: inout SplitMix64) throws -> Variable<Float> {
         let draws = pool.draws(step: step, random: &random)
         var dropout = Dropout(rate: settings.dropout, random: random.split())
         var textDropout = Dropout(rate: settings.textDropout, random: random.split())
         let vision = step < settings.backboneFirstStep ? vision.detached : vision
         let clips = embed(draws, vision, &dropout, &random)
         let shown = draws.map { phrase(of: $0, &random) }
-        let sentences = model.embed(
-            TokenBatch(zip(draws, shown).map { $1?.tokens ?? pool.caption($0) }), dropout: &textDropout)
+        let sentences = try model.sentences(
+            zip(draws, shown).map { $1?.tokens ?? pool.caption($0) }, dropout: &textDropout)
         let contrast = contrastiveLoss(
             model.logits(sentences: sentences, clips: clips), groups: Array(draws.indices),
             neither: shown.enumerated().flatMap { row, phrase in
@@ -122,8 +122,10 @@ package final class FastTrainingTask: TrainingTask {
         let all = concatenated(
             [clips.gatherRows(rows).reshaped([count, 1, dimensions]), wrong.reshaped([count, -1, dimensions])],
             axis: 1)
-        let student = model.similarities(sentences: sentences.gatherRows(rows), candidates: all)
-            .scaled(by: 1 / Float(settings.studentTemperature))
+        let student = all.matmul(sentences.gatherRows(rows).reshaped([count, dimensions, 1])).reshaped([
+            count, all.shape[1],
+        ])
+        .scaled(by: 1 / Float(settings.studentTemperature))
         return distillationLoss(
             student: student, teacher: candidates.map(\.scores), temperature: settings.temperature)
             + contrast.scaled(by: Float(settings.contrast))
@@ -146,15 +148,15 @@ package final class FastTrainingTask: TrainingTask {
                 random: &random)
         }
         let (pooled, map) = vision(frames, crops: crops)
-        return model.visual(pooled: pooled, map: map, frameCounts: frames.frameCounts, dropout: &dropout)
+        return model.clips(pooled: pooled, map: map, frameCounts: frames.frameCounts, dropout: &dropout)
     }
 
-    package func validate() -> (score: Double, figures: [(name: String, value: Double)]) {
+    package func validate() throws -> (score: Double, figures: [(name: String, value: Double)]) {
         var figures: [(name: String, value: Double)] = []
         var score = 0.0
         for features in validation {
             let name = features.dataset.name
-            let metrics = FastEmbeddings(
+            let metrics = try FastEmbeddings(
                 model: model, vision: vision, features: features, framesInUse: framesInUse, encode: encode
             ).table.textToVideo
             figures += [

@@ -16,7 +16,7 @@ package protocol PictureSource {
 package enum FeatureChoice: Sendable, Equatable {
     /// The pooled head and this many maps, beginning with the coarsest.
     case maps(Int)
-    /// What a block of the backbone is given, one map: for training from that block on.
+    /// What a block of a ``FastSlowModel``'s backbone is given, one map: for training from that block on.
     case input(ofBlock: Int)
 
     fileprivate var name: String {
@@ -27,9 +27,9 @@ package enum FeatureChoice: Sendable, Equatable {
     }
 }
 
-/// Computes the frozen backbone's features of a data set once and keeps them in a folder.
+/// Computes a frozen image encoder's features of a data set once and keeps them in a folder.
 package struct FeatureExtraction {
-    private let model: FastSlowModel
+    private let model: any RerankableModel
     private let folder: FilePath
     private let choice: FeatureChoice
     private let pictures: any PictureSource
@@ -40,7 +40,7 @@ package struct FeatureExtraction {
 
     /// - Parameter progress: is called after every batch, in the calling thread.
     package init(
-        model: FastSlowModel, folder: FilePath, keeping choice: FeatureChoice, pictures: any PictureSource,
+        model: any RerankableModel, folder: FilePath, keeping choice: FeatureChoice, pictures: any PictureSource,
         progress: @escaping (_ done: Int, _ all: Int) -> Void
     ) {
         self.model = model
@@ -56,7 +56,7 @@ package struct FeatureExtraction {
     package func features(of dataset: CaptionedDataset, mirrored: Bool) throws -> FeatureSet {
         let names = mirrored ? ["plain", "mirrored"] : ["plain"]
         let kept = choice.name
-        let origin = "\(try backboneDigest())/\(dataset.sourceDigest)/\(kept)"
+        let origin = "\(try model.featureDigest())/\(dataset.sourceDigest)/\(kept)"
         let paths = names.map { folder.appending("\(dataset.name)-\(dataset.sourceDigest)-\(kept)-\($0).features") }
         let stores = zip(paths, names).map { FeatureStore(path: $0, origin: "\(origin)/\($1)") }
         if stores.allSatisfy({ $0 != nil }) { return FeatureSet(dataset: dataset, views: stores.compactMap { $0 }) }
@@ -95,28 +95,27 @@ package struct FeatureExtraction {
     }
 
     private var layout: FeatureLayout {
-        let side = model.input.geometry.side
-        return switch choice {
+        switch choice {
         case .maps(let count):
-            FeatureLayout(
-                pooledChannels: model.backbone.pooledChannels,
-                maps: Array(model.backbone.mapSizes(side: side).prefix(count)))
+            FeatureLayout(pooledChannels: model.pooledChannels, maps: Array(model.mapSizes.prefix(count)))
         case .input(let block):
-            FeatureLayout(pooledChannels: 0, maps: [model.backbone.inputSize(ofBlock: block, side: side)])
+            FeatureLayout(
+                pooledChannels: 0,
+                maps: [blocks.backbone.inputSize(ofBlock: block, side: model.input.geometry.side)])
         }
     }
 
     private func features(of images: [RGBImage]) throws -> VisualFeatures {
         switch choice {
         case .maps: try model.features(of: images)
-        case .input(let block): VisualFeatures(maps: [try model.input(ofBlock: block, images)])
+        case .input(let block): VisualFeatures(maps: [try blocks.input(ofBlock: block, images)])
         }
     }
 
-    /// Names the backbone alone: new heads need no new features.
-    private func backboneDigest() throws -> String {
-        let backbone = model.configuration.backbone
-        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(try model.backboneDigest())"
+    /// The model whose blocks learn.
+    private var blocks: FastSlowModel {
+        guard let model = model as? FastSlowModel else { preconditionFailure("this model's blocks can't be trained") }
+        return model
     }
 }
 

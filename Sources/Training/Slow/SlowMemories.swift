@@ -23,7 +23,7 @@ package struct SlowMemories: Sendable {
             let memory = model.memory(maps: model.maps(of: frames), frameCounts: frames.frameCounts).detached
             guard let precision else { return memory }
             let stored = ClipMemory.encode(memory, clip: 0, precision: precision)
-            guard let kept = try? ClipMemory.decode([stored], as: model.configuration) else {
+            guard let kept = try? ClipMemory.decode([stored], as: model.configuration.memoryForm) else {
                 preconditionFailure("a memory that was just encoded can't be decoded")
             }
             return kept

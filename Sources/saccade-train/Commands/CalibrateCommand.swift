@@ -72,7 +72,7 @@ struct CalibrateCommand: AsyncParsableCommand {
 
     private func calibrate(decoder: FilePath?) throws {
         let folder = try modelOptions.folder()
-        let model = try FastSlowModel(directory: folder)
+        let model = try ModelFolder(folder).rerankable()
         guard let slow = model.slow, slow.model.configuration.objective == .captioning else {
             throw ValidationError("the model \(model.name) has no captioner: there is nothing to calibrate")
         }
@@ -84,21 +84,25 @@ struct CalibrateCommand: AsyncParsableCommand {
         if let depth { settings.depths = [depth] }
         let evaluators = sets.map { Evaluator(model: model, slow: slow, features: $0, settings: settings) }
         let evaluator = evaluators[0]
-        let galleries = evaluators.map { $0.evaluations("captions of \($0.features.dataset.name)", captions: captions) }
+        let galleries = try evaluators.map {
+            try $0.evaluations("captions of \($0.features.dataset.name)", captions: captions)
+        }
         let captioned = galleries[0]
         let phrases = ConceptSet(items: evaluator.features.dataset.items).concepts
         let concepts =
             phrases.isEmpty
             ? nil
-            : evaluator.evaluations("short queries", of: phrases.map(\.phrase)).map { ConceptRanking(phrases, by: $0) }
+            : try evaluator.evaluations("short queries", of: phrases.map(\.phrase)).map {
+                ConceptRanking(phrases, by: $0)
+            }
         let (tried, best) = RerankingChoice.best(of: galleries, concepts: concepts, settings: settings)
         tried.forEach { print($0.summary) }
         guard let place = RerankingChoice.endWeights.firstIndex(of: best.endWeight) else { return }
         let examples =
-            absent.map { queries in
+            try absent.map { queries in
                 RelevanceExamples(
                     captions: captioned[place], concepts: concepts?[place],
-                    absent: evaluator.evaluations("absent queries", of: queries, endWeight: best.endWeight)[0],
+                    absent: try evaluator.evaluations("absent queries", of: queries, endWeight: best.endWeight)[0],
                     choice: best)
             } ?? RelevanceExamples(captions: captioned[place], choice: best)
         let fit = RelevanceFit(examples.examples)
@@ -155,13 +159,13 @@ struct CalibrateCommand: AsyncParsableCommand {
 
 /// Scores a gallery's queries for each ω.
 private struct Evaluator {
-    let model: FastSlowModel
+    let model: any RerankableModel
     let features: FeatureSet
     let settings: RerankingChoice.Settings
     private let slow: SlowCaptioner
     private let memories: SlowMemories
 
-    init(model: FastSlowModel, slow: SlowCaptioner, features: FeatureSet, settings: RerankingChoice.Settings) {
+    init(model: any RerankableModel, slow: SlowCaptioner, features: FeatureSet, settings: RerankingChoice.Settings) {
         self.model = model
         self.slow = slow
         self.features = features
@@ -171,16 +175,16 @@ private struct Evaluator {
     }
 
     /// One evaluation for each of `RerankingChoice.endWeights`, of the items' captions.
-    func evaluations(_ name: String, captions: Int?) -> [RerankingEvaluation] {
+    func evaluations(_ name: String, captions: Int?) throws -> [RerankingEvaluation] {
         // One more, for when a caption's own item is taken out.
-        evaluations(
+        try evaluations(
             name, of: features, captions: captions, depth: (settings.depths.last ?? 1) + 1,
             endWeights: RerankingChoice.endWeights)
     }
 
     /// One evaluation for each of `RerankingChoice.endWeights`, or for one of them, of queries that are no item's captions.
-    func evaluations(_ name: String, of queries: [String], endWeight: Double? = nil) -> [RerankingEvaluation] {
-        evaluations(
+    func evaluations(_ name: String, of queries: [String], endWeight: Double? = nil) throws -> [RerankingEvaluation] {
+        try evaluations(
             name, of: features.asked(queries), captions: nil,
             depth: max(settings.depths.last ?? 1, settings.shortDepths.last ?? 1),
             endWeights: endWeight.map { [$0] } ?? RerankingChoice.endWeights)
@@ -188,12 +192,10 @@ private struct Evaluator {
 
     private func evaluations(
         _ name: String, of asked: FeatureSet, captions: Int?, depth: Int, endWeights: [Double]
-    ) -> [RerankingEvaluation] {
-        let fast = FastEmbeddings(
-            model: model.fast, features: asked, framesInUse: model.framesPerClip, captions: captions,
-            encode: model.tokens(of:))
+    ) throws -> [RerankingEvaluation] {
+        let fast = try FastEmbeddings(model, of: asked, captions: captions)
         let sentences = asked.dataset.items.flatMap { item in
-            item.captions.prefix(captions ?? .max).map(model.slowTokens(of:))
+            item.captions.prefix(captions ?? .max).map(slow.tokens(of:))
         }
         var bar = ProgressBar("Scoring \(name)")
         defer { bar.finish() }

@@ -151,16 +151,16 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     private func order(decoder: FilePath?) throws -> OrderEvaluation {
-        let model = try FastSlowModel(directory: modelOptions.folder())
+        let model = try ModelFolder(modelOptions.folder()).rerankable()
         guard let slow = model.slow else {
             throw ValidationError("the model \(model.name) has no Slow part, which is what knows of order")
         }
         let features = try dataOptions.features(of: dataOptions.dataset(data), model: model, decoder: decoder)
-        return OrderEvaluation(model: slow.model, features: features, encode: model.slowTokens(of:))
+        return OrderEvaluation(model: slow.model, features: features, encode: slow.tokens(of:))
     }
 
     private func relevance(absent: [String], decoder: FilePath?) throws -> RelevanceReport {
-        let model = try FastSlowModel(directory: modelOptions.folder())
+        let model = try ModelFolder(modelOptions.folder()).rerankable()
         let listed = try present.map(QueryList.read)
         let dataset = try dataOptions.dataset(data, needsCaptions: listed == nil)
         let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
@@ -176,7 +176,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     private func conceptReport(decoder: FilePath?) throws -> ConceptReport {
-        let model = try FastSlowModel(directory: modelOptions.folder())
+        let model = try ModelFolder(modelOptions.folder()).rerankable()
         let modes = try modes() ?? [.fast] + (model.slow == nil ? [] : [32, 128].map(EvaluationMode.reranked))
         let dataset = try dataOptions.dataset(data)
         var settings = ConceptSet.Settings()
@@ -189,7 +189,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let features = try dataOptions.features(of: dataset, model: model, decoder: decoder)
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
-        let evaluation = ConceptEvaluation(
+        let evaluation = try ConceptEvaluation(
             model: model, features: features, concepts: set, modes: modes, beta: beta
         ) { done, all in
             if done % 16 == 0 || done == all { bar.update(Double(done) / Double(all), "\(done) of \(all) items") }
@@ -198,7 +198,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     private func report(decoder: FilePath?) throws -> EvaluationReport {
-        let model = try FastSlowModel(directory: modelOptions.folder())
+        let model = try ModelFolder(modelOptions.folder()).rerankable()
         let modes = try modes() ?? EvaluationMode.usual(hasSlow: model.slow != nil)
         if model.slow == nil, modes.contains(where: { $0 != .fast }) {
             throw ValidationError("the model \(model.name) has no Slow part: the only mode is fast")
@@ -208,7 +208,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         var bar = ProgressBar("Scoring")
         defer { bar.finish() }
         let precision = FeaturePrecision(rawValue: rerankFeatures)
-        let evaluation = RetrievalEvaluation(
+        let evaluation = try RetrievalEvaluation(
             model: model, features: features, modes: modes, captions: captions, queries: queries, beta: beta,
             precision: precision
         ) { done, all in

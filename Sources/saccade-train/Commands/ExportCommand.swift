@@ -29,9 +29,9 @@ struct ExportCommand: AsyncParsableCommand {
             throw ValidationError("--output must differ from the model's own folder")
         }
         try await BlockingExecutor.shared.run {
-            let model = try FastSlowModel(directory: source)
+            let model = try ModelFolder(source).rerankable()
             try model.write(
-                to: target, name: model.name, precision: precision, reranking: model.reranking)
+                to: target, name: model.name, precision: precision, slow: nil, reranking: model.reranking)
         }
         print("Wrote \(output).")
     }

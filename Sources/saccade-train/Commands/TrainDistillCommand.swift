@@ -15,7 +15,8 @@ struct TrainDistillCommand: AsyncParsableCommand {
         discussion: """
             The teacher scores a few clips for each caption once: its own, hard negatives mined by the teacher's Fast part, and \
             random negatives. The scores are cached with the features. The student starts from --model's Fast part. The model \
-            that is written has the student and the teacher's Slow part; none when the backbone's blocks learned too.
+            that is written has the student and the teacher's Slow part; none when the backbone's blocks learned too. Of an \
+            imported model the text tower learns and the image tower stays as it is.
 
             A teacher overfits the items that it was trained on, and its scores of them add little to the captions. \
             With --teacher given N times, the K-th teacher scores the K-th of N parts of the items (cross-fitting): train it \
@@ -75,8 +76,12 @@ struct TrainDistillCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try FastSlowModel(directory: source, learning: fast.learns)
+        let model = try ModelFolder(source).rerankable(learning: fast.learns)
         let teachers = try teachers(of: model, source)
+        var dataOptions = dataOptions
+        dataOptions.maps = teachers.compactMap(\.slow).reduce(dataOptions.maps) {
+            max($0, $1.model.configuration.maps.count)
+        }
         let tail = try fast.tail(of: model)
         let choice = tail.map { FeatureChoice.input(ofBlock: $0.firstBlock) }
         let scores = try scores(
@@ -91,12 +96,12 @@ struct TrainDistillCommand: AsyncParsableCommand {
         settings.studentTemperature = studentTemperature
         settings.contrast = contrast
         let task = FastTrainingTask(
-            model: model.fast, tail: tail, pool: pool, teacher: scores, validation: validation,
+            model: model.heads, tail: tail, pool: pool, teacher: scores, validation: validation,
             framesInUse: model.framesPerClip, settings: settings, encode: model.tokens(of:))
+        try fast.require(task)
         try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
-        try model.write(
-            to: training.folder, name: training.name, precision: .half,
-            slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,
+        try training.write(
+            model, slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,
             reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking, tail: tail)
         let next =
             tail == nil
@@ -106,15 +111,15 @@ struct TrainDistillCommand: AsyncParsableCommand {
     }
 
     /// The models that teach, each with a Slow part on the student's backbone.
-    private func teachers(of student: FastSlowModel, _ source: FilePath) throws -> [FastSlowModel] {
+    private func teachers(of student: any RerankableModel, _ source: FilePath) throws -> [any RerankableModel] {
         let folders = teacher.isEmpty ? [source] : teacher.map { .absolute($0) }
         return try folders.map { folder in
-            let teacher = try FastSlowModel(directory: folder)
+            let teacher = try ModelFolder(folder).rerankable()
             if teacher.slow == nil {
                 throw ValidationError(
                     "\(folder) has no Slow part: train one with `saccade train slow`, and name it with --teacher")
             }
-            if try teacher.backboneDigest() != student.backboneDigest() {
+            if try teacher.featureDigest() != student.featureDigest() {
                 throw ValidationError(
                     "\(folder) and the student have different backbones: import both from the same one")
             }
@@ -123,11 +128,11 @@ struct TrainDistillCommand: AsyncParsableCommand {
     }
 
     /// The teachers' scores: those that were kept, or new ones.
-    private func scores(of teachers: [FastSlowModel], _ sources: [FeatureSet]) throws -> TeacherScores {
+    private func scores(of teachers: [any RerankableModel], _ sources: [FeatureSet]) throws -> TeacherScores {
         let origin =
-            (teachers.map(\.modelDigest) + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
+            (teachers.map { $0.modelDigest } + ["\(hard)", "\(captions)"] + sources.map(\.dataset.captionDigest))
             .joined(separator: "/")
-        let names = teachers.map { $0.modelDigest.prefix(8) } + ["\(hard)", "\(captions)"]
+        let names = teachers.map { String($0.modelDigest.prefix(8)) } + ["\(hard)", "\(captions)"]
         let path = dataOptions.cacheFolder.appending("teacher-\(names.joined(separator: "-")).safetensors")
         if let kept = TeacherScores(path: path, origin: origin, sources: sources) { return kept }
         var bar = ProgressBar("Teacher's scores")
@@ -137,14 +142,12 @@ struct TrainDistillCommand: AsyncParsableCommand {
         if smallest < 2 {
             throw ValidationError("\(teachers.count) teachers are too many for this data: each needs two items")
         }
+        let captioners = teachers.compactMap(\.slow)
         let scores = TeacherScores(
-            teachers: teachers.compactMap(\.slow), sources: sources,
-            embeddings: sources.map {
-                FastEmbeddings(
-                    model: miner.fast, features: $0, framesInUse: miner.framesPerClip, captions: captions,
-                    encode: miner.tokens(of:))
-            }, captionsPerItem: captions, hard: hard, seed: 1,
-            encode: { caption, index in teachers[index].slowTokens(of: caption) }
+            teachers: captioners, sources: sources,
+            embeddings: try sources.map { try FastEmbeddings(miner, of: $0, captions: captions) },
+            captionsPerItem: captions, hard: hard, seed: 1,
+            encode: { caption, index in captioners[index].tokens(of: caption) }
         ) { done, all in
             bar.update(Double(done) / Double(all), "\(done) of \(all)")
         }

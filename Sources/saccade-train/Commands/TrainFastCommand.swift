@@ -12,7 +12,8 @@ struct TrainFastCommand: AsyncParsableCommand {
         commandName: "fast",
         abstract: "Train the dual encoder with the contrastive loss.",
         discussion: """
-            The backbone is frozen: its features are computed once and cached. With --backbone-blocks its last blocks learn too, \
+            The backbone is frozen: its features are computed once and cached. Of an imported model the text tower learns and \
+            the image tower is the frozen backbone. With --backbone-blocks its last blocks learn too, \
             and what the first of them is given is cached instead; the model that is written then has no Slow part, because \
             one reads the features of the backbone that it was trained on. The run starts from --model and writes \
             checkpoints and a log below --output; it resumes from the last checkpoint when it is started again with the same \
@@ -34,21 +35,20 @@ struct TrainFastCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try FastSlowModel(directory: source, learning: fast.learns)
+        let model = try ModelFolder(source).rerankable(learning: fast.learns)
         let tail = try fast.tail(of: model)
         let choice = tail.map { FeatureChoice.input(ofBlock: $0.firstBlock) }
         let pool = TrainingPool(
             try training.sources(dataOptions, model: model, decoder: decoder, keeping: choice), batch: fast.batch,
             seed: training.seed, encode: model.tokens(of:))
         let task = FastTrainingTask(
-            model: model.fast, tail: tail, pool: pool,
+            model: model.heads, tail: tail, pool: pool,
             validation: try training.validationSets(dataOptions, model: model, decoder: decoder, keeping: choice),
             framesInUse: model.framesPerClip, settings: fast.taskSettings(stepsPerEpoch: pool.stepsPerEpoch),
             encode: model.tokens(of:))
+        try fast.require(task)
         try training.train(task, name: "fast", settings: fast.runSettings(seed: training.seed))
-        try model.write(
-            to: training.folder, name: training.name, precision: .half,
-            reranking: model.reranking, tail: tail)
+        try training.write(model, reranking: model.reranking, tail: tail)
         if tail != nil && model.slow != nil {
             print(
                 "The Slow part was left out, because it reads the backbone as it was: train another with `saccade train slow`."

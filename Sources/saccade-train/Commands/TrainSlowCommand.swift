@@ -28,7 +28,8 @@ struct TrainSlowCommand: AsyncParsableCommand {
         abstract: "Train the captioner that re-ranks the best clips.",
         discussion: """
             If --model has a Slow part, its training continues; otherwise, or with --new, a Slow part is randomly initialised, with a \
-            vocabulary from the captions. The Fast part is frozen. Checkpoints, a log and a plot are written below --output; \
+            vocabulary from the captions. The Fast part is frozen, and can be an imported model: its maps are those of its \
+            image tower's patches after all, two thirds and one third of the blocks. Checkpoints, a log and a plot are written below --output; \
             the same command resumes from the last checkpoint.
             """
     )
@@ -71,6 +72,12 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     @Option(help: "New Slow part: its objective, captioning or matching.")
     var objective = SlowConfiguration.Objective.captioning
+
+    @Option(
+        help: ArgumentHelp(
+            "New Slow part of an imported model: the word pieces to choose from, as the vocab.txt of an uncased BERT. (default: "
+                + "those of \(ModelFolder.shippedName))", valueName: "file"), completion: .file(extensions: ["txt"]))
+    var vocabulary: String?
 
     @Option(help: "New Slow part: word pieces that are rarer than this in the captions are unknown.")
     var minimumCount = 3
@@ -125,7 +132,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     private func train(decoder: FilePath?) throws {
         let source = try modelOptions.folder()
-        let model = try FastSlowModel(directory: source)
+        let model = try ModelFolder(source).rerankable()
         var dataOptions = dataOptions
         let maps = try maps()
         dataOptions.maps = max(dataOptions.maps, 1 + (maps.max() ?? 0))
@@ -133,10 +140,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         let validation = try training.validationSets(dataOptions, model: model, decoder: decoder)
         let captioner = try start(from: model, maps, sets: sources.map(\.features))
         let slow = captioner.model
-        let encode = { (sentence: String) in
-            captioner.vocabulary.encode(
-                model.tokenizer.encode(sentence, limit: slow.configuration.maximumTokens + 2))
-        }
+        let encode = captioner.tokens(of:)
         var settings = SlowTrainingTask.Settings()
         settings.dropout = dropout
         settings.captions = captions
@@ -145,12 +149,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         let hardness =
             slow.configuration.objective == .captioning
             ? nil
-            : FastHardness(
-                sources.map {
-                    FastEmbeddings(
-                        model: model.fast, features: $0.features, framesInUse: model.framesPerClip,
-                        encode: model.tokens(of:))
-                })
+            : try FastHardness(sources.map { try FastEmbeddings(model, of: $0.features) })
         let pool = TrainingPool(sources, leavingOut: leavingOut, batch: batch, seed: training.seed, encode: encode)
         if pool.isEmpty {
             throw ValidationError("--leaving-out leaves no item to learn from: add items, or use fewer parts")
@@ -163,9 +162,7 @@ struct TrainSlowCommand: AsyncParsableCommand {
         // Part of the name, so that a checkpoint of another part isn't resumed.
         let part = leavingOut.map { " without \($0.index + 1)/\($0.count)" } ?? ""
         try training.train(task, name: "slow" + part, settings: run)
-        try model.write(
-            to: training.folder, name: training.name, precision: .half, slow: captioner,
-            reranking: .untuned)
+        try training.write(model, slow: captioner, reranking: .untuned)
         print(
             "Wrote \(training.folder). Calibrate it: `saccade calibrate --model \(training.output) "
                 + "--data \(training.validation[0])`.")
@@ -173,12 +170,11 @@ struct TrainSlowCommand: AsyncParsableCommand {
 
     /// The model's own Slow part, or a new one.
     private func start(
-        from model: FastSlowModel, _ layers: [Int], sets: [FeatureSet]
+        from model: any RerankableModel, _ layers: [Int], sets: [FeatureSet]
     ) throws -> SlowCaptioner {
-        let pieces = model.tokenizer.pieces
-        if !new, let configuration = model.configuration.slow {
+        if !new, let configuration = model.slow?.model.configuration {
             let captioner = try SlowCaptioner(
-                folder: model.folder, configuration: configuration, tokenizer: model.tokenizer, trainable: true)
+                folder: model.folder, configuration: configuration, tokenizer: model.wordPieces, trainable: true)
             guard let memoryWidth, memoryWidth != configuration.memoryWidth else { return captioner }
             guard memoryWidth < configuration.memoryWidth else {
                 throw ValidationError(
@@ -188,24 +184,36 @@ struct TrainSlowCommand: AsyncParsableCommand {
             let slow = captioner.model
             return SlowCaptioner(
                 model: try slow.narrowed(to: memoryWidth, tokens: slow.sampleTokens(of: sets)),
-                vocabulary: captioner.vocabulary)
+                vocabulary: captioner.vocabulary,
+                tokenizer: try model.wordPieces ?? captioner.vocabulary.tokenizer)
         }
         if let memoryWidth, memoryWidth > width {
             throw ValidationError("--memory-width must be at most --width of a new Slow part, \(width)")
         }
+        if vocabulary != nil, model.wordPieces != nil {
+            throw ValidationError("--vocabulary: the model \(model.name) has word pieces; its Slow part takes those")
+        }
+        let tokenizer =
+            try model.wordPieces
+            ?? WordPieceTokenizer(
+                vocabularyFile: vocabulary.map { .absolute($0) }
+                    ?? ModelFolder(ModelFolder.shipped(environment: [:])).vocabulary)
+        let pieces = tokenizer.pieces
         let sentences = sets.lazy.flatMap(\.dataset.items).flatMap(\.captions)
         let words = SlowVocabulary.collected(
-            from: sentences.map { model.tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
+            from: sentences.map { tokenizer.encode($0, limit: 512) }, minimum: minimumCount,
             tokenizerVocabulary: pieces)
-        let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: pieces)
-        let maps = model.backbone.mapSizes(side: model.input.geometry.side).prefix(1 + (layers.max() ?? 0))
+        // Without word pieces of the model's the vocabulary is its own tokenizer, with ids of its own.
+        let vocabulary = try SlowVocabulary(pieces: words, tokenizerVocabulary: model.wordPieces?.pieces)
+        let maps = model.mapSizes.prefix(1 + (layers.max() ?? 0))
         let configuration = SlowConfiguration(
             width: width, memoryWidth: memoryWidth, heads: max(1, width / 32), feedForward: 4 * width, layers: layers,
             directions: directions, objective: objective, maps: Array(maps), vocabularySize: vocabulary.count,
             frames: min(4, model.framesPerClip))
         let slow = try SlowModel(
             configuration, ParameterSource<Float>(random: SplitMix64(seed: training.seed)),
-            wordVectors: vocabulary.startingVectors(from: model.fast.text, pieces: pieces, width: width))
-        return SlowCaptioner(model: slow, vocabulary: vocabulary)
+            wordVectors: model.wordVectors(for: vocabulary, width: width))
+        return SlowCaptioner(
+            model: slow, vocabulary: vocabulary, tokenizer: try model.wordPieces ?? vocabulary.tokenizer)
     }
 }

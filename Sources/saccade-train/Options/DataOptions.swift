@@ -35,7 +35,8 @@ struct DataOptions: ParsableArguments {
         completion: .directory)
     var cache: String?
 
-    /// How many maps are kept, coarse ones first: one store serves both models, and few Slow models read a third.
+    /// How many maps are kept, coarse ones first, unless the model's Slow part reads more: one store serves both models, and few Slow
+    /// models read a third.
     var maps = 2
 
     private enum CodingKeys: CodingKey { case format, media, split, ids, cache }
@@ -66,14 +67,15 @@ struct DataOptions: ParsableArguments {
     ///
     /// - Parameter choice: nil keeps the pooled head and the coarsest maps.
     func features(
-        of dataset: CaptionedDataset, model: FastSlowModel, decoder: FilePath?, mirrored: Bool = false,
+        of dataset: CaptionedDataset, model: any RerankableModel, decoder: FilePath?, mirrored: Bool = false,
         keeping choice: FeatureChoice? = nil
     ) throws -> FeatureSet {
         Terminal.adviseOnBLAS()
         var bar = ProgressBar("Features of \(dataset.name)")
         defer { bar.finish() }
         let extraction = FeatureExtraction(
-            model: model, folder: cacheFolder, keeping: choice ?? .maps(maps),
+            model: model, folder: cacheFolder,
+            keeping: choice ?? .maps(max(maps, model.slow?.model.configuration.maps.count ?? 0)),
             pictures: try DecodedPictures(decoder: decoder, framesPerItem: model.framesPerClip)
         ) { done, all in
             bar.update(Double(done) / Double(max(1, all)), "\(done) of \(all)")

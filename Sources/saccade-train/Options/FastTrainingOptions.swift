@@ -69,14 +69,27 @@ struct FastTrainingOptions: ParsableArguments {
     }
 
     /// The backbone's blocks that learn; nil when it is frozen.
-    func tail(of model: FastSlowModel) throws -> BackboneTail<Float>? {
+    func tail(of model: any RerankableModel) throws -> BackboneTail<Float>? {
         guard backboneBlocks > 0 else { return nil }
+        guard let model = model as? FastSlowModel else {
+            throw ValidationError(
+                "--backbone-blocks: the image tower of an imported model stays as it is; leave the option out, and the text "
+                    + "tower learns")
+        }
         let all = model.configuration.backbone.network.blocks.count
         if backboneBlocks >= all {
             throw ValidationError(
                 "--backbone-blocks \(backboneBlocks): the backbone has \(all), and its first one stays frozen")
         }
         return try model.tail(blocks: backboneBlocks)
+    }
+
+    /// - Throws: `ValidationError` when no parameter of a model would learn.
+    func require(_ task: FastTrainingTask) throws {
+        if task.parameters.isEmpty {
+            throw ValidationError(
+                "--text-learning-rate 0: nothing would learn; of an imported model it is the text tower that does")
+        }
     }
 
     /// - Parameter stepsPerEpoch: of the run's data.

@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Models
 import SystemPackage
+import Tensors
 import Training
 
 /// What every training command takes: its data and where the model goes.
@@ -43,7 +44,7 @@ struct TrainingOptions: ParsableArguments {
 
     /// The training features of every data set, as they are and mirrored.
     func sources(
-        _ options: DataOptions, model: FastSlowModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
+        _ options: DataOptions, model: any RerankableModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
     ) throws -> [TrainingPool.Source] {
         try data.map { path in
             let set = try options.features(
@@ -55,10 +56,27 @@ struct TrainingOptions: ParsableArguments {
     }
 
     func validationSets(
-        _ options: DataOptions, model: FastSlowModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
+        _ options: DataOptions, model: any RerankableModel, decoder: FilePath?, keeping choice: FeatureChoice? = nil
     ) throws -> [FeatureSet] {
         try validation.map {
             try options.features(of: options.dataset($0), model: model, decoder: decoder, keeping: choice)
+        }
+    }
+
+    /// Writes what was trained, as precisely as further training needs it.
+    ///
+    /// - Parameters:
+    ///   - slow: takes the place of the model's own Slow part.
+    ///   - tail: what the backbone's last blocks became.
+    func write(
+        _ model: any RerankableModel, slow: SlowCaptioner? = nil, reranking: Reranking?,
+        tail: BackboneTail<Float>? = nil
+    ) throws {
+        if let tail, let model = model as? FastSlowModel {
+            try model.write(
+                to: folder, name: name, precision: .half, slow: slow, reranking: reranking, tail: tail)
+        } else {
+            try model.write(to: folder, name: name, precision: .half, slow: slow, reranking: reranking)
         }
     }
 

@@ -15,7 +15,7 @@ extension ModelCommand {
             commandName: "embed", abstract: "Show a model's vectors of texts and pictures.",
             discussion: """
                 Unit vectors: their dot products are the scores of a search that isn't re-ranked. Given both texts and \
-                pictures, it shows the score of each pair.
+                pictures, it shows the score of each pair, and with --json the re-ranker's too, where the model has one.
                 """)
 
         @Option(help: "A text; may be repeated.")
@@ -41,6 +41,8 @@ extension ModelCommand {
             struct Text: Encodable {
                 var text: String
                 var embedding: [Float]
+                /// With each picture, as re-ranking scores it; nil for a model that can't.
+                var rerank_scores: [Float?]?
             }
 
             struct Image: Encodable {
@@ -74,12 +76,16 @@ extension ModelCommand {
             }
             let frames = pictures
             let report = try await BlockingExecutor.shared.run {
-                Report(
+                let clips = try frames.map { try model.clips.encode(clips: [[$0]])[0] }
+                return Report(
                     model_digest: model.digest, dimensions: model.clips.dimensions,
-                    texts: try texts.map { Report.Text(text: $0, embedding: try model.queries.embed(query: $0)) },
-                    images: try zip(images, frames).map { name, frame in
-                        Report.Image(image: name, embedding: try model.clips.encode(clips: [[frame]])[0].embedding)
-                    })
+                    texts: try texts.map { text in
+                        Report.Text(
+                            text: text, embedding: try model.queries.embed(query: text),
+                            rerank_scores: try model.scorer?.scores(
+                                of: text, features: clips.map { $0.rerankFeatures ?? [] }))
+                    },
+                    images: zip(images, clips).map { Report.Image(image: $0, embedding: $1.embedding) })
             }
             if json {
                 let encoder = JSONEncoder()

@@ -41,7 +41,7 @@ import Testing
     @Test(
         arguments: [
             (["model_type"], "siglip2", ["model_type", "NaFlex"]),
-            (["model_type"], "blip", ["blip", "isn't implemented"]),
+            (["model_type"], "blip", ["blip", "--fast"]),
             (["model_type"], "bert", ["bert", "isn't known"]),
             (["vision_config", "hidden_act"], "swish", ["hidden_act", "swish"]),
             (["vision_config", "hidden_size"], "64", ["hidden_size", "number"]),

@@ -21,9 +21,11 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
     package var logitBias: Double
     /// At most this many frames of a clip are used.
     package var framesPerClip: Int
+    /// Nil for a model that can't re-rank.
+    package var slow: SlowConfiguration?
 
     enum CodingKeys: String, CodingKey {
-        case name, origin, licence, image, text, dimensions
+        case name, origin, licence, image, text, dimensions, slow
         case logitScale = "logit_scale"
         case logitBias = "logit_bias"
         case framesPerClip = "frames_per_clip"
@@ -40,6 +42,7 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
         try container.encode(logitScale, forKey: .logitScale)
         try container.encode(logitBias, forKey: .logitBias)
         try container.encode(framesPerClip, forKey: .framesPerClip)
+        try container.encodeIfPresent(slow, forKey: .slow)
     }
 
     /// - Throws: ``ModelError`` that says which key is wrong, or that a newer program is needed.
@@ -74,43 +77,8 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
         try require((1...8192).contains(dimensions), "dimensions must lie in 1...8192, not \(dimensions)")
         try require((1...64).contains(framesPerClip), "frames_per_clip must lie in 1...64, not \(framesPerClip)")
         try require(logitScale.isFinite && logitBias.isFinite, "the logit's scale and bias must be finite")
-        for (tower, stack) in [("image", image.stack), ("text", text.stack)] {
-            let sizes = [
-                ("width", stack.width, 8192), ("layers", stack.layers, 256), ("heads", stack.heads, 256),
-                ("feed_forward", stack.feedForward, 65_536),
-            ]
-            for (key, size, most) in sizes {
-                try require((1...most).contains(size), "\(tower).\(key) must lie in 1...\(most), not \(size)")
-            }
-            try require(
-                stack.width % stack.heads == 0,
-                "\(tower).width is \(stack.width), which isn't a multiple of \(stack.heads) heads")
-            try require(
-                stack.normEpsilon > 0 && stack.normEpsilon < 1, "\(tower).norm_epsilon must lie between 0 and 1")
-        }
-        let sides = 16...DecodeLimits.frameSize
-        try require(sides.contains(image.frameSize), "image.frame_size must lie in \(sides), not \(image.frameSize)")
-        try require(
-            image.patchSize >= 1 && image.frameSize % image.patchSize == 0,
-            "image.frame_size is \(image.frameSize), which isn't a multiple of patches of \(image.patchSize)")
-        try require(
-            image.tokens <= 1 << 14,
-            "image.frame_size is \(image.frameSize), which is too many patches of \(image.patchSize)")
-        try require(
-            image.mean.count == 3 && image.deviation.count == 3 && image.mean.allSatisfy(\.isFinite)
-                && image.deviation.allSatisfy { $0.isFinite && $0 > 0 },
-            "image.mean and image.deviation must be three numbers each, the deviations above 0")
-        try require(
-            image.pooling != .classToken || image.hasClassToken, "image.pooling needs a class token and there is none")
-        try require(
-            (1...256).contains(image.poolingHeads) && image.width % image.poolingHeads == 0,
-            "image.width is \(image.width), which isn't a multiple of \(image.poolingHeads) pooling heads")
-        try require(
-            (1...65_536).contains(image.poolingFeedForward), "image.pooling_feed_forward must lie in 1...65536")
-        try require(
-            image.rotaryCells.map { (1...4096).contains($0) && image.width / image.heads % 4 == 0 } ?? true,
-            "image.rotary_cells must lie in 1...4096 and needs heads of a multiple of 4 channels")
-        try require(image.projection != .none || image.width == dimensions, "image.width must be dimensions")
+        try image.validate(dimensions: dimensions, source: source)
+        try text.stack.validate("text", source: source)
         try require(text.projection != .none || text.width == dimensions, "text.width must be dimensions")
         try require(
             (1...1 << 20).contains(text.vocabularySize), "text.vocabulary_size must lie in 1...\(1 << 20)")
@@ -118,6 +86,9 @@ package struct DualEncoderConfiguration: Sendable, Equatable, Codable {
         try require(
             text.pooling == .last || text.isCausal,
             "text.pooling at the end token needs text.causal: what fills up sentences would count")
+        guard let slow else { return }
+        try slow.validate()
+        try require(slow.frames <= framesPerClip, "slow.frames must be at most frames_per_clip")
     }
 
     /// As it stands in `config.json`.
@@ -206,6 +177,42 @@ package struct ImageTowerConfiguration: Sendable, Equatable, Codable {
             normEpsilon: normEpsilon)
     }
 
+    /// Checks that the sizes make a tower.
+    ///
+    /// - Parameters:
+    ///   - dimensions: length of its embedding.
+    ///   - source: the file, for messages.
+    /// - Throws: ``ModelError`` that names the first size that doesn't.
+    func validate(dimensions: Int, source: String) throws(ModelError) {
+        func require(_ condition: Bool, _ message: String) throws(ModelError) {
+            if !condition { throw ModelError(.malformed, "\(source): \(message)") }
+        }
+        try stack.validate("image", source: source)
+        let sides = 16...DecodeLimits.frameSize
+        try require(sides.contains(frameSize), "image.frame_size must lie in \(sides), not \(frameSize)")
+        try require(
+            patchSize >= 1 && frameSize % patchSize == 0,
+            "image.frame_size is \(frameSize), which isn't a multiple of patches of \(patchSize)")
+        try require(
+            tokens <= 1 << 14,
+            "image.frame_size is \(frameSize), which is too many patches of \(patchSize)")
+        try require(
+            mean.count == 3 && deviation.count == 3 && mean.allSatisfy(\.isFinite)
+                && deviation.allSatisfy { $0.isFinite && $0 > 0 },
+            "image.mean and image.deviation must be three numbers each, the deviations above 0")
+        try require(
+            pooling != .classToken || hasClassToken, "image.pooling needs a class token and there is none")
+        try require(
+            (1...256).contains(poolingHeads) && width % poolingHeads == 0,
+            "image.width is \(width), which isn't a multiple of \(poolingHeads) pooling heads")
+        try require(
+            (1...65_536).contains(poolingFeedForward), "image.pooling_feed_forward must lie in 1...65536")
+        try require(
+            rotaryCells.map { (1...4096).contains($0) && width / heads % 4 == 0 } ?? true,
+            "image.rotary_cells must lie in 1...4096 and needs heads of a multiple of 4 channels")
+        try require(projection != .none || width == dimensions, "image.width must be dimensions")
+    }
+
     /// Patches along a side of a frame.
     var cells: Int { frameSize / patchSize }
 
@@ -261,5 +268,28 @@ package struct TextTowerConfiguration: Sendable, Equatable, Codable {
         BlockStack(
             width: width, layers: layers, heads: heads, feedForward: feedForward, activation: activation,
             normEpsilon: normEpsilon)
+    }
+}
+
+extension BlockStack {
+    /// Checks that the sizes make a stack.
+    ///
+    /// - Parameters:
+    ///   - tower: what it is called in `config.json`.
+    ///   - source: the file, for messages.
+    /// - Throws: ``ModelError`` that names the first size that doesn't.
+    func validate(_ tower: String, source: String) throws(ModelError) {
+        func require(_ condition: Bool, _ message: String) throws(ModelError) {
+            if !condition { throw ModelError(.malformed, "\(source): \(tower).\(message)") }
+        }
+        let sizes = [
+            ("width", width, 8192), ("layers", layers, 256), ("heads", heads, 256),
+            ("feed_forward", feedForward, 65_536),
+        ]
+        for (key, size, most) in sizes {
+            try require((1...most).contains(size), "\(key) must lie in 1...\(most), not \(size)")
+        }
+        try require(width % heads == 0, "width is \(width), which isn't a multiple of \(heads) heads")
+        try require(normEpsilon > 0 && normEpsilon < 1, "norm_epsilon must lie between 0 and 1")
     }
 }

@@ -1,54 +1,94 @@
+import Basics
 import Foundation
-import SystemPackage
-import Tensors
+package import SystemPackage
+package import Tensors
 
-/// A published dual encoder: one vector a frame, of which a clip's is the mean, and one a sentence.
-package final class DualEncoderModel: ClipEncoder, QueryEncoder {
+/// A published dual encoder: one vector a frame, of which a clip's is the mean, and one a sentence. A Slow part can read its patches.
+package final class DualEncoderModel: RerankableModel {
+    package let folder: ModelFolder
     package let configuration: DualEncoderConfiguration
     package let modelDigest: String
     package let input: FrameInput
     package let image: VisionTransformer
     package let text: TextTransformer
     package let tokenizer: any Tokenizer
+    package let slow: SlowCaptioner?
+    package let reranking: Reranking?
     /// Numbers that were learned in each tower.
     package let imageParameters, textParameters: Int
+    private let towers: DualEncoderHeads
+    private let precision: FeaturePrecision
 
+    package var name: String { configuration.name }
     package var framesPerClip: Int { configuration.framesPerClip }
     package var dimensions: Int { configuration.dimensions }
+    package var heads: any FastHeads { towers }
+    package var pooledChannels: Int { dimensions }
+    package var mapSizes: [FeatureMapSize] { image.mapSizes(side: configuration.image.frameSize) }
+    package var wordPieces: WordPieceTokenizer? { nil }
 
     /// Pictures that go through the tower together.
     private static let pictureBatch = 16
 
-    /// - Parameter folder: with `config.json`, `image.safetensors`, `text.safetensors` and the tokenizer's files.
+    /// - Parameters:
+    ///   - folder: with `config.json`, `image.safetensors`, `text.safetensors`, the tokenizer's files, and those of a Slow part if there
+    ///     is one.
+    ///   - precision: how the clips' rerank features are stored.
+    ///   - learning: which parameters of the text tower, by their names after `text.`, are to be trained; nil in use.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file, the key or the tensor.
-    package convenience init(_ folder: ModelFolder) throws { try self.init(folder, trials: nil) }
+    package convenience init(
+        _ folder: ModelFolder, precision: FeaturePrecision = .full, learning: ((String) -> Bool)? = nil
+    ) throws {
+        try self.init(folder, precision: precision, learning: learning, trials: nil)
+    }
 
-    private init(_ folder: ModelFolder, trials: (image: PackingTrial, text: PackingTrial)?) throws {
+    private init(
+        _ folder: ModelFolder, precision: FeaturePrecision, learning: ((String) -> Bool)?,
+        trials: (image: PackingTrial, text: PackingTrial)?
+    ) throws {
         let configuration = try DualEncoderConfiguration(folder)
+        self.folder = folder
         self.configuration = configuration
+        self.precision = precision
         input = configuration.image.input
         tokenizer = try configuration.text.tokenizer.tokenizer(in: folder.path)
         try configuration.require(tokenizer, source: folder.path.string)
-        func tower<Tower>(
-            _ path: FilePath, _ trial: PackingTrial?, _ make: (ParameterSource<Float>) throws -> Tower
-        ) throws -> (Tower, parameters: Int) {
-            let file = try SafetensorsFile(path)
-            let source = ParameterSource<Float>(file, trial: trial)
-            let tower = try make(source)
-            let known = Set(source.shapes.map(\.name))
-            let others = file.names.filter { !known.contains($0) }
-            guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: file.source) }
-            return (tower, source.shapes.reduce(0) { $0 + $1.shape.reduce(1, *) })
+        let images = try SafetensorsFile(folder.image)
+        let pictures = ParameterSource<Float>(images, trial: trials?.image)
+        image = try VisionTransformer(configuration.image, dimensions: configuration.dimensions, pictures)
+        imageParameters = try pictures.requireNoMore(in: images)
+        let texts = try SafetensorsFile(folder.text)
+        let learned = learning.map { learning in Set(texts.names.filter { learning(DualEncoderHeads.textPrefix + $0) })
         }
-        (image, imageParameters) = try tower(folder.image, trials?.image) {
-            try VisionTransformer(configuration.image, dimensions: configuration.dimensions, $0)
-        }
-        (text, textParameters) = try tower(folder.text, trials?.text) {
-            try TextTransformer(configuration.text, dimensions: configuration.dimensions, $0)
-        }
+        let sentences = ParameterSource<Float>(
+            texts, trial: trials?.text, trainable: learned.map { learned in learned.contains })
+        text = try TextTransformer(configuration.text, dimensions: configuration.dimensions, sentences)
+        textParameters = try sentences.requireNoMore(in: texts)
+        towers = DualEncoderHeads(
+            text: text, padding: tokenizer.padding, logitScale: configuration.logitScale,
+            textParameters: sentences.parameters)
+        (slow, reranking) = try folder.slowPart(
+            configuration.slow, maps: image.mapSizes(side: configuration.image.frameSize), tokenizer: nil)
         modelDigest = try ModelFolder.digest(
             of: [folder.configuration, folder.image, folder.text]
-                + configuration.text.tokenizer.files(in: folder.path))
+                + configuration.text.tokenizer.files(in: folder.path) + folder.slowFiles)
+    }
+
+    package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        try features(of: images, maps: mapSizes.count)
+    }
+
+    /// - Parameter count: of the maps that are kept, coarse to fine.
+    private func features(of images: [RGBImage], maps count: Int) throws -> VisualFeatures {
+        try input.require(images)
+        var parts: [VisualFeatures] = []
+        for start in stride(from: 0, to: images.count, by: Self.pictureBatch) {
+            var part = try image.features(of: Array(images[start..<min(start + Self.pictureBatch, images.count)]))
+            part.maps = Array(part.maps.prefix(count))
+            parts.append(part)
+        }
+        guard !parts.isEmpty else { throw ModelError(.input, "the model was given no picture") }
+        return VisualFeatures(joining: parts)
     }
 
     /// What packing a model to 8 bits would lose, and which layers had better stay in floats.
@@ -57,7 +97,7 @@ package final class DualEncoderModel: ClipEncoder, QueryEncoder {
     /// - Throws: as ``init(_:)`` does, and when an embedding isn't finite.
     static func packing(of folder: ModelFolder) throws -> (image: PackingTrial.Choice, text: PackingTrial.Choice) {
         let trials = (image: PackingTrial(), text: PackingTrial())
-        let model = try DualEncoderModel(folder, trials: trials)
+        let model = try DualEncoderModel(folder, precision: .full, learning: nil, trials: trials)
         let pictures = CheckInputs.pictures(side: model.configuration.image.frameSize)
         return (
             image: try trials.image.choice { try model.encode(clips: pictures.map { [$0] }).map(\.embedding) },
@@ -65,41 +105,68 @@ package final class DualEncoderModel: ClipEncoder, QueryEncoder {
         )
     }
 
-    /// The mean of the frames' unit vectors, as a unit vector.
     package func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
+        if clips.isEmpty { return [] }
         for clip in clips where clip.isEmpty || clip.count > framesPerClip {
             throw ModelError(.input, "a clip has \(clip.count) frames; the model wants 1 to \(framesPerClip)")
         }
-        let frames = clips.flatMap { $0 }
-        try input.require(frames)
-        var vectors: [[Float]] = []
-        for start in stride(from: 0, to: frames.count, by: Self.pictureBatch) {
-            let batch = Array(frames[start..<min(start + Self.pictureBatch, frames.count)])
-            guard let pooled = try image.features(of: batch).pooled else { continue }
-            vectors += try unitRows(pooled, of: "a clip")
-        }
-        var first = 0
-        return try clips.map { clip in
-            defer { first += clip.count }
-            if clip.count == 1 { return EncodedClip(embedding: vectors[first]) }
-            let sums = (0..<dimensions).map { column in
-                vectors[first..<first + clip.count].reduce(0) { $0 + $1[column] }
-            }
-            return EncodedClip(embedding: try unitRows(Tensor(sums, shape: [1, dimensions]), of: "a clip")[0])
+        let features = try features(of: clips.flatMap { $0 }, maps: slow?.model.configuration.maps.count ?? 0)
+        guard let pooled = features.pooled else { throw ModelError(.tensor, "the image tower makes no vector") }
+        let counts = clips.map(\.count)
+        let vectors = try rows(towers.clips(pooled: Variable(constant: pooled), frameCounts: counts), of: "a clip")
+        let memory = try slow?.memories(of: features, frameCounts: counts)
+        return clips.indices.map { index in
+            EncodedClip(
+                embedding: vectors[index],
+                rerankFeatures: memory.map { ClipMemory.encode($0, clip: index, precision: precision) })
         }
     }
 
     package func embed(query: String) throws -> [Float] {
-        let ids = tokenizer.encode(query, limit: configuration.text.contextLength)
-        return try unitRows(text.embed([ids], padding: tokenizer.padding), of: "the query")[0]
+        var off = Dropout.off
+        return try rows(towers.sentences([tokens(of: query)], dropout: &off), of: "the query")[0]
     }
 
-    private func unitRows(_ rows: Tensor<Float>, of what: String) throws -> [[Float]] {
-        let values = Variable(constant: rows).l2Normalized().value.scalars
+    private func rows(_ embeddings: Variable<Float>, of what: String) throws -> [[Float]] {
+        let values = embeddings.value.scalars
         guard values.allSatisfy(\.isFinite) else {
             throw ModelError(.input, "the model's output for \(what) isn't a number; the model is damaged")
         }
         return stride(from: 0, to: values.count, by: dimensions).map { Array(values[$0..<$0 + dimensions]) }
+    }
+
+    package func tokens(of sentence: String) -> [Int32] {
+        tokenizer.encode(sentence, limit: configuration.text.contextLength)
+    }
+
+    /// The tower's weights, and how pictures are brought to it.
+    package func featureDigest() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var hash = ContentHash()
+        hash.update(Array(try encoder.encode(configuration.image)))
+        return try ModelFolder.digest(of: [folder.image]) + "-" + ContentHash.hexadecimal(hash.finish().prefix(4))
+    }
+
+    package func wordVectors(for vocabulary: SlowVocabulary, width: Int) -> Tensor<Float>? { nil }
+
+    package func write(
+        to directory: FilePath, name: String, precision: WeightPrecision, slow replacement: SlowCaptioner?,
+        reranking: Reranking?
+    ) throws {
+        let slow = replacement ?? slow
+        var configuration = configuration
+        configuration.name = name
+        configuration.slow = slow?.model.configuration
+        let target = ModelFolder(directory)
+        try target.begin()
+        let tokenizerFiles = try configuration.text.tokenizer.files(in: folder.path)
+        let learned = towers.textParameters.filter(\.variable.requiresGradient).map { ($0.name, $0.variable.value) }
+        let kept = [folder.image] + (learned.isEmpty ? [folder.text] : []) + tokenizerFiles
+        try target.copy(kept.compactMap(\.lastComponent?.string), from: folder)
+        if !learned.isEmpty { try SafetensorsFile(folder.text).replacing(learned).write(to: target.text) }
+        try target.writeSlowPart(slow, precision: precision, reranking: reranking)
+        try target.finish(configuration.encoded())
     }
 }
 
@@ -123,8 +190,10 @@ extension ModelFolder {
 
 extension ModelArchitecture {
     /// What `saccade model import` makes of published checkpoints: CLIP, SigLIP and their like.
-    package static let dualEncoder = ModelArchitecture(name: DualEncoderConfiguration.architecture) { folder, _ in
-        let model = try DualEncoderModel(folder)
+    package static let dualEncoder = ModelArchitecture(
+        name: DualEncoderConfiguration.architecture, learn: { try DualEncoderModel($0, learning: $1) }
+    ) { folder, precision in
+        let model = try DualEncoderModel(folder, precision: precision)
         let configuration = model.configuration
         return LoadedModel(
             name: configuration.name, directory: folder.path, architecture: DualEncoderConfiguration.architecture,
@@ -133,11 +202,17 @@ extension ModelArchitecture {
                     name: "image tower", summary: configuration.image.summary, parameters: model.imageParameters),
                 LoadedModel.Part(
                     name: "text tower", summary: configuration.text.summary, parameters: model.textParameters),
+            ] + (model.slow.map { [LoadedModel.Part($0)] } ?? []) + [
                 LoadedModel.Part(
                     name: "origin",
                     summary: configuration.origin + ", licence " + (configuration.licence ?? "not named"),
-                    parameters: nil),
-            ], clips: model, queries: model)
+                    parameters: nil)
+            ],
+            clips: model, queries: model,
+            scorer: model.slow.map {
+                SlowPairScorer($0, reranking: model.reranking, modelDigest: model.modelDigest)
+            },
+            captioner: model.slow?.describing, reranking: model.reranking)
     }
 }
 

@@ -39,7 +39,7 @@ package struct TextTransformer: Sendable {
     ///     context.
     ///   - padding: what fills up shorter ones. Where the last place counts it is a part of the sentence: the models were trained so.
     /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
-    func embed(_ sentences: [[Int32]], padding: Int32) throws -> Tensor<Float> {
+    func embed(_ sentences: [[Int32]], padding: Int32, dropout: inout Dropout) throws -> Variable<Float> {
         guard let words else { preconditionFailure("a tower that is only listed can't compute") }
         var sentences = sentences
         if configuration.pooling == .endToken {
@@ -52,14 +52,13 @@ package struct TextTransformer: Sendable {
         let length = configuration.pooling == .last ? configuration.contextLength : sentences.map(\.count).max() ?? 1
         let ids = sentences.flatMap { $0 + repeatElement(padding, count: length - $0.count) }
         var x = try Variable(constant: words.gathered(ids)).reshaped([sentences.count, length, configuration.width])
-        x = x + positions.sliced(axis: 0, 0..<length)
-        var off = Dropout.off
+        x = dropout(x + positions.sliced(axis: 0, 0..<length))
         let mask = configuration.isCausal ? AttentionMask.causal : .none
-        for block in blocks { x = block(x, in: Rectangle(), mask: mask, dropout: &off) }
+        for block in blocks { x = block(x, in: Rectangle(), mask: mask, dropout: &dropout) }
         let places = sentences.enumerated().map { index, ids in
             Int32(index * length + (configuration.pooling == .last ? length : ids.count) - 1)
         }
         let pooled = norm(x.reshaped([sentences.count * length, configuration.width]).gatherRows(places))
-        return (projection.map { $0(pooled) } ?? pooled).value
+        return projection.map { $0(pooled) } ?? pooled
     }
 }

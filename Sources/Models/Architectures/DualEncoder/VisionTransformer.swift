@@ -21,6 +21,8 @@ package struct VisionTransformer: ImageEncoder {
     private let norm: LayerNorm<Float>
     private let pooling: AttentionPooling<Float>?
     private let projection: Linear<Float>?
+    /// Of the maps; nothing of it was learned.
+    private let mapNorm: LayerNorm<Float>
     private let input: FrameInput
 
     /// - Throws: ``WeightsError`` when the source lacks a parameter.
@@ -44,6 +46,9 @@ package struct VisionTransformer: ImageEncoder {
         inputNorm = configuration.hasInputNorm ? try stack.norm("input_norm", parameter) : nil
         blocks = try stack.blocks(parameter)
         norm = try stack.norm("norm", parameter)
+        mapNorm = LayerNorm(
+            gain: Variable(constant: Tensor(repeating: 1, shape: [width])),
+            bias: Variable(constant: Tensor(zeros: [width])), epsilon: 1e-6)
         pooling =
             configuration.pooling == .attention
             ? try parameter.scoped("pooling") {
@@ -65,18 +70,53 @@ package struct VisionTransformer: ImageEncoder {
 
     package var pooledChannels: Int { dimensions }
 
+    /// Maps of ``features(of:)``: after how many blocks each is taken, the last first. A transformer has one resolution; what earlier
+    /// blocks make of the patches is more local, and stands for the finer maps of a convolutional network.
+    var mapBlocks: [Int] { (1...3).reversed().map { (configuration.layers * $0 + 2) / 3 } }
+
     package func mapSizes(side: Int) -> [FeatureMapSize] {
-        [FeatureMapSize(side: side / configuration.patchSize, channels: configuration.width)]
+        mapBlocks.map { _ in FeatureMapSize(side: side / configuration.patchSize, channels: configuration.width) }
     }
 
-    /// The embeddings of pictures, not yet of unit length, and the patches after the last block.
+    /// The embeddings of pictures, not yet of unit length, and the patches after all, two thirds and one third of the blocks, each with
+    /// mean 0 and variance 1: a few channels of a transformer's residual stream are a hundred times as large as the others.
     ///
     /// - Parameter images: at least one, of the tower's frame size.
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
+        let (width, cells) = (configuration.width, configuration.cells)
+        let first = configuration.hasClassToken ? 1 : 0
+        var maps: [Int: FeatureMap] = [:]
+        let x = try states(of: images) { block, x in
+            guard mapBlocks.contains(block) else { return }
+            let map = mapNorm(first == 0 ? x : x.sliced(axis: 1, first..<configuration.tokens))
+            maps[block] = FeatureMap(
+                values: map.value, height: cells, width: cells, stride: configuration.patchSize)
+        }
+        let pooled: Variable<Float>
+        if let pooling {
+            pooled = pooling(norm(x))
+        } else {
+            pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([images.count, width]))
+        }
+        return VisualFeatures(
+            pooled: (projection.map { $0(pooled) } ?? pooled).value, maps: mapBlocks.compactMap { maps[$0] })
+    }
+
+    /// The class token, if there is one, and the patches of pictures after the last block, normalised: [pictures, tokens, width].
+    ///
+    /// - Parameter images: at least one, of the tower's frame size.
+    func tokens(of images: [RGBImage]) throws -> Variable<Float> { norm(try states(of: images)) }
+
+    /// What the last block makes of pictures: [pictures, tokens, width].
+    ///
+    /// - Parameter body: is called with each block's number, counted from 1, and what it makes.
+    private func states(
+        of images: [RGBImage], _ body: (_ block: Int, _ states: Variable<Float>) -> Void = { _, _ in }
+    ) throws -> Variable<Float> {
         guard !images.isEmpty else { throw ModelError(.input, "the model was given no picture") }
         try input.require(images)
         let count = images.count
-        let (width, tokens, cells) = (configuration.width, configuration.tokens, configuration.cells)
+        let (width, cells) = (configuration.width, configuration.cells)
         var x = patches(Variable(constant: pixels(of: images))).reshaped([count, cells * cells, width])
         if let classToken {
             x = concatenated([classToken.reshaped([1, 1, width]).broadcast(to: [count, 1, width]), x], axis: 1)
@@ -84,19 +124,11 @@ package struct VisionTransformer: ImageEncoder {
         x = x + positions
         if let inputNorm { x = inputNorm(x) }
         var off = Dropout.off
-        for block in blocks { x = block(x, in: Rectangle(), rotation: rotation, dropout: &off) }
-        let first = configuration.hasClassToken ? 1 : 0
-        let pooled: Variable<Float>
-        if let pooling {
-            x = norm(x)
-            pooled = pooling(x)
-        } else {
-            pooled = norm(x.sliced(axis: 1, 0..<1).reshaped([count, width]))
+        for (index, block) in blocks.enumerated() {
+            x = block(x, in: Rectangle(), rotation: rotation, dropout: &off)
+            body(index + 1, x)
         }
-        let map = first == 0 ? x : x.sliced(axis: 1, first..<tokens)
-        return VisualFeatures(
-            pooled: (projection.map { $0(pooled) } ?? pooled).value,
-            maps: [FeatureMap(values: map.value, height: cells, width: cells, stride: configuration.patchSize)])
+        return x
     }
 
     /// [pictures · patches, 3 · patch · patch]: what goes into a patch's product.

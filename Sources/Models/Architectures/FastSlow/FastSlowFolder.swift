@@ -1,4 +1,3 @@
-import Foundation
 package import SystemPackage
 
 /// The files of a folder of this architecture, beside those that every model has.
@@ -6,13 +5,9 @@ extension ModelFolder {
     package var backbone: FilePath { path.appending("backbone.safetensors") }
     package var fast: FilePath { path.appending("fast.safetensors") }
     package var vocabulary: FilePath { path.appending("vocab.txt") }
-    /// The Slow model's; neither is there in a model that can't re-rank.
-    package var slow: FilePath { path.appending("slow.safetensors") }
-    package var slowVocabulary: FilePath { path.appending("slow-vocab.txt") }
 
     /// The files that make the model what it is, in a fixed order.
     var fastSlowParts: [FilePath] {
-        [configuration, backbone, fast, vocabulary]
-            + [slow, slowVocabulary].filter { FileManager.default.fileExists(atPath: $0.string) }
+        [configuration, backbone, fast, vocabulary] + slowFiles
     }
 }

@@ -9,6 +9,13 @@ extension FastSlowModel {
             + fast.text.parameters.map { (FastModel<Float>.textPrefix + $0.name, $0.variable.value) }
     }
 
+    package func write(
+        to directory: FilePath, name: String, precision: WeightPrecision, slow: SlowCaptioner?, reranking: Reranking?
+    ) throws {
+        try write(
+            to: directory, name: name, precision: precision, slow: slow, reranking: reranking, tail: nil)
+    }
+
     /// Writes the model as a folder of the current format.
     ///
     /// - Parameters:
@@ -20,7 +27,7 @@ extension FastSlowModel {
     ///   that half a folder isn't taken for a model.
     package func write(
         to directory: FilePath, name: String, precision: WeightPrecision,
-        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil, tail: BackboneTail<Float>? = nil
+        slow replacement: SlowCaptioner? = nil, reranking: Reranking? = nil, tail: BackboneTail<Float>?
     ) throws {
         precondition(tail == nil || replacement == nil, "a Slow part can't have been trained on these blocks")
         let slow = tail == nil ? replacement ?? slow : nil
@@ -33,34 +40,14 @@ extension FastSlowModel {
             try SafetensorsFile(from.backbone).replacing(tail.parameters.map { ($0.name, $0.variable.value) })
                 .write(to: to.backbone)
         }
-        if from.path != to.path {
-            for (old, new) in [(from.backbone, to.backbone), (from.vocabulary, to.vocabulary)]
-            where tail == nil || new != to.backbone {
-                try? FileManager.default.removeItem(atPath: new.string)
-                try FileManager.default.copyItem(atPath: old.string, toPath: new.string)
-            }
-        }
-        for old in [to.slow, to.slowVocabulary, to.reranking] {
-            try? FileManager.default.removeItem(atPath: old.string)
-        }
-        if let slow {
-            var writer = SafetensorsWriter()
-            try writer.add(slow.namedTensors, precision: precision)
-            try writer.write(to: to.slow)
-            try slow.vocabulary.text.write(to: URL(filePath: to.slowVocabulary.string), options: .atomic)
-        }
-        if tail == nil { try reranking?.write(to: to.reranking) }
+        let kept = tail == nil ? [from.backbone, from.vocabulary] : [from.vocabulary]
+        try to.copy(kept.compactMap(\.lastComponent?.string), from: from)
+        try to.writeSlowPart(slow, precision: precision, reranking: tail == nil ? reranking : nil)
         try to.finish(configuration, fast: fastParameters, precision: precision)
     }
 }
 
 extension ModelFolder {
-    /// Makes the folder, and what was there no model any more until ``finish(_:fast:precision:)``.
-    package func begin() throws {
-        try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
-        try? FileManager.default.removeItem(atPath: configuration.string)
-    }
-
     /// Writes the Fast part, and last of all the configuration.
     package func finish(
         _ model: FastSlowConfiguration, fast parameters: [(name: String, tensor: Tensor<Float>)],
@@ -69,6 +56,6 @@ extension ModelFolder {
         var writer = SafetensorsWriter()
         try writer.add(parameters, precision: precision)
         try writer.write(to: fast)
-        try Data(model.encoded()).write(to: URL(fileURLWithPath: configuration.string), options: .atomic)
+        try finish(model.encoded())
     }
 }

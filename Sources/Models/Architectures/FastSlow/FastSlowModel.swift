@@ -1,19 +1,17 @@
 import DecodeProtocol
 import Foundation
 package import SystemPackage
-import Tensors
+package import Tensors
 
 /// A model of this architecture: a frozen backbone, a Fast dual encoder on it, and where the model has it a Slow captioner.
-package final class FastSlowModel: ClipEncoder, QueryEncoder {
+package final class FastSlowModel: RerankableModel {
     package let folder: ModelFolder
     package let configuration: FastSlowConfiguration
     package let modelDigest: String
     package let backbone: EfficientNetLite
     package let fast: FastModel<Float>
-    /// Nil for a model that can't re-rank.
     package let slow: SlowCaptioner?
     package let tokenizer: WordPieceTokenizer
-    /// How the two scores are put together; nil for a model that can't re-rank, or that says nothing about it.
     package let reranking: Reranking?
     package let input: FrameInput
     private let precision: FeaturePrecision
@@ -21,6 +19,10 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
     package var name: String { configuration.name }
     package var framesPerClip: Int { configuration.framesPerClip }
     package var dimensions: Int { configuration.fast.dimensions }
+    package var heads: any FastHeads { fast }
+    package var pooledChannels: Int { backbone.pooledChannels }
+    package var mapSizes: [FeatureMapSize] { backbone.mapSizes(side: configuration.backbone.frameSize) }
+    package var wordPieces: WordPieceTokenizer? { tokenizer }
 
     /// Pictures that go through the backbone together: enough for two threads, few enough for the caches.
     private static let pictureBatch = 16
@@ -68,22 +70,9 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         try weights.requireOnly(
             Set(fast.headParameters.map(\.name) + text.parameterNames.map { prefix + $0 }))
         self.precision = precision
-        reranking =
-            configuration.slow != nil && FileManager.default.fileExists(atPath: folder.reranking.string)
-            ? try Reranking(contentsOf: folder.reranking) : nil
-        slow = try configuration.slow.map { slow in
-            guard maps.starts(with: slow.maps) else {
-                throw ModelError(.malformed, "\(folder.configuration): slow.maps doesn't fit the backbone's")
-            }
-            return try SlowCaptioner(folder: folder, configuration: slow, tokenizer: tokenizer)
-        }
+        (slow, reranking) = try folder.slowPart(configuration.slow, maps: maps, tokenizer: tokenizer)
     }
 
-    /// What the frozen backbone sees in pictures: what the heads are fed with.
-    ///
-    /// - Parameter images: as ``input`` says.
-    /// - Returns: `pooled` [N, channels], nil when the backbone has no head, and all of the backbone's maps, from coarse to fine.
-    /// - Throws: ``ModelError`` when there is no picture or one has the wrong size.
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
         try input.require(images)
         var parts: [VisualFeatures] = []
@@ -158,18 +147,16 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
         return embedding
     }
 
-    /// Names the backbone's weights alone. Reads them.
-    package func backboneDigest() throws -> String { try ModelFolder.digest(of: [folder.backbone]) }
-
-    /// A sentence's words as the Slow model takes them.
-    ///
-    /// - Precondition: the model has a Slow part.
-    package func slowTokens(of sentence: String) -> [Int32] {
-        guard let slow else { preconditionFailure("the model has no Slow part") }
-        return slow.tokens(of: sentence, by: tokenizer)
+    package func featureDigest() throws -> String {
+        let backbone = configuration.backbone
+        let weights = try ModelFolder.digest(of: [folder.backbone])
+        return "\(backbone.architecture.rawValue)-\(backbone.frameSize)-\(weights)"
     }
 
-    /// A sentence's tokens as the Fast model takes them.
+    package func wordVectors(for vocabulary: SlowVocabulary, width: Int) -> Tensor<Float>? {
+        vocabulary.startingVectors(from: fast.text, pieces: tokenizer.pieces, width: width)
+    }
+
     package func tokens(of sentence: String) -> [Int32] {
         tokenizer.encode(sentence, limit: configuration.fast.maximumTokens)
     }
@@ -177,20 +164,21 @@ package final class FastSlowModel: ClipEncoder, QueryEncoder {
 
 extension ModelArchitecture {
     /// A Fast dual encoder and a Slow captioner on one frozen convolutional network.
-    package static let fastSlow = ModelArchitecture(name: FastSlowConfiguration.architecture) { folder, precision in
+    package static let fastSlow = ModelArchitecture(
+        name: FastSlowConfiguration.architecture,
+        learn: { try FastSlowModel(directory: $0.path, learning: $1) }
+    ) { folder, precision in
         let model = try FastSlowModel(directory: folder.path, precision: precision)
         let format = try folder.header().format
         let scorer = model.slow.map {
-            SlowPairScorer(
-                $0, tokenizer: model.tokenizer, endWeight: model.reranking?.endWeight ?? 1,
-                modelDigest: model.modelDigest)
+            SlowPairScorer($0, reranking: model.reranking, modelDigest: model.modelDigest)
         }
         return LoadedModel(
             name: model.name, directory: folder.path, architecture: FastSlowConfiguration.architecture,
             parts: model.parts,
             earlierDigests: format == 1 ? [try ModelFolder.earlierDigest(of: folder.fastSlowParts)] : [],
             clips: model, queries: model, scorer: scorer,
-            captioner: model.slow?.model.configuration.objective == .captioning ? model.slow : nil,
+            captioner: model.slow?.describing,
             reranking: model.reranking)
     }
 }
@@ -198,7 +186,7 @@ extension ModelArchitecture {
 extension FastSlowModel {
     fileprivate var parts: [LoadedModel.Part] {
         let backbone = configuration.backbone
-        var parts = [
+        let parts = [
             LoadedModel.Part(
                 name: "backbone",
                 summary: backbone.architecture.rawValue, parameters: nil),
@@ -206,13 +194,6 @@ extension FastSlowModel {
                 name: "Fast", summary: "dual encoder, \(dimensions) numbers a clip",
                 parameters: fast.parameterCount),
         ]
-        if let slow {
-            let layers = slow.model.configuration.layers.map { "\($0)" }.joined(separator: ", ")
-            parts.append(
-                LoadedModel.Part(
-                    name: "Slow", summary: "layers on maps \(layers), \(slow.vocabulary.count) word pieces",
-                    parameters: slow.model.parameters.reduce(0) { $0 + $1.variable.value.count }))
-        }
-        return parts
+        return parts + (slow.map { [LoadedModel.Part($0)] } ?? [])
     }
 }

@@ -52,14 +52,20 @@ package struct FastModel<Scalar: TensorScalar>: Sendable {
         return similarity * logitScale.exp().broadcast(to: [similarity.shape[1]])
     }
 
-    /// f(x)ᵀg(y) of every sentence with clips of its own.
-    ///
-    /// - Parameter candidates: [sentences, B, dimensions].
-    /// - Returns: [sentences, B].
-    package func similarities(sentences: Variable<Scalar>, candidates: Variable<Scalar>) -> Variable<Scalar> {
-        let (count, dimensions) = (sentences.shape[0], sentences.shape[1])
-        return candidates.matmul(sentences.reshaped([count, dimensions, 1])).reshaped([count, candidates.shape[1]])
+}
+
+extension FastModel: FastHeads where Scalar == Float {
+    package func clips(
+        pooled: Variable<Float>, map: Variable<Float>, frameCounts: [Int], dropout: inout Dropout
+    ) -> Variable<Float> {
+        visual(pooled: pooled, map: map, frameCounts: frameCounts, dropout: &dropout)
     }
+
+    package func sentences(_ tokens: [[Int32]], dropout: inout Dropout) -> Variable<Float> {
+        embed(TokenBatch(tokens), dropout: &dropout)
+    }
+
+    package var textParameters: [(name: String, variable: Variable<Float>)] { text.parameters }
 }
 
 extension TensorScalar {
@@ -97,19 +103,6 @@ package struct FastVisualHead<Scalar: TensorScalar>: Sendable {
         let attended = weights.matmul(map).reshaped([frames, -1])
         let joined = norm(concatenated([pooled.reshaped([frames, -1]), attended], axis: 1))
         let frameEmbeddings = projection(dropout(joined))
-        return meanOverTime(frameEmbeddings, frameCounts: frameCounts).l2Normalized()
-    }
-
-    private func meanOverTime(_ frames: Variable<Scalar>, frameCounts: [Int]) -> Variable<Scalar> {
-        let longest = frameCounts.max() ?? 1
-        if longest == 1 { return frames }
-        var rows: [Int32] = []
-        var first = 0
-        for count in frameCounts {
-            // Padding repeats the clip's last frame; the mask keeps it out of the mean.
-            rows += (0..<longest).map { Int32(first + min($0, count - 1)) }
-            first += count
-        }
-        return frames.gatherRows(rows).reshaped([frameCounts.count, longest, -1]).maskedMean(lengths: frameCounts)
+        return frameEmbeddings.meanOverFrames(frameCounts).l2Normalized()
     }
 }

@@ -6,20 +6,26 @@ package import Tensors
 package struct SlowCaptioner: Sendable {
     package let model: SlowModel<Float>
     package let vocabulary: SlowVocabulary
+    /// What cuts sentences into the vocabulary's pieces, and others.
+    private let tokenizer: WordPieceTokenizer
 
-    package init(model: SlowModel<Float>, vocabulary: SlowVocabulary) {
+    package init(model: SlowModel<Float>, vocabulary: SlowVocabulary, tokenizer: WordPieceTokenizer) {
         self.model = model
         self.vocabulary = vocabulary
+        self.tokenizer = tokenizer
     }
 
     /// Reads `slow.safetensors` and `slow-vocab.txt`.
     ///
-    /// - Parameter trainable: whether its parameters are to be trained.
+    /// - Parameters:
+    ///   - tokenizer: the Fast model's; nil for a Slow part whose vocabulary is a tokenizer's, ``SlowVocabulary/tokenizer``.
+    ///   - trainable: whether its parameters are to be trained.
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file or the tensor.
     package init(
-        folder: ModelFolder, configuration: SlowConfiguration, tokenizer: WordPieceTokenizer, trainable: Bool = false
+        folder: ModelFolder, configuration: SlowConfiguration, tokenizer: WordPieceTokenizer?, trainable: Bool = false
     ) throws {
-        vocabulary = try SlowVocabulary(contentsOf: folder.slowVocabulary, tokenizerVocabulary: tokenizer.pieces)
+        vocabulary = try SlowVocabulary(contentsOf: folder.slowVocabulary, tokenizerVocabulary: tokenizer?.pieces)
+        self.tokenizer = try tokenizer ?? vocabulary.tokenizer
         guard vocabulary.count == configuration.vocabularySize else {
             throw ModelError(
                 .malformed,
@@ -37,16 +43,11 @@ package struct SlowCaptioner: Sendable {
     }
 
     /// A sentence's words as the model takes them: in its own ids, without the special tokens at the ends.
-    package func tokens(of sentence: String, by tokenizer: some Tokenizer) -> [Int32] {
+    package func tokens(of sentence: String) -> [Int32] {
         vocabulary.encode(tokenizer.encode(sentence, limit: model.configuration.maximumTokens + 2))
     }
 
-    /// What is known of a query by its words alone.
-    package func pieces(of query: String, by tokenizer: some Tokenizer) -> QueryPieces {
-        Self.pieces(of: tokens(of: query, by: tokenizer))
-    }
-
-    /// What is known of a sentence of ``tokens(of:by:)``.
+    /// What is known of a sentence of ``tokens(of:)`` by its words alone.
     package static func pieces(of tokens: [Int32]) -> QueryPieces {
         QueryPieces(count: tokens.count, unknown: tokens.count { $0 == SlowVocabulary.unknown })
     }
@@ -93,27 +94,25 @@ package struct SlowCaptioner: Sendable {
 struct SlowPairScorer: PairScorer {
     let modelDigest: String
     private let captioner: SlowCaptioner
-    private let tokenizer: any Tokenizer
     private let endWeight: Float
     private let blank: VisualMemory<Float>
 
-    /// - Parameter endWeight: ω of ``SlowModel/scores(of:memory:memoryIndices:endWeights:)``.
-    init(_ captioner: SlowCaptioner, tokenizer: any Tokenizer, endWeight: Double, modelDigest: String) {
-        self.endWeight = Float(endWeight)
+    /// - Parameter reranking: says ω of ``SlowModel/scores(of:memory:memoryIndices:endWeights:)``.
+    init(_ captioner: SlowCaptioner, reranking: Reranking?, modelDigest: String) {
+        endWeight = Float((reranking ?? .untuned).endWeight)
         self.captioner = captioner
-        self.tokenizer = tokenizer
         self.modelDigest = modelDigest
         blank = captioner.blankMemory()
     }
 
-    func pieces(of query: String) -> QueryPieces { captioner.pieces(of: query, by: tokenizer) }
+    func pieces(of query: String) -> QueryPieces { SlowCaptioner.pieces(of: captioner.tokens(of: query)) }
 
     func scores(of query: String, features: [[UInt8]]) throws -> [Float?] {
-        let configuration = captioner.model.configuration
-        let usable = features.indices.filter { ClipMemory.isUsable(features[$0], by: configuration) }
+        let form = captioner.model.configuration.memoryForm
+        let usable = features.indices.filter { ClipMemory.isUsable(features[$0], as: form) }
         var scores = [Float?](repeating: nil, count: features.count)
         guard !usable.isEmpty else { return scores }
-        let memory = try ClipMemory.decode(usable.map { features[$0] }, as: configuration)
+        let memory = try ClipMemory.decode(usable.map { features[$0] }, as: form)
         for (place, score) in zip(usable, score(query, memory)) { scores[place] = score }
         return scores
     }
@@ -121,14 +120,17 @@ struct SlowPairScorer: PairScorer {
     func blankScore(of query: String) throws -> Float { score(query, blank)[0] }
 
     private func score(_ query: String, _ memory: VisualMemory<Float>) -> [Float] {
-        let sentence = captioner.tokens(of: query, by: tokenizer)
+        let sentence = captioner.tokens(of: query)
         return captioner.model.scores(
             of: [[Int32]](repeating: sentence, count: memory.count), memory: memory, endWeight: endWeight)
     }
 }
 
 extension SlowCaptioner: Captioner {
+    /// What writes sentences; nil for a model that was trained to match.
+    var describing: (any Captioner)? { model.configuration.objective == .captioning ? self : nil }
+
     package func caption(_ features: [UInt8], beams: Int) throws -> Caption {
-        describe(try ClipMemory.decode([features], as: model.configuration), beams: beams)
+        describe(try ClipMemory.decode([features], as: model.configuration.memoryForm), beams: beams)
     }
 }

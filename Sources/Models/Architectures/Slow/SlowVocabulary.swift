@@ -15,14 +15,15 @@ package struct SlowVocabulary: Sendable, Equatable {
 
     /// - Parameters:
     ///   - pieces: the special pieces, then the others, each once.
-    ///   - tokenizerVocabulary: the tokenizer's pieces in the order of its ids.
+    ///   - tokenizerVocabulary: the tokenizer's pieces in the order of its ids; nil when it is ``tokenizer``.
     /// - Throws: ``ModelError`` when a piece isn't the tokenizer's or stands twice.
-    package init(pieces: [String], tokenizerVocabulary: [String]) throws {
+    package init(pieces: [String], tokenizerVocabulary: [String]?) throws {
         guard pieces.starts(with: Self.specials) else {
             throw ModelError(.malformed, "the Slow vocabulary must begin with \(Self.specials.joined(separator: ", "))")
         }
         let known = Dictionary(
-            tokenizerVocabulary.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first })
+            (tokenizerVocabulary ?? pieces).enumerated().map { ($1, Int32($0)) },
+            uniquingKeysWith: { first, _ in first })
         var ids: [Int32: Int32] = [:]
         for (index, piece) in pieces.enumerated() {
             guard let id = known[piece] else {
@@ -34,6 +35,14 @@ package struct SlowVocabulary: Sendable, Equatable {
         }
         self.pieces = pieces
         self.ids = ids
+    }
+
+    /// The tokenizer that knows these pieces and no others: that of a Slow part whose Fast model has no word pieces. What isn't in the
+    /// vocabulary as a whole is cut into what is.
+    ///
+    /// - Throws: ``ModelError`` as ``WordPieceTokenizer`` does.
+    package var tokenizer: WordPieceTokenizer {
+        get throws { try WordPieceTokenizer(vocabulary: pieces) }
     }
 
     /// The pieces that occur at least `minimum` times in `sentences` (tokenizer ids with or without special tokens).
@@ -56,7 +65,7 @@ package struct SlowVocabulary: Sendable, Equatable {
     /// Reads what ``text`` gives.
     ///
     /// - Throws: ``ModelError``, ``WeightsError`` when the file can't be read.
-    package init(contentsOf path: FilePath, tokenizerVocabulary: [String]) throws {
+    package init(contentsOf path: FilePath, tokenizerVocabulary: [String]?) throws {
         let source = try ByteSource(opening: path)
         guard source.count <= 16 << 20 else { throw ModelError(.malformed, "\(path): too large for a vocabulary") }
         let text = String(decoding: try source.read(0..<source.count), as: UTF8.self)
@@ -66,16 +75,7 @@ package struct SlowVocabulary: Sendable, Equatable {
 
     /// The words of a sentence of this vocabulary's ids, with the pieces joined.
     package func words(of sentence: [Int32]) -> String {
-        var text = ""
-        for piece in sentence.lazy.map({ pieces[Int($0)] }) {
-            // Scalars, not characters: a mark after the hashes would make one character with the second of them.
-            if piece.unicodeScalars.starts(with: "##".unicodeScalars) {
-                text.unicodeScalars += piece.unicodeScalars.dropFirst(2)
-            } else {
-                text += text.isEmpty ? piece : " " + piece
-            }
-        }
-        return text
+        WordPieceTokenizer.text(of: sentence.lazy.map { pieces[Int($0)] })
     }
 
     /// A sentence of the tokenizer in this vocabulary's ids, without the special tokens at its ends.

@@ -28,9 +28,10 @@ package struct VisualMemory<Scalar: TensorScalar>: Sendable {
 
 /// Makes visual memories: the feature pyramid's gradual upsampling, then positions and times.
 ///
-/// Of maps C from coarse to fine, P₀ = lateral(C₀); P_k = SepConv3×3(swish(w₁·lateral(C_k) + w₂·up₂(P_{k−1}))), as in the top-down half of BiFPN (Tan et al.,
-/// "EfficientDet", CVPR 2020) and §3.2 of the paper. Each map is normalised, and projected where the memory is narrower than the layers, before its position is added. A clip of several
-/// frames keeps each frame at half the resolution, so that four frames cost what one picture does.
+/// Of maps C from coarse to fine, P₀ = lateral(C₀); P_k = SepConv3×3(swish(w₁·lateral(C_k) + w₂·up₂(P_{k−1}))), as in the top-down half of
+/// BiFPN (Tan et al., "EfficientDet", CVPR 2020) and §3.2 of the paper. Where two maps have one size, as those of a vision transformer's
+/// blocks do, nothing is upsampled. Each map is normalised, and projected where the memory is narrower than the layers, before its position
+/// is added. A clip of several frames keeps each frame at half the resolution, so that four frames cost what one picture does.
 package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     /// The parts of one map's upsampling step.
     private struct Fusion: Sendable {
@@ -66,7 +67,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
     }
 
     private struct Part: Sendable {
-        var side: Int
+        var size: FeatureMapSize
         var lateral: Linear<Scalar>
         /// Nil for the coarsest map.
         var fusion: Fusion?
@@ -88,7 +89,7 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
             // The names in weights are those of the stages of a convolutional network, of which the fifth is the coarsest.
             let part = try parameter.scoped("c\(5 - index)") {
                 Part(
-                    side: map.side,
+                    size: map,
                     lateral: try Linear("lateral", outputs: width, inputs: map.channels, parameter),
                     fusion: parts.isEmpty ? nil : try Fusion(width, parameter),
                     placing: read.contains(index)
@@ -111,26 +112,27 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         var memory = VisualMemory<Scalar>(maps: [:], count: frameCounts.count)
         var above: Variable<Scalar>?
         for (index, (part, map)) in zip(parts, maps).enumerated() {
-            let side = part.side
+            let side = part.size.side
             var pyramid = part.lateral(map).reshaped([map.shape[0], side, side, -1])
             if let fusion = part.fusion, let coarser = above {
-                pyramid = fused(pyramid, coarser.upsampled2x(), weights: fusion.weights).swish()
+                let above = coarser.shape[1] == side ? coarser : coarser.upsampled2x()
+                pyramid = fused(pyramid, above, weights: fusion.weights).swish()
                     .depthwiseConvolution3x3(weight: fusion.depthwise)
                     .linear(weight: fusion.pointwise, bias: fusion.pointwiseBias)
             }
             above = pyramid
             if let placing = part.placing {
-                memory.maps[index] = tokens(pyramid, placing, side: side, frameCounts)
+                memory.maps[index] = tokens(pyramid, placing, part.size, frameCounts)
             }
         }
         return memory
     }
 
     private func tokens(
-        _ pyramid: Variable<Scalar>, _ placing: Placing, side: Int, _ frameCounts: [Int]
+        _ pyramid: Variable<Scalar>, _ placing: Placing, _ size: FeatureMapSize, _ frameCounts: [Int]
     ) -> VisualMemory<Scalar>.Tokens {
         let frames = pyramid.shape[0]
-        let full = side * side
+        let (full, half) = (size.positions, size.pooledPositions)
         let normal = placing.norm(pyramid.reshaped([frames, full, pyramid.shape[3]]))
         let placed = (placing.projection.map { $0(normal) } ?? normal) + placing.positions
         let width = placed.shape[2]
@@ -140,11 +142,11 @@ package struct VisualMemoryEncoder<Scalar: TensorScalar>: Sendable {
         }
         func moving(_ maps: Variable<Scalar>) -> Variable<Scalar> {
             let count = maps.shape[0]
-            let pooled = maps.reshaped([count, side, side, width]).averagePooled2x().reshaped([count, full / 4, width])
+            let pooled = maps.evenSided(size.side).averagePooled2x().reshaped([count, half, width])
             let times = times.gatherRows(timeIndices(frameCounts)).reshaped([count, 1, width])
-            return pooled + times.broadcast(to: [count, full / 4, width])
+            return pooled + times.broadcast(to: [count, half, width])
         }
-        let lengths = frameCounts.map { $0 == 1 ? full : $0 * full / 4 }
+        let lengths = frameCounts.map { $0 == 1 ? full : $0 * half }
         if layout.moving.isEmpty { return .init(values: still(placed), lengths: lengths) }
         if layout.still.isEmpty, Set(frameCounts).count == 1 {
             return .init(values: moving(placed).reshaped([frameCounts.count, -1, width]), lengths: lengths)
@@ -209,5 +211,17 @@ extension VisualMemory {
             maps[map] = Tokens(values: concatenated(padded, axis: 0), lengths: parts.flatMap(\.lengths))
         }
         self.init(maps: maps, count: memories.reduce(0) { $0 + $1.count })
+    }
+}
+
+extension Variable {
+    /// Maps [N, side · side, width] as [N, rows, columns, width] with an even number of each: an odd last one is there twice.
+    func evenSided(_ side: Int) -> Variable {
+        let (count, width, even) = (shape[0], shape[2], side + side % 2)
+        if even == side { return reshaped([count, side, side, width]) }
+        let places = (0..<even).map { min($0, side - 1) }
+        let cells = places.flatMap { row in places.map { row * side + $0 } }
+        let rows = (0..<count).flatMap { frame in cells.map { Int32(frame * side * side + $0) } }
+        return reshaped([count * side * side, width]).gatherRows(rows).reshaped([count, even, even, width])
     }
 }

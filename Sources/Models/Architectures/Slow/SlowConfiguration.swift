@@ -56,8 +56,8 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
     }
 
     /// - Throws: ``ModelError`` that names what doesn't fit.
-    package func validate() throws {
-        func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
+    package func validate() throws(ModelError) {
+        func require(_ condition: Bool, _ message: @autoclosure () -> String) throws(ModelError) {
             if !condition { throw ModelError(.malformed, "config.json: slow: " + message()) }
         }
         try require(
@@ -75,8 +75,10 @@ package struct SlowConfiguration: Sendable, Equatable, Codable {
         for (index, map) in maps.enumerated() {
             try require(
                 (1...128).contains(map.side) && (1...8192).contains(map.channels), "map \(index) is out of range")
-            try require(map.side % 2 == 0, "the side of map \(index) must be even")
-            if let side { try require(map.side == 2 * side, "each map must be twice as wide as the one before it") }
+            if let side {
+                try require(
+                    map.side == side || map.side == 2 * side, "each map must be as wide as the one before it, or twice")
+            }
             side = map.side
         }
     }

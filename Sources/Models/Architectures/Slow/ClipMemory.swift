@@ -77,33 +77,32 @@ package enum ClipMemory {
         }
     }
 
-    /// Whether the bytes are a memory that a model of this configuration made.
-    package static func isUsable(_ bytes: [UInt8], by configuration: SlowConfiguration) -> Bool {
-        Layout(bytes, maps: readMaps(configuration), configuration) != nil
+    /// What the memories of one model have in common.
+    package struct Form: Sendable {
+        var width: Int
+        /// Coarse to fine: each map's place among the image encoder's, and how many tokens a clip has of it at most.
+        var maps: [(map: Int, tokens: Int)]
     }
 
-    /// The maps that layers read, coarse to fine.
-    private static func readMaps(_ configuration: SlowConfiguration) -> [Int] { Set(configuration.layers).sorted() }
+    /// Whether the bytes are a memory of this form.
+    package static func isUsable(_ bytes: [UInt8], as form: Form) -> Bool { Layout(bytes, form) != nil }
 
     /// Memories as a batch, for the model to look at.
     ///
-    /// - Parameter configuration: what the memories were made with.
+    /// - Parameter form: that of the model that made the memories.
     /// - Throws: ``ModelError`` `malformed` for bytes that are no memory of such a model; nothing that they hold is trusted.
-    package static func decode(
-        _ memories: [[UInt8]], as configuration: SlowConfiguration
-    ) throws(ModelError) -> VisualMemory<Float> {
-        let maps = readMaps(configuration)
+    package static func decode(_ memories: [[UInt8]], as form: Form) throws(ModelError) -> VisualMemory<Float> {
         var layouts: [Layout] = []
         for bytes in memories {
-            guard let layout = Layout(bytes, maps: maps, configuration) else {
+            guard let layout = Layout(bytes, form) else {
                 throw ModelError(.malformed, "the stored features aren't of this model: index the file again")
             }
             layouts.append(layout)
         }
         var memory = VisualMemory<Float>(maps: [:], count: memories.count)
-        for (place, map) in maps.enumerated() {
+        for (place, (map, _)) in form.maps.enumerated() {
             let lengths = layouts.map { $0.parts[place].tokens }
-            let (longest, width) = (lengths.max() ?? 0, configuration.memoryWidth)
+            let (longest, width) = (lengths.max() ?? 0, form.width)
             let values = Tensor<Float>(uninitialized: [memories.count, longest, width]) { target in
                 parallelFor(memories.count, grain: 2) { clips in
                     for clip in clips {
@@ -133,25 +132,22 @@ package enum ClipMemory {
         var parts: [Part] = []
 
         /// Nil when the bytes are something else.
-        init?(_ bytes: [UInt8], maps: [Int], _ configuration: SlowConfiguration) {
-            let headerSize = 5 + 5 * maps.count
+        init?(_ bytes: [UInt8], _ form: Form) {
+            let headerSize = 5 + 5 * form.maps.count
             guard bytes.count >= headerSize, bytes.starts(with: magic), (1...version).contains(bytes[2]),
                 let precision = FeaturePrecision.allCases.first(where: { $0.bits == Int(bytes[3]) }),
-                Int(bytes[4]) == maps.count
+                Int(bytes[4]) == form.maps.count
             else { return nil }
             self.precision = precision
             var offset = headerSize
-            for (place, map) in maps.enumerated() {
+            for (place, (map, limit)) in form.maps.enumerated() {
                 let entry = bytes[(5 + 5 * place)..<(10 + 5 * place)]
                 let number = { (at: Int) in
                     Int(entry[entry.startIndex + at]) | Int(entry[entry.startIndex + at + 1]) << 8
                 }
                 let (tokens, width) = (number(1), number(3))
-                let positions = configuration.maps[map].positions
                 guard entry.first.map({ Int($0) }) == (bytes[2] == 1 ? 5 - map : map),
-                    width == configuration.memoryWidth,
-                    tokens > 0,
-                    tokens <= max(positions, configuration.frames * positions / 4)
+                    width == form.width, (1...limit).contains(tokens)
                 else { return nil }
                 parts.append(Part(tokens: tokens, scales: offset, integers: offset + 2 * tokens))
                 offset += tokens * (2 + precision.bytes(width: width))
@@ -197,6 +193,18 @@ package enum ClipMemory {
                 count -= 3
             }
         }
+    }
+}
+
+extension SlowConfiguration {
+    /// The form of the memories that such a model makes.
+    package var memoryForm: ClipMemory.Form {
+        ClipMemory.Form(
+            width: memoryWidth,
+            // Those that layers read.
+            maps: Set(layers).sorted().map { map in
+                (map, max(maps[map].positions, frames * maps[map].pooledPositions))
+            })
     }
 }
 
