@@ -146,6 +146,6 @@ struct BLIPTextModel: Sendable {
         guard case .captioning(let transform, let norm, let bias) = head, case .table(let table) = words else {
             preconditionFailure("a model that was trained to match writes no words")
         }
-        return norm(configuration.activation(transform(states))).linear(weight: table, bias: bias)
+        return norm(transform(states, then: configuration.activation)).linear(weight: table, bias: bias)
     }
 }
