@@ -26,7 +26,7 @@ import Testing
     private func importFast(_ kind: DrawnCheckpoint.Kind = .siglip2) throws -> LoadedModel {
         let downloaded = directory.path.appending("fast-checkpoint")
         try DrawnCheckpoint(kind).write(to: downloaded)
-        return try Checkpoint(recognising: downloaded).write(to: fast)
+        return try Checkpoint(recognising: downloaded).write(to: fast, precision: .float)
     }
 
     private func imported(_ drawn: DrawnCheckpoint) throws -> LoadedModel {

@@ -17,7 +17,9 @@ import Testing
     private func imported(_ kind: DrawnCheckpoint.Kind) throws -> ModelFolder {
         let folder = directory.path.appending("checkpoint")
         try DrawnCheckpoint(kind).write(to: folder)
-        return ModelFolder(try Checkpoint(recognising: folder).write(to: directory.path.appending("model")).directory)
+        return ModelFolder(
+            try Checkpoint(recognising: folder).write(to: directory.path.appending("model"), precision: .float)
+                .directory)
     }
 
     private func picture(_ index: Int) -> RGBImage {
