@@ -28,7 +28,7 @@ struct ManualCommand: ParsableCommand {
         .SH ENVIRONMENT
         .TP
         .B SACCADE_SIMD
-        limits the instruction set that the kernels use: scalar, avx2, avx512, avx512vnni
+        limits the instruction set that the kernels use: scalar, avx2, avx512, avx512vnni, amx
         .TP
         .B SACCADE_THREADS
         the number of threads used for computation
