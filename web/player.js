@@ -10,9 +10,10 @@ const hitLimit = 50;
 /**
  * @param neighbour gives the result some places after one, or nothing.
  * @param shown called with the result that is shown now, and with nothing when the player is closed.
- * @param query gives what was asked.
+ * @param asked gives what was asked, as the API takes it.
+ * @param likeThis called with the result that others are to look like.
  */
-export function makePlayer({ neighbour, shown, query }) {
+export function makePlayer({ neighbour, shown, asked, likeThis }) {
     const dialog = find("player");
     const [stage, bar, message] = [find("stage"), find("time-bar"), find("unplayable")];
     let current;
@@ -85,13 +86,13 @@ export function makePlayer({ neighbour, shown, query }) {
 
     /** All moments of the video that fit, the better the fuller. */
     async function findHits(result) {
-        const text = query();
+        const request = asked();
         // A path that isn't text can't be a filter.
-        if (!text || result.media.path_bytes) return;
+        if (!request.query && !request.like || result.media.path_bytes) return;
         search = new AbortController();
         try {
             const filters = { path_prefix: result.media.path };
-            for await (const answer of api.search({ query: text, limit: hitLimit, filters }, search.signal)) {
+            for await (const answer of api.search({ ...request, limit: hitLimit, filters }, search.signal)) {
                 if (current !== result) return;
                 const hits = answer.results.filter((hit) => hit.media.id === result.media.id);
                 drawBar(hits.some((hit) => hit.clip === result.clip) ? hits : [...hits, result]);
@@ -142,6 +143,7 @@ export function makePlayer({ neighbour, shown, query }) {
 
     find("previous").addEventListener("click", () => move(-1));
     find("next").addEventListener("click", () => move(1));
+    find("like-this").addEventListener("click", () => likeThis(current));
     dialog.addEventListener("keydown", (event) => {
         // The video's own controls take the arrow keys while they have the focus.
         if (event.target.tagName === "VIDEO" || event.altKey || event.ctrlKey || event.metaKey) return;

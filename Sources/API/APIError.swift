@@ -30,6 +30,8 @@ package struct APIError: ExplainedError, Equatable {
         package static let invalidRequest = Code(rawValue: "invalid_request")
         package static let emptyQuery = Code(rawValue: "empty_query")
         package static let queryTooLong = Code(rawValue: "query_too_long")
+        /// A picture in the request can't be decoded.
+        package static let invalidPicture = Code(rawValue: "invalid_picture")
         package static let bodyTooLarge = Code(rawValue: "body_too_large")
         package static let unauthorized = Code(rawValue: "unauthorized")
         /// What was asked may not be asked from there, such as by a page of another site.

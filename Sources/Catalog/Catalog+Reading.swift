@@ -42,6 +42,33 @@ extension Catalog {
         }
     }
 
+    /// The clips that are there, by id. One snapshot of the catalog.
+    package func clips(_ ids: [ClipID]) throws(CatalogError) -> [ClipID: Clip] {
+        try read { db in
+            let statement = try db.cachedStatement(sql: "SELECT * FROM clips WHERE id = ?")
+            var found: [ClipID: Clip] = [:]
+            for id in ids { found[id] = try Row.fetchOne(statement, arguments: [id]).map(Clip.init) }
+            return found
+        }
+    }
+
+    /// The clip of the live index that holds a moment of a file, or else the one nearest to it; nil where no clip of the file is in it.
+    ///
+    /// - Parameter time: seconds from the beginning of the file.
+    package func clip(at time: Double, inFileAt path: FilePath) throws(CatalogError) -> Clip? {
+        try read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT clips.* FROM clips
+                    JOIN files ON files.media_id = clips.media_id AND files.path = ? AND files.deleted_at IS NULL
+                    JOIN generations ON generations.id = clips.generation_id AND generations.state = 'live'
+                    ORDER BY max(clips.start - ?, ? - clips.end, 0), clips.start DESC LIMIT 1
+                    """, arguments: [path.data, time, time]
+            ).map(Clip.init)
+        }
+    }
+
     /// A media item's clips in the order of time.
     package func clips(of media: MediaID, index: IndexID) throws(CatalogError) -> [Clip] {
         try read { db in

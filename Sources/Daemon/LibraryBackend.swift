@@ -40,12 +40,13 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
+    private let examples: PictureExamples
     private let captioner: (any Captioner)?
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
 
     /// - Parameters:
-    ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - pictures: Where thumbnails, and the pictures of searches, come from; not the one that ingest uses, so that neither waits for the other.
     ///   - captioner: Of the model that `identity` names; nil when it writes no sentences.
     package init(
         identity: Identity,
@@ -59,6 +60,7 @@ package struct LibraryBackend: Backend {
         self.library = library
         self.searcher = searcher
         catalog = library.catalog
+        examples = PictureExamples(pictures)
         thumbnails = ThumbnailSource(
             pictures: pictures, settings: settings,
             store: ThumbnailStore(
@@ -71,10 +73,9 @@ package struct LibraryBackend: Backend {
     ) async throws -> API.SearchResponse {
         let begin = ContinuousClock.now
         return try await translating {
+            let checked = try await examples.resolved(request, for: searcher)
             var response = API.SearchResponse(
-                try await executor.run { [searcher] in
-                    try searcher.search(Search.SearchRequest(request), while: isWanted)
-                },
+                try await executor.run { [searcher] in try searcher.search(checked, while: isWanted) },
                 query: request.query
             )
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
@@ -89,7 +90,8 @@ package struct LibraryBackend: Backend {
         let (answers, continuation) = AsyncThrowingStream.makeStream(
             of: API.SearchResponse.self, throwing: (any Error).self, bufferingPolicy: .bufferingNewest(Self.unread)
         )
-        executor.start { [searcher] in
+        @Sendable func end(_ error: any Error) { continuation.finish(throwing: APIError(error) ?? error) }
+        @Sendable func run(_ checked: Search.SearchRequest) {
             @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
                 var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
                 response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
@@ -97,15 +99,24 @@ package struct LibraryBackend: Backend {
                 if case .terminated = continuation.yield(response) { throw CancellationError() }
             }
             do {
-                let answer = try searcher.search(Search.SearchRequest(request), while: isWanted) {
+                let answer = try searcher.search(checked, while: isWanted) {
                     try put($0, isFinal: false)
                 }
                 try put(answer, isFinal: true)
                 continuation.finish()
             } catch {
-                continuation.finish(throwing: APIError(error) ?? error)
+                end(error)
             }
         }
+        let asking = Task { [examples, executor, searcher] in
+            do {
+                let checked = try await examples.resolved(request, for: searcher)
+                executor.start { run(checked) }
+            } catch {
+                end(error)
+            }
+        }
+        continuation.onTermination = { _ in asking.cancel() }
         return answers
     }
 

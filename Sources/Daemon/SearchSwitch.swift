@@ -79,7 +79,7 @@ package final class SearchSwitch: Sendable {
         let reranker = StoredFeatureReranker(model, catalog: library.catalog) { [logger] in
             logger.error("searches answer without re-ranking: \($0)")
         }
-        return try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker)
+        return try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker, clips: model.clips)
     }
 
     /// - Throws: why there is none.

@@ -36,6 +36,39 @@ struct WireTypesTests {
     }
 
     @Test(arguments: [
+        (#"{"clip":7}"#, API.Example(.clip(7))), (#"{"clip":7,"weight":0.5}"#, .init(.clip(7), weight: 0.5)),
+        (#"{"file":"/v/a.mp4","time":3.5}"#, .init(.file(API.Path("/v/a.mp4"), time: 3.5))),
+        (#"{"file":"/v/a.mp4","time":0}"#, .init(.file(API.Path("/v/a.mp4"), time: 0))),
+        (#"{"image":"/9j/"}"#, .init(.image(Data([0xFF, 0xD8, 0xFF])))),
+    ])
+    func `an example is a clip, a file's moment or a picture`(text: String, example: API.Example) throws {
+        let request = try decode(API.SearchRequest.self, #"{"like":[\#(text)]}"#)
+        #expect(request == API.SearchRequest(query: "", like: [example]))
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+    }
+
+    @Test(arguments: [
+        "7", "{}", #"{"clip":7,"file":"/a"}"#, #"{"clip":7,"time":3}"#, #"{"clip":1.5}"#, #"{"image":""}"#,
+        #"{"image":"?"}"#, #"{"image":"/9j/","time":1}"#, #"{"time":1}"#, #"{"url":"x"}"#, "null", #"{"clip":"7"}"#,
+    ])
+    func `an example in another shape is refused`(text: String) {
+        #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","like":[\#(text)]}"#) }
+    }
+
+    @Test func `exclusions are strings, or objects with a weight`() throws {
+        let request = try decode(
+            API.SearchRequest.self,
+            #"{"query":"a","not":["night",{"text":"grass","weight":2},{"text":"b"}],"fold":true}"#)
+        #expect(request.not == [.init("night"), .init("grass", weight: 2), .init("b")] && request.fold)
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+        for bad in ["7", "{}", #"{"text":7}"#, #"{"text":"a","w":1}"#] {
+            #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","not":[\#(bad)]}"#) }
+        }
+        #expect(failure(API.SearchRequest.self, #"{"query":"a","not":[7]}"#).contains("“not” must be a string"))
+        #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"not":["night"]}"#) }
+    }
+
+    @Test(arguments: [
         ("null", API.Rerank.standard), ("true", .standard), ("{}", .standard), ("false", .off), (#""off""#, .off),
         (#"{"depth":32}"#, .on(.init(depth: 32))), (#"{"beta":-1.5}"#, .on(.init(beta: -1.5))),
         (#"{"deadline_ms":0}"#, .on(.init(deadline: 0))), (#"{"depth":null,"beta":2}"#, .on(.init(beta: 2))),

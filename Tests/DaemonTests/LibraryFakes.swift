@@ -174,7 +174,8 @@ struct IndexedLibrary {
             .index()
         let searcher = Searcher(
             catalog: library.catalog,
-            index: try SearchIndex(candidates: live.candidates, encoder: live.encoder, reranker: reranker))
+            index: try SearchIndex(
+                candidates: live.candidates, encoder: live.encoder, reranker: reranker, clips: live.clips))
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),

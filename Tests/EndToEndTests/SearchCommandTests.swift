@@ -44,7 +44,7 @@ struct SearchCommandTests {
     @Test func `without options the model's own re-ranking is asked for`() async throws {
         let (outcome, requests) = try await search(["a", "dog"], answering: answer())
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(requests == [API.SearchRequest(query: "a dog")])
+        #expect(requests == [API.SearchRequest(query: "a dog", fold: true)])
     }
 
     @Test func `lines of text stand below what they were found by`() async throws {
@@ -72,6 +72,16 @@ struct SearchCommandTests {
 
     private static let meanings: [(options: [String], request: API.SearchRequest)] = [
         (["--fast"], .init(query: "a dog", rerank: .off)),
+        (["--no-fold"], .init(query: "a dog")), (["--json"], .init(query: "a dog")),
+        (
+            ["--not", "tall tree*2"],
+            .init(query: "a dog", not: [.init("tall tree", weight: 2)])
+        ),
+        (["--like", "clip:7*0.5"], .init(query: "a dog", like: [.init(.clip(7), weight: 0.5)])),
+        (
+            ["--like", "/v/a.mp4@1:05"],
+            .init(query: "a dog", like: [.init(.file(API.Path("/v/a.mp4"), time: 65))])
+        ),
         (["--picture"], .init(query: "a dog", channel: .picture)),
         (["--text"], .init(query: "a dog", channel: .words)),
         (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(depth: 16)))),
@@ -85,6 +95,8 @@ struct SearchCommandTests {
     func `options are sent as they are meant`(options: [String], request: API.SearchRequest) async throws {
         let (outcome, requests) = try await search(["a dog"] + options, answering: answer())
         #expect(outcome.status == 0, "\(outcome.errors)")
+        var request = request
+        request.fold = !options.contains("--no-fold") && !options.contains("--json")
         #expect(requests == [request])
     }
 
@@ -92,7 +104,7 @@ struct SearchCommandTests {
         ["--rerank", "0"], ["--rerank", "1001"], ["--rerank", "x"], ["--beta", "inf"], ["--beta", "nan"],
         ["--beta", "1e7"], ["--deadline", "-1"], ["--deadline", "60001"], ["--min-probability", "1.5"],
         ["--min-probability", "nan"], ["--fast", "--rerank", "8"], ["--fast", "--beta", "1"],
-        ["--fast", "--deadline", "5"],
+        ["--fast", "--deadline", "5"], ["--like", "clip:1*11"], ["--not", " "],
     ])
     func `what can't be is wrong usage`(options: [String]) async throws {
         // After an equals sign a value may begin with a dash.

@@ -91,7 +91,9 @@ extension APIError.Code {
     /// The HTTP status that goes with the code.
     var status: HTTPResponse.Status {
         switch self {
-        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
+        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot,
+            .invalidPicture:
+            .badRequest
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
         case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound

@@ -19,6 +19,8 @@ struct RequestHandler: Sendable {
     private let requests = Gate()
     /// Searches and descriptions.
     private let searches = Gate()
+    /// Searches that bring pictures.
+    private let uploads = Gate()
     /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
     private let thumbnails = Gate()
     /// Players hold a file for as long as they play it.
@@ -111,8 +113,11 @@ struct RequestHandler: Sendable {
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
-        // Before it takes a place: a body that trickles holds nobody else up.
-        let body = endpoint.takesBody ? try await body(of: request, limits: limits) : Data()
+        // Before it takes a place: a body that trickles holds nobody else up, but other pictures.
+        let upload = try endpoint == .search ? uploadPlace(for: request, limits: limits) : nil
+        defer { upload?.end() }
+        let size = upload == nil ? limits.maxBodyBytes : limits.maxBodyBytes + Self.largestPictures
+        let body = endpoint.takesBody ? try await body(of: request, limit: size) : Data()
         let (gate, limit) =
             switch endpoint {
             case .search, .description: (searches, limits.maxRequests)
@@ -126,6 +131,10 @@ struct RequestHandler: Sendable {
         }
         if endpoint == .search {
             let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
+            // What is no picture is no longer than in other requests.
+            guard body.count - Self.inBase64(search.imageBytes) <= limits.maxBodyBytes else {
+                throw tooLarge(limits.maxBodyBytes)
+            }
             try RequestDecoding.check(search, limits: limits)
             if search.stream {
                 return try await answerStream(search, of: request, holding: place, isConnected: isConnected)
@@ -210,11 +219,39 @@ struct RequestHandler: Sendable {
         )
     }
 
-    private func body(of request: Request, limits: Configuration.HTTP) async throws -> Data {
+    /// Pictures of a search in base64.
+    private static let largestPictures = inBase64(API.Example.maximumImageBytes)
+
+    /// Characters of base64 in JSON at most, where slashes may be escaped and lines broken.
+    private static func inBase64(_ bytes: Int) -> Int { bytes * 3 / 2 }
+
+    /// What a search must have that says to bring pictures: few may, so that they don't fill the memory.
+    ///
+    /// - Returns: nil for a search that says it is no larger than others.
+    /// - Throws: `overloaded`.
+    private func uploadPlace(for request: Request, limits: Configuration.HTTP) throws(APIError) -> Lease? {
+        guard let text = request.headers[.contentLength], let length = Int(text), length > limits.maxBodyBytes,
+            length <= limits.maxBodyBytes + Self.largestPictures
+        else { return nil }
+        let limit = max(1, limits.maxRequests / 16)
+        guard let place = uploads.enter(limit: limit) else {
+            throw APIError(
+                .overloaded, "there are \(limit) concurrent searches with pictures already; try again in a second")
+        }
+        return place
+    }
+
+    private func tooLarge(_ limit: Int) -> APIError {
+        APIError(
+            .bodyTooLarge,
+            "the body has more than \(limit) bytes; send a shorter one, and pictures of a search with a Content-Length")
+    }
+
+    private func body(of request: Request, limit: Int) async throws -> Data {
         do {
-            return Data(buffer: try await request.body.collect(upTo: limits.maxBodyBytes))
+            return Data(buffer: try await request.body.collect(upTo: limit))
         } catch is NIOTooManyBytesError {
-            throw APIError(.bodyTooLarge, "the body has more than \(limits.maxBodyBytes) bytes; send a shorter one")
+            throw tooLarge(limit)
         } catch {
             throw ConnectionBroken(underlying: error)
         }

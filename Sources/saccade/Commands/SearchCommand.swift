@@ -27,6 +27,11 @@ struct SearchCommand: AsyncParsableCommand {
               saccade search '"to be or not to be"'
               saccade search "lighthouse" --text
               saccade search "surfing" --format m3u > surfing.m3u
+              saccade search "a dog -grass"
+              saccade search --like 2
+              saccade search "at night" --like photo.jpg --like "film.mp4@12:30"
+
+            A word with a minus sign before it is one that results are not to show; -"two words" are excluded together. --like looks for what looks like a             result of the last search, a picture, or a moment of an indexed video, alone or beside words. Results that show nearly the same are             one, with how many more there are; --no-fold shows all.
 
             `saccade cut` writes a result to a file of its own.
             """
@@ -34,7 +39,24 @@ struct SearchCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("What to look for, in English; in any language where it is text.", valueName: "words"))
-    var words: [String]
+    var words: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Look for what looks like this: the number of a result of the last search, clip:ID, a picture file, or FILE@TIME of an indexed file. *WEIGHT may follow. May be repeated.",
+            valueName: "example"), completion: .file())
+    var like: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "What results are not to show, as with a minus sign before a word. *WEIGHT may follow. May be repeated.",
+            valueName: "words"))
+    var not: [String] = []
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Make one result of those that show nearly the same. (default: unless with --json or --format)")
+    var fold: Bool?
 
     @Option(name: [.short, .long], help: ArgumentHelp("Maximum number of results.", valueName: "count"))
     var limit = 10
@@ -75,8 +97,12 @@ struct SearchCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func validate() throws {
+        guard !(words.isEmpty && like.isEmpty) else {
+            throw ValidationError("Say what to look for, in words or with --like.")
+        }
         do {
-            _ = try Search.SearchRequest(request)
+            _ = try Search.SearchRequest(
+                request(like: like.map { API.Example(.clip(0), weight: ExampleArgument.weight(of: $0)) }))
         } catch {
             // What is wrong with the words is no wrong usage.
             guard let field = error.field, let option = Self.option(for: field) else { return }
@@ -105,6 +131,8 @@ struct SearchCommand: AsyncParsableCommand {
         case .rerankBeta: "--beta"
         case .rerankDeadline: "--deadline"
         case .minProbability: "--min-probability"
+        case .likes, .like: "--like"
+        case .nots, .not: "--not"
         case .filter(.root): "--root"
         case .filter(.pathPrefix): "--under"
         case .filter(.pathGlob): "--glob"
@@ -115,21 +143,27 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private var request: API.SearchRequest {
+    private var typed: TypedQuery { TypedQuery(words.joined(separator: " ")) }
+
+    /// - Parameter like: what ``like`` stands for.
+    private func request(like: [API.Example]) -> API.SearchRequest {
         API.SearchRequest(
-            query: words.joined(separator: " "),
+            query: typed.words,
+            like: like,
+            not: typed.exclusions.map { API.Exclusion($0) } + not.map(ExampleArgument.exclusion),
             limit: limit,
             offset: offset,
             filters: filters.filters,
             rerank: reranking.choice,
             minProbability: reranking.minProbability,
             group: byVideo ? .media : .clip,
-            channel: picture ? .picture : text ? .words : .both
+            channel: picture ? .picture : text ? .words : .both,
+            fold: fold ?? (!json && format == nil)
         )
     }
 
     func run() async throws {
-        let request = request
+        let request = request(like: try like.map(ExampleArgument.example))
         let answer = try await ask(request)
         if json {
             Terminal.output.document(try answer.json)
@@ -138,7 +172,7 @@ struct SearchCommand: AsyncParsableCommand {
         let response = try answer.response
         LastSearch.remember(response, offset: offset)
         if let format {
-            try export(response, as: format)
+            try export(response, of: request, as: format)
             return
         }
         show(SearchReport(request: request, response: response))
@@ -202,9 +236,11 @@ struct SearchCommand: AsyncParsableCommand {
         error.line(error.styled(report.summary, .dim))
     }
 
-    private func export(_ response: API.SearchResponse, as format: MomentList.Format) throws {
+    private func export(
+        _ response: API.SearchResponse, of request: API.SearchRequest, as format: MomentList.Format
+    ) throws {
         let moments = response.results.filter(\.media.online).map { Moment($0) }
-        let list = MomentList(title: request.query, moments: moments, frameRate: frameRate ?? 25)
+        let list = MomentList(title: SearchReport.title(of: request), moments: moments, frameRate: frameRate ?? 25)
         Terminal.output.write(try list.exported(as: format))
         let offline = response.results.count - moments.count
         if offline > 0 {

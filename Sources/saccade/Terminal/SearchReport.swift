@@ -27,7 +27,8 @@ struct SearchReport {
                     + (hasText ? [result.why.rawValue] : [])
                     + [
                         Quantities.span(result.start, result.end),
-                        result.media.online ? path : path + " (offline)",
+                        path + (result.media.online ? "" : " (offline)")
+                            + (result.folded.map { "  +\($0) similar" } ?? ""),
                     ])
         }
         return table
@@ -37,6 +38,12 @@ struct SearchReport {
     private func likelihood(of result: API.SearchResult) -> String {
         guard result.why != .words else { return "" }
         return result.probability.map(Quantities.percent) ?? ""
+    }
+
+    /// What a search looks for, for people.
+    static func title(of request: API.SearchRequest) -> String {
+        let words = request.query.isEmpty ? "more like this" : request.query
+        return ([words] + request.not.map { "-" + $0.text }).joined(separator: " ")
     }
 
     private var hasText: Bool { response.results.contains { $0.line != nil } }
@@ -66,7 +73,8 @@ struct SearchReport {
 
     /// Whether the text alone was asked.
     private var isOfText: Bool {
-        request.channel == .words || request.channel == .both && WordQuery(request.query).isQuoted
+        request.channel == .words
+            || request.channel == .both && request.like.isEmpty && WordQuery(request.query).isQuoted
     }
 
     /// What stands before the table: that its results are the nearest, and not what was looked for.
