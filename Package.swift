@@ -280,6 +280,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SearchTests", dependencies: ["Basics", "Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Models", "Terminal"]),
         .testTarget(
             name: "ExportTests",
             dependencies: ["Export", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),

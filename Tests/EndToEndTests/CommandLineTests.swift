@@ -25,6 +25,17 @@ struct CommandLineTests {
         }
     }
 
+    @Test(arguments: [
+        "serve", "search", "open", "cut", "status", "watch", "watch add", "watch list", "watch remove", "index",
+        "describe", "model", "model info", "model import", "model embed", "duplicates", "mcp", "doctor",
+    ])
+    func `help of a command has an example`(command: String) async throws {
+        let help = try await saccade(["help"] + command.split(separator: " ").map { String($0) }, home: home.get().path)
+        #expect(help.status == 0)
+        #expect(
+            help.text.contains("\n  saccade \(command)") || help.text.contains("-- saccade \(command)"), "\(help.text)")
+    }
+
     @Test(arguments: [["train"], ["train", "slow"], ["calibrate"], ["evaluate"]])
     func `help of the commands of saccade-train is that program's own`(words: [String]) async throws {
         let asked = try await saccade(["help"] + words, home: home.get().path)

@@ -95,4 +95,47 @@ struct MoreLikeThisTests {
         #expect(other.status != 0 && other.errors.contains("of which nothing is indexed"))
         #expect(try await saccade(["search", "--state", state], home: home.path).status == 64)
     }
+
+    @Test func `a watched search shows what new clips bring, and pictures; a shell completes what the daemon has`()
+        async throws
+    {
+        let home = try TemporaryDirectory()
+        let (_, picture) = try await footage(in: home.path)
+        let daemon = try await RunningDaemon(in: home.path)
+        try await daemon.waitUntilIndexed(1)
+        let output = try home.write(Data(), to: "watched.txt")
+        let watching = Process()
+        watching.executableURL = URL(filePath: Installation.saccade.string)
+        watching.arguments = ["search", "coloured bars", "--watch", "--no-fold", "--state", daemon.state.string]
+        watching.environment = cleanEnvironment(home: home.path)
+        watching.standardInput = FileHandle.nullDevice
+        let handle = try FileHandle(forWritingTo: URL(filePath: output.string))
+        watching.standardOutput = handle
+        watching.standardError = FileHandle.nullDevice
+        try watching.run()
+        defer { watching.terminate() }
+        func shown() -> String { (try? String(contentsOfFile: output.string, encoding: .utf8)) ?? "" }
+        try await daemon.wait("the first answer is shown") { _ in shown().contains("scenes.mp4") }
+        let first = shown()
+        try FileManager.default.copyItem(atPath: picture.string, toPath: daemon.footage.appending("new.png").string)
+        try await daemon.wait("what is new is shown") { _ in shown().contains("new.png") }
+        let news = shown().dropFirst(first.count)
+        #expect(!news.contains("scenes.mp4"), "what was shown is not shown again")
+
+        let arguments = [
+            "search", "bars", "--preview", "--preview-format", "blocks", "--limit", "2", "--state", daemon.state.string,
+        ]
+        let previewed = try await saccade(arguments, home: home.path)
+        #expect(previewed.status == 0 && previewed.text.filter { $0 == "▀" }.count > 100, "\(previewed.errors)")
+
+        let completed = try await saccade(
+            [
+                "---completion", "search", "--", "--root", "5", "0", "saccade", "search", "--state",
+                daemon.state.string, "--root", "",
+            ],
+            home: home.path, environment: ["SAP_SHELL": "bash"])
+        let roots = try await daemon.status().roots
+        #expect(completed.text.split(separator: "\n").map { String($0) } == roots.map { "\($0.id)" }, "\(completed)")
+        _ = try await daemon.terminate()
+    }
 }

@@ -19,7 +19,10 @@ struct IndexCommand: AsyncParsableCommand {
         abstract: "Index files, or the videos and pictures in folders, once and without a daemon.",
         discussion: """
             Files that are indexed already are not decoded again; an interrupted run resumes after the last committed clip. \
-            While a daemon uses the same state, add the folder to it with `saccade watch add` instead.
+            While a daemon uses the same state, add the folder to it with `saccade watch add` instead. At the end stands what failed, and why.
+
+              saccade index ~/Videos
+              saccade index film.mp4 photo.jpg --state ./index
             """
     )
 
@@ -80,7 +83,7 @@ struct IndexCommand: AsyncParsableCommand {
     }
 
     private func report(_ outcomes: [FileOutcome]) throws {
-        var failures = 0
+        var failures = FailureSummary()
         var clips = 0
         for outcome in outcomes {
             let path = Terminal.printable(String(decoding: outcome.path.bytes, as: UTF8.self))
@@ -92,18 +95,17 @@ struct IndexCommand: AsyncParsableCommand {
                 clips += count
                 Terminal.output.line("\(path): \(Quantities.count(count, "clip")), indexed before")
             case .failed(let problem):
-                failures += 1
-                Terminal.error.line("saccade: \(path): \(Terminal.printable(problem.message))")
+                failures.add(outcome.path, problem.message)
             case .stopped:
-                failures += 1
-                Terminal.error.line("saccade: \(path): not indexed, since the run was stopped; run the command again.")
+                failures.add(outcome.path, "The run was stopped before its turn: run the command again.")
             }
         }
         guard !outcomes.isEmpty else {
             throw CommandFailure(.noInput, "No video or picture was found there.")
         }
-        if failures > 0 {
-            let files = Quantities.count(failures, "file")
+        if failures.count > 0 {
+            failures.lines.forEach(Terminal.error.line)
+            let files = Quantities.count(failures.count, "file")
             throw CommandFailure(.partial, "\(files) of \(Quantities.count(outcomes.count)) could not be indexed.")
         }
         Terminal.error.line(

@@ -18,6 +18,9 @@ extension ModelCommand {
 
                 A BLIP re-ranks for another model, which --fast names: one that was imported before, or saccade-small. The \
                 result has both, the BLIP as precise as it is published.
+
+                  saccade model import clip-vit-base-patch32 --output models/clip
+                  saccade serve --model models/clip
                 """)
 
         @Argument(help: ArgumentHelp("The folder that was downloaded.", valueName: "folder"), completion: .directory)

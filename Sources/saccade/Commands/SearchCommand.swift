@@ -29,6 +29,7 @@ struct SearchCommand: AsyncParsableCommand {
               saccade search "surfing" --format m3u > surfing.m3u
               saccade search "a dog -grass"
               saccade search --like 2
+              saccade search "a fox" --watch --preview
               saccade search "at night" --like photo.jpg --like "film.mp4@12:30"
 
             A word with a minus sign before it is one that results are not to show; -"two words" are excluded together. --like looks for what looks like a             result of the last search, a picture, or a moment of an indexed video, alone or beside words. Results that show nearly the same are             one, with how many more there are; --no-fold shows all.
@@ -85,6 +86,18 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --format edl or otio: the timeline's frames per second.", valueName: "fps"))
     var frameRate: Int?
 
+    @Flag(help: "Show the pictures of the results in the terminal.")
+    var preview = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --preview: kitty, sixel or blocks. (default: what the terminal is found to show)", valueName: "format"
+        ))
+    var previewFormat: PictureFormat?
+
+    @Flag(help: "Go on until you press Ctrl-C, and show what new clips bring among the results.")
+    var watch = false
+
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
@@ -112,9 +125,13 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
         guard !(picture && text) else { throw ValidationError("Give --picture or --text, not both.") }
-        guard [json, play, format != nil].count(where: { $0 }) < 2 else {
-            throw ValidationError("Give one of --json, --play and --format.")
+        guard [json, play, format != nil, watch].count(where: { $0 }) < 2 else {
+            throw ValidationError("Give one of --json, --play, --format and --watch.")
         }
+        guard !preview || !json && format == nil else {
+            throw ValidationError("--preview is for people: leave out --json and --format.")
+        }
+        guard previewFormat == nil || preview else { throw ValidationError("--preview-format goes with --preview.") }
         guard frameRate == nil || format == .edl || format == .otio else {
             throw ValidationError("--frame-rate is for --format edl and otio.")
         }
@@ -164,6 +181,10 @@ struct SearchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let request = request(like: try like.map(ExampleArgument.example))
+        if watch {
+            try await watch(request)
+            return
+        }
         let answer = try await ask(request)
         if json {
             Terminal.output.document(try answer.json)
@@ -175,8 +196,31 @@ struct SearchCommand: AsyncParsableCommand {
             try export(response, of: request, as: format)
             return
         }
-        show(SearchReport(request: request, response: response))
+        try await show(SearchReport(request: request, response: response))
         if play { try open(response) }
+    }
+
+    /// Shows the answer, and then what comes into it. The events are read from before the first answer on, so that none is missed.
+    private func watch(_ request: API.SearchRequest) async throws {
+        let configuration = try places.load()
+        let client = ServiceClient(socket: places.socketToAsk(configuration))
+        var watch = SearchWatch(client)
+        let changes = watch.changes()
+        func look(isFirst: Bool) async throws {
+            let response = try await client.request(.post, "/v1/search", body: request, as: API.SearchResponse.self)
+            guard let news = watch.news(of: response) else {
+                if isFirst { Terminal.error.line(SearchReport(request: request, response: response).emptiness) }
+                return
+            }
+            var shown = request
+            shown.offset = news.offset
+            try await show(SearchReport(request: shown, response: news.response))
+            var all = response
+            all.results = watch.shown
+            LastSearch.remember(all, offset: 0)
+        }
+        try await look(isFirst: true)
+        for try await _ in changes { try await look(isFirst: false) }
     }
 
     /// An answer as it came.
@@ -221,19 +265,35 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private func show(_ report: SearchReport) {
+    private func show(_ report: SearchReport) async throws {
         let (output, error) = (Terminal.output, Terminal.error)
+        let previews = try preview ? makePreviews() : nil
         guard let lines = report.table?.lines() else {
             error.line(report.emptiness)
             return
         }
         if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
-        for (line, text) in zip(lines.dropFirst(), report.texts) {
-            output.line(line)
+        for (row, result) in report.response.results.enumerated() {
+            output.line(report.linked(result, in: lines[row + 1], on: output))
+            if let picture = await previews?.text(of: result, on: output) { output.write(Array(picture.utf8)) }
+            let text = report.texts[row]
             if let text { output.line(output.styled(text, .dim)) }
         }
         error.line(error.styled(report.summary, .dim))
+    }
+
+    private func makePreviews() throws -> Previews {
+        let output = Terminal.output
+        guard previewFormat != nil || output.isInteractive else {
+            throw CommandFailure(
+                .output,
+                "--preview shows pictures in a terminal, and the output is none: name --preview-format to force it.")
+        }
+        let configuration = try places.load()
+        return try Previews(
+            configuration, client: ServiceClient(socket: places.socketToAsk(configuration), timeout: 10),
+            format: previewFormat ?? output.pictureFormat(ProcessInfo.processInfo.environment))
     }
 
     private func export(
@@ -263,3 +323,4 @@ struct SearchCommand: AsyncParsableCommand {
 }
 
 extension MomentList.Format: ExpressibleByArgument {}
+extension PictureFormat: ExpressibleByArgument {}
