@@ -307,7 +307,8 @@ let package = Package(
             name: "DaemonTests",
             dependencies: [
                 "API", "Basics", "Catalog", "Settings", "Daemon", "DecodeProtocol", "DecodeWorkers",
-                "FolderWatch", "HTTPServer", "Library", "Models", "Search", "TestSupport", "Threads", "VectorIndex",
+                "FolderFakes", "FolderWatch", "HTTPServer", "Library", "Models", "Search", "TestSupport", "Threads",
+                "VectorIndex",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

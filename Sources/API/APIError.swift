@@ -39,6 +39,9 @@ package struct APIError: ExplainedError, Equatable {
         package static let mediaNotFound = Code(rawValue: "media_not_found")
         package static let clipNotFound = Code(rawValue: "clip_not_found")
         package static let rootNotFound = Code(rawValue: "root_not_found")
+        package static let savedSearchNotFound = Code(rawValue: "saved_search_not_found")
+        /// A saved search has this name already.
+        package static let savedSearchExists = Code(rawValue: "saved_search_exists")
         /// The path of a new root can't be watched.
         package static let invalidRoot = Code(rawValue: "invalid_root")
         /// No file of the media can be read now.
@@ -56,7 +59,7 @@ package struct APIError: ExplainedError, Equatable {
         package var category: ErrorCategory {
             switch self {
             case .unauthorized, .forbidden: .notPermitted
-            case .mediaNotFound, .clipNotFound, .rootNotFound, .invalidRoot: .notFound
+            case .mediaNotFound, .clipNotFound, .rootNotFound, .savedSearchNotFound, .invalidRoot: .notFound
             case .overloaded, .unavailable, .timeout: .unavailable
             case .internalError: .unexpected
             default: .invalidInput

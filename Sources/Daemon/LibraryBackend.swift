@@ -40,6 +40,7 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
+    private let saved: SavedSearches
     private let captioner: (any Captioner)?
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
@@ -51,6 +52,7 @@ package struct LibraryBackend: Backend {
         identity: Identity,
         library: Library,
         searcher: Searcher,
+        saved: SavedSearches,
         pictures: any FrameSource,
         settings: Configuration.Thumbnails,
         captioner: (any Captioner)? = nil
@@ -58,6 +60,7 @@ package struct LibraryBackend: Backend {
         self.identity = identity
         self.library = library
         self.searcher = searcher
+        self.saved = saved
         catalog = library.catalog
         thumbnails = ThumbnailSource(
             pictures: pictures, settings: settings,
@@ -223,6 +226,24 @@ package struct LibraryBackend: Backend {
         } catch let error as CatalogError where error.code == .notFound {
             throw APIError(.rootNotFound, error.message)
         }
+    }
+
+    package func savedSearches() async throws -> API.SavedSearches {
+        try await translating { try await saved.list() }
+    }
+
+    package func savedSearch(_ name: String) async throws -> API.SavedSearch {
+        try await translating { try await saved.named(name) }
+    }
+
+    package func save(
+        _ search: API.SaveSearch, as name: String
+    ) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        try await translating { try await saved.save(search, as: name) }
+    }
+
+    package func removeSavedSearch(_ name: String) async throws {
+        try await translating { try await saved.remove(name) }
     }
 
     private func lookUp(_ id: ClipID) async throws -> (Clip, Media, [MediaPlace]) {

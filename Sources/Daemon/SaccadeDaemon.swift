@@ -125,6 +125,10 @@ package struct SaccadeDaemon: Sendable {
             logger.error("everything takes several times as long without OpenBLAS: \(error)")
         }
         let engine = Self.engine
+        let events = Broadcast<EventStreamItem>()
+        let saved = SavedSearches(
+            library: library, searcher: searcher, settings: configuration.saved, environment: program.environment,
+            events: events, logger: makeLogger("saved"))
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
@@ -135,13 +139,13 @@ package struct SaccadeDaemon: Sendable {
             ),
             library: library,
             searcher: searcher,
+            saved: saved,
             pictures: decoders(executable: decoder, workers: 1, givesWay: false),
             settings: configuration.thumbnails,
             captioner: model.captioner
         )
 
         let limits = LiveLimits(configuration.http)
-        let events = Broadcast<EventStreamItem>()
         let roots = ConfiguredRoots(library: library, logger: logger)
         var listeners = sockets.map { HTTPServer.Listener.unix($0) }
         if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
@@ -166,6 +170,7 @@ package struct SaccadeDaemon: Sendable {
         var services: [any Service] = [
             LibraryEvents(library: library, events: events, heartbeat: .seconds(15)),
             server,
+            saved,
             library,
             ReloadService(
                 configuration: configuration, limits: limits, level: level, roots: roots, manager: manager,

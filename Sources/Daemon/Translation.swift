@@ -13,6 +13,7 @@ private typealias CatalogMedia = Media
 private typealias CatalogClip = Clip
 private typealias CatalogLine = Line
 private typealias CatalogRoot = Root
+typealias CatalogSavedSearch = SavedSearch
 
 // What the library says, in the words of the API.
 
@@ -128,30 +129,43 @@ extension API.SearchStage {
     }
 }
 
+extension API.SearchResult {
+    init(_ result: Search.SearchResult) {
+        self.init(
+            clip: result.clip.id,
+            media: API.MediaReference(
+                id: result.media.id,
+                path: API.Path(result.path),
+                duration: result.media.properties.duration,
+                online: result.isOnline
+            ),
+            start: result.clip.start,
+            end: result.clip.end,
+            score: result.scores.combined,
+            scores: API.SearchScores(
+                fast: result.scores.fast, slow: result.scores.slow, words: result.scores.words),
+            probability: result.scores.probability,
+            why: API.SearchReason(result.reason),
+            line: result.line.map { API.Line(catalog: $0) }
+        )
+    }
+}
+
+extension API.SavedSearch {
+    /// - Parameter search: what it asks.
+    init(_ saved: CatalogSavedSearch, asking search: API.SearchRequest) {
+        self.init(
+            name: saved.name, search: search, command: saved.command, created: Date(saved.createdAt),
+            waiting: saved.waiting)
+    }
+}
+
 extension API.SearchResponse {
     /// - Parameter isFinal: Of a line of a stream.
     package init(_ answer: SearchAnswer, query: String, isFinal: Bool? = nil) {
         self.init(
             query: query,
-            results: answer.results.map { result in
-                API.SearchResult(
-                    clip: result.clip.id,
-                    media: API.MediaReference(
-                        id: result.media.id,
-                        path: API.Path(result.path),
-                        duration: result.media.properties.duration,
-                        online: result.isOnline
-                    ),
-                    start: result.clip.start,
-                    end: result.clip.end,
-                    score: result.scores.combined,
-                    scores: API.SearchScores(
-                        fast: result.scores.fast, slow: result.scores.slow, words: result.scores.words),
-                    probability: result.scores.probability,
-                    why: API.SearchReason(result.reason),
-                    line: result.line.map { API.Line(catalog: $0) }
-                )
-            },
+            results: answer.results.map { API.SearchResult($0) },
             found: answer.isFound,
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
@@ -343,7 +357,7 @@ extension API.Event {
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
         case .indexSwitched: set(.indexSwitched)
-        case .writeRefused, .textRead, .textFailed: return nil
+        case .writeRefused, .textRead, .textFailed, .namesRead: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }

@@ -122,6 +122,14 @@ package final class Library: Service {
     /// What queries search; nil before the first model. O(1).
     package var live: LiveIndex? { keeper.live }
 
+    /// What queries search, with all that the catalog has committed. Blocks the calling thread, also while another index takes over.
+    ///
+    /// - Throws: ``CatalogError``.
+    package func followedLive() throws -> LiveIndex? {
+        try keeper.catchUp()
+        return live
+    }
+
     /// What happens from now on, for who may miss the oldest of more than `buffer` events and is told so.
     package func events(buffer: Int = 512) -> Broadcast<LibraryEvent>.Subscription {
         broadcast.subscribe(capacity: buffer)

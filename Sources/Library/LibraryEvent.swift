@@ -16,6 +16,8 @@ package struct LibraryEvent: Sendable, Equatable {
         /// The text of a media file, or of a file of subtitles beside it, can be searched.
         case textRead(MediaID, path: FilePath, lines: Int)
         case textFailed(MediaID, path: FilePath, Problem)
+        /// File and folder names that are new can be searched.
+        case namesRead
         /// The index that queries go to is another one now.
         case indexSwitched(IndexRecord)
         /// The catalog refused a write, and would again.

@@ -57,6 +57,9 @@ package struct SearchError: ExplainedError, Equatable {
 
     package var message: String { field.map { "“\($0.name)” \(problem)" } ?? problem }
 
+    /// Whether the same request can be answered later.
+    package var mayPass: Bool { code == .noIndex || code == .otherModel }
+
     package var category: ErrorCategory {
         switch code {
         case .noIndex, .rootNotFound: .notFound

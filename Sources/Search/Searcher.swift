@@ -10,7 +10,7 @@ package final class Searcher: Sendable {
     private static let spare = 32
 
     private let catalog: Catalog
-    private let index: @Sendable () throws -> SearchIndex
+    let index: @Sendable () throws -> SearchIndex
 
     /// - Parameter index: is asked at the beginning of each search, so that none goes to an index that nobody keeps up to date.
     package init(catalog: Catalog, index: @escaping @Sendable () throws -> SearchIndex) {
@@ -37,6 +37,15 @@ package final class Searcher: Sendable {
     ) throws -> SearchAnswer {
         guard isWanted() else { throw CancellationError() }
         let index = try index()
+        try check(request, of: index)
+        var run = SearchRun(request: request, index: index, catalog: catalog)
+        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
+    }
+
+    /// Refuses what can't be asked of the model or of the catalog.
+    ///
+    /// - Throws: ``SearchError``, `CatalogError`.
+    func check(_ request: SearchRequest, of index: SearchIndex) throws {
         guard request.minProbability == nil || index.reranker?.reranking.relevance != nil else {
             throw SearchError(
                 .invalidRerank, field: .minProbability,
@@ -47,8 +56,6 @@ package final class Searcher: Sendable {
             throw SearchError(
                 .rootNotFound, field: .filter(.root), "is \(root), and there is no such root: see `saccade watch list`")
         }
-        var run = SearchRun(request: request, index: index, catalog: catalog)
-        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
     }
 }
 

@@ -20,6 +20,7 @@ package struct Configuration: Sendable, Equatable {
     package var ingest = Ingest()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
+    package var saved = Saved()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
     /// Whether this user has no file and named neither state nor socket, so that the system's service may be meant.
@@ -98,6 +99,18 @@ package struct Configuration: Sendable, Equatable {
         package var side = 320
         /// A picture must be made within this many seconds.
         package var timeoutSeconds = 20.0
+
+        package init() {}
+    }
+
+    /// Saved searches.
+    package struct Saved: Sendable, Equatable {
+        /// Whether saved searches may have commands.
+        package var commands = false
+        /// Commands that begin within a minute; those beyond wait.
+        package var commandsPerMinute = 10
+        /// A command that runs for longer than this many seconds is killed.
+        package var commandTimeoutSeconds = 60.0
 
         package init() {}
     }

@@ -156,6 +156,16 @@ extension ConfigurationKey {
         ConfigurationKey(
             "thumbnails.timeout_seconds", \.thumbnails.timeoutSeconds, .number(in: 1...600),
             "A thumbnail that isn't made within this many seconds fails."),
+
+        ConfigurationKey(
+            "saved.commands", \.saved.commands, .flag,
+            "Whether saved searches may run a command for each clip that they find."),
+        ConfigurationKey(
+            "saved.commands_per_minute", \.saved.commandsPerMinute, .integer(in: 1...600),
+            "Maximum commands of saved searches that begin within a minute; more wait for their turn."),
+        ConfigurationKey(
+            "saved.command_timeout_seconds", \.saved.commandTimeoutSeconds, .number(in: 1...3600),
+            "A command of a saved search that runs for longer than this many seconds is killed."),
     ]
 
     /// Keys that have another name now, by their old one: they are errors that name the new one.

@@ -37,7 +37,13 @@ package struct CommandFailure: Error {
                 try helping(Array(arguments.dropFirst()))
                 try checkCommand(arguments.dropFirst(), of: program)
             }
-            var command = try program.parseAsRoot()
+            var command: any ParsableCommand
+            if let asynchronous = program as? any AsyncParsableCommand.Type {
+                // Completions may ask the daemon.
+                command = try await asynchronous.asyncParseAsRoot()
+            } else {
+                command = try program.parseAsRoot()
+            }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -188,7 +188,7 @@ import Testing
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
         for (file, version, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(4), UInt32(0x5343_4354)),
+            (Catalog.catalogFile(in: directory.path), UInt32(5), UInt32(0x5343_4354)),
             (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)

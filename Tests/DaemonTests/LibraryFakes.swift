@@ -3,6 +3,7 @@ import Daemon
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
+import HTTPServer
 import Library
 import Logging
 import Models
@@ -135,6 +136,8 @@ struct IndexedLibrary {
     let directory: TemporaryDirectory
     let library: Library
     let backend: LibraryBackend
+    let saved: SavedSearches
+    let events = Broadcast<EventStreamItem>()
     let pictures: GreyFrames
     let video: FilePath
 
@@ -151,7 +154,10 @@ struct IndexedLibrary {
         model: ConstantModel = ConstantModel(),
         describingModel: String? = nil,
         reranker: (any Reranker)? = nil,
-        describe: (@Sendable ([UInt8]) throws -> Caption)? = nil
+        describe: (@Sendable ([UInt8]) throws -> Caption)? = nil,
+        savedSettings: Configuration.Saved = Configuration.Saved(),
+        environment: [String: String] = ["PATH": "/usr/bin:/bin"],
+        clock: any WallClock = SystemClock()
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
@@ -175,6 +181,9 @@ struct IndexedLibrary {
         let searcher = Searcher(
             catalog: library.catalog,
             index: try SearchIndex(candidates: live.candidates, encoder: live.encoder, reranker: reranker))
+        saved = SavedSearches(
+            library: library, searcher: searcher, settings: savedSettings, environment: environment, events: events,
+            clock: clock, logger: logger)
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
@@ -185,6 +194,7 @@ struct IndexedLibrary {
             ),
             library: library,
             searcher: searcher,
+            saved: saved,
             pictures: pictures,
             settings: Configuration.Thumbnails(),
             captioner: describe.map { ScriptedCaptioner(write: $0) }

@@ -74,4 +74,10 @@ final class ScriptedDaemon: Backend {
     func rescan(root: Int64?) async throws -> API.RescanAccepted { throw Self.unscripted }
     func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) { throw Self.unscripted }
     func removeRoot(_ id: Int64) async throws { throw Self.unscripted }
+    func savedSearches() async throws -> API.SavedSearches { throw Self.unscripted }
+    func savedSearch(_ name: String) async throws -> API.SavedSearch { throw Self.unscripted }
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        throw Self.unscripted
+    }
+    func removeSavedSearch(_ name: String) async throws { throw Self.unscripted }
 }

@@ -58,4 +58,18 @@ package protocol Backend: Sendable {
 
     /// - Throws: `root_not_found`.
     func removeRoot(_ id: Int64) async throws
+
+    func savedSearches() async throws -> API.SavedSearches
+
+    /// - Throws: `saved_search_not_found`.
+    func savedSearch(_ name: String) async throws -> API.SavedSearch
+
+    /// Who asks may set a command: that was checked.
+    ///
+    /// - Returns: the saved search, and whether it is new.
+    /// - Throws: `saved_search_exists`, `invalid_request`, `forbidden` where commands are not allowed, and what a search throws.
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool)
+
+    /// - Throws: `saved_search_not_found`.
+    func removeSavedSearch(_ name: String) async throws
 }

@@ -141,6 +141,20 @@ struct RequestHandler: Sendable {
             guard case .page = door else { return try json(try await openPage(), status: .created) }
             throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
         }
+        if case .saveSearch(let name) = endpoint {
+            let search = try RequestDecoding.decode(API.SaveSearch.self, from: body)
+            try RequestDecoding.check(search.search, limits: limits)
+            if search.command != nil {
+                guard case .socket = door else {
+                    throw APIError(
+                        .forbidden,
+                        "a command is taken over the Unix socket alone: leave “command” out, or run `saccade saved add`"
+                    )
+                }
+            }
+            let saved = try await backend.save(search, as: name)
+            return try json(saved.search, status: saved.isNew ? .created : .ok)
+        }
         return try await answer(request, at: endpoint, body: body)
     }
 
@@ -174,14 +188,21 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .savedSearches:
+            return try json(try await backend.savedSearches())
+        case .savedSearch(let name):
+            return try json(try await backend.savedSearch(name))
+        case .removeSavedSearch(let name):
+            try await backend.removeSavedSearch(name)
+            return Response(status: .noContent)
         case .openAPI:
             guard let document = page?.openAPI(for: request) else {
                 throw APIError(
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .page:
-            throw APIError(.internalError, "streams, files and the page are answered before this")
+        case .search, .events, .file, .page, .saveSearch:
+            throw APIError(.internalError, "what needs more than the request is answered before this")
         }
     }
 
@@ -264,7 +285,7 @@ struct RequestHandler: Sendable {
         // Nobody reads the rest.
         case .bodyTooLarge: headers[.connection] = "close"
         case .methodNotAllowed:
-            let methods = [HTTPRequest.Method.get, .post, .delete].filter {
+            let methods = [HTTPRequest.Method.get, .post, .put, .delete].filter {
                 (try? Endpoint.find(method: $0, path: path)) != nil
             }
             // Else a file of the search page.

@@ -96,7 +96,7 @@ struct SearchCommand: AsyncParsableCommand {
     }
 
     /// The option that sets a field of the request.
-    private static func option(for field: SearchError.Field) -> String? {
+    static func option(for field: SearchError.Field) -> String? {
         switch field {
         case .query: nil
         case .limit: "--limit"

@@ -12,6 +12,7 @@ final class FakeBackend: Backend {
     struct State: Sendable {
         var searches: [API.SearchRequest] = []
         var roots: [Int64: API.Root] = [:]
+        var saved: [String: API.SavedSearch] = [:]
         /// What a search waits for before it answers, or before it ends when it is told to stop.
         var hold: AsyncStream<Void>?
         var steps: [StreamStep] = [.improvement(.fast), .end]
@@ -187,6 +188,35 @@ final class FakeBackend: Backend {
     func removeRoot(_ id: Int64) async throws {
         guard state.change({ $0.roots.removeValue(forKey: id) }) != nil else {
             throw APIError(.rootNotFound, "there is no root \(id)")
+        }
+    }
+
+    func savedSearches() async throws -> API.SavedSearches {
+        API.SavedSearches(savedSearches: state.value.saved.values.sorted { $0.name < $1.name })
+    }
+
+    func savedSearch(_ name: String) async throws -> API.SavedSearch {
+        guard let saved = state.value.saved[name] else {
+            throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
+        }
+        return saved
+    }
+
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        let saved = API.SavedSearch(
+            name: name, search: search.search, command: search.command, created: Date(timeIntervalSince1970: 0))
+        let isNew = state.change { state in
+            let isNew = state.saved[name] == nil
+            if isNew || search.replace { state.saved[name] = saved }
+            return isNew
+        }
+        guard isNew || search.replace else { throw APIError(.savedSearchExists, "there is one already") }
+        return (saved, isNew)
+    }
+
+    func removeSavedSearch(_ name: String) async throws {
+        guard state.change({ $0.saved.removeValue(forKey: name) }) != nil else {
+            throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
         }
     }
 

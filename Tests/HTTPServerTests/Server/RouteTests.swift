@@ -46,6 +46,34 @@ struct RouteTests {
         }
     }
 
+    @Test func `saved searches are put, listed and removed by their percent-encoded names`() async throws {
+        try await RunningServer.run { server async throws in
+            let path = "/v1/saved-searches/caf%C3%A9%20at%2050%25"
+            let json = #"{"query":"a café","channel":"words","command":["/bin/true","{file}"]}"#
+            let added = try await server.request("PUT", path, json: json)
+            #expect(added.status == 201)
+            let search = try added.decode(API.SavedSearch.self)
+            #expect(search.name == "café at 50%" && search.channel == .words)
+            #expect(search.command == ["/bin/true", "{file}"])
+            #expect(try await server.request("PUT", path, json: json).status == 409)
+            #expect(try await server.request("PUT", path, json: #"{"query":"q","replace":true}"#).status == 200)
+            #expect(try await server.request("GET", path).decode(API.SavedSearch.self).query == "q")
+            let list = try await server.request("GET", "/v1/saved-searches").decode(API.SavedSearches.self)
+            #expect(list.savedSearches.map(\.name) == ["café at 50%"])
+            #expect(try await server.request("DELETE", path).status == 204)
+            #expect(try await server.request("DELETE", path).errorCode == "saved_search_not_found")
+            for (path, body) in [
+                ("%zz", #"{"query":"q"}"#), ("%FF", #"{"query":"q"}"#), ("a", #"{"query":"q","limit":3}"#), ("a", "{}"),
+                ("a", #"{"query":"q","command":"rm"}"#), ("a", #"{"query":"q","filters":{"colour":"red"}}"#),
+            ] {
+                let answer = try await server.request("PUT", "/v1/saved-searches/\(path)", json: body)
+                #expect(answer.errorCode == "invalid_request", "\(path) \(body)")
+            }
+            let wrong = try await server.request("POST", path, json: json)
+            #expect(wrong.status == 405 && wrong.headers["allow"] == "GET, PUT, DELETE")
+        }
+    }
+
     @Test func `roots are added once, removed once, and scanned`() async throws {
         try await RunningServer.run { server async throws in
             let added = try await server.request("POST", "/v1/roots", json: #"{"path":"/videos"}"#)
