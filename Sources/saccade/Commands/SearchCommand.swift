@@ -27,6 +27,7 @@ struct SearchCommand: AsyncParsableCommand {
               saccade search '"to be or not to be"'
               saccade search "lighthouse" --text
               saccade search "surfing" --format m3u > surfing.m3u
+              saccade search "surfing" --limit 24 --thumbnails surfing.jpg --columns 6
 
             `saccade cut` writes a result to a file of its own.
             """
@@ -63,6 +64,15 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --format edl or otio: the timeline's frames per second.", valueName: "fps"))
     var frameRate: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Write a contact sheet: a JPEG file with a picture of each result, row by row. Needs the daemon and the program ffmpeg.",
+            valueName: "file"), completion: .file(extensions: ["jpg", "jpeg"]))
+    var thumbnails: String?
+
+    @Option(help: ArgumentHelp("With --thumbnails: pictures in a row. (default: 4)", valueName: "count"))
+    var columns: Int?
+
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
@@ -89,11 +99,22 @@ struct SearchCommand: AsyncParsableCommand {
         guard [json, play, format != nil].count(where: { $0 }) < 2 else {
             throw ValidationError("Give one of --json, --play and --format.")
         }
+        guard columns == nil || thumbnails != nil else { throw ValidationError("--columns is for --thumbnails.") }
+        guard ContactSheet.columns.contains(columns ?? Self.columns) else {
+            throw ValidationError(
+                "--columns must be \(ContactSheet.columns.lowerBound) to \(ContactSheet.columns.upperBound).")
+        }
+        guard thumbnails == nil || limit <= ContactSheet.maximumPictures else {
+            throw ValidationError("With --thumbnails, --limit must be at most \(ContactSheet.maximumPictures).")
+        }
         guard frameRate == nil || format == .edl || format == .otio else {
             throw ValidationError("--frame-rate is for --format edl and otio.")
         }
         guard (1...120).contains(frameRate ?? 25) else { throw ValidationError("--frame-rate must be 1 to 120.") }
     }
+
+    /// Pictures in a row of a contact sheet.
+    private static let columns = 4
 
     /// The option that sets a field of the request.
     static func option(for field: SearchError.Field) -> String? {
@@ -130,7 +151,18 @@ struct SearchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let request = request
+        let sheet = try thumbnails.map { try Sheet(FilePath.absolute($0)) }
         let answer = try await ask(request)
+        if let sheet {
+            guard case .sent = answer else {
+                throw CommandFailure(
+                    .unavailable,
+                    "A contact sheet needs the daemon, which has the pictures: start one with `saccade serve`.")
+            }
+            try await sheet.write(
+                try answer.response, columns: columns ?? Self.columns,
+                asking: ServiceClient(socket: places.socketToAsk(try places.load())))
+        }
         if json {
             Terminal.output.document(try answer.json)
             return
