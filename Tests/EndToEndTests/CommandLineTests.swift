@@ -82,6 +82,28 @@ struct CommandLineTests {
         }
     }
 
+    @Test func `every command has a manual page of its own`() async throws {
+        let names = try await run("manual", "--list").text.split(separator: "\n").map(String.init)
+        #expect(Set(names).isSuperset(of: ["serve", "search", "watch", "saved", "model", "doctor"]))
+        #expect(Set(names).isDisjoint(with: ["manual", "help", "train", "calibrate", "evaluate"]))
+        let whole = try await run("manual").text
+        for name in names {
+            let page = try await run("manual", name)
+            #expect(page.status == 0)
+            #expect(page.text.hasPrefix(".TH SACCADE\\-\(name.uppercased()) 1"), "\(name)")
+            for section in [".SH NAME\nsaccade\\-\(name) \\- ", ".SH SYNOPSIS\n", ".SH SEE ALSO\n.BR saccade (1)"] {
+                #expect(page.text.contains(section), "\(name): \(section)")
+            }
+            #expect(whole.contains(".BR saccade\\-\(name) (1)"), "\(name)")
+        }
+        let watch = try await run("manual", "watch").text
+        #expect(watch.contains(".B saccade watch add DIR...") && watch.contains(".SS saccade watch remove"))
+        let search = try await run("manual", "search").text
+        #expect(search.contains(".SH OPTIONS\n") && search.contains("\\-\\-by\\-video"))
+        #expect(try await run("manual", "nonsense").status == 64)
+        #expect(try await run("manual", "search", "--list").status == 64)
+    }
+
     @Test func `the training program has a manual page of its own`() async throws {
         let outcome = try await EndToEndTests.run(
             Installation.directory.appending("saccade-train"), ["manual"], home: home.get().path)
