@@ -40,13 +40,30 @@ export function makePlayer({ neighbour, shown, query }) {
         return element;
     }
 
+    /** A few seconds that the daemon has made for browsers; the picture of the moment where there are none. */
     function cannotPlay(result) {
         empty();
-        stage.append(picture(api.thumbnail(result.clip, 960), result));
-        message.textContent = result.media.online
-            ? "This browser can't play this file, so here is its picture. `saccade search --play` opens it in a player of this machine."
-            : "The file can't be read now, so it can't be played: connect its disk.";
-        message.hidden = false;
+        const why = result.media.online
+            ? "This browser can't play this file" : "The file can't be read now, so it can't be played: connect its disk";
+        const tell = (what) => {
+            message.textContent = result.media.online
+                ? `${why}, so here ${what}. \`saccade search --play\` opens it in a player of this machine.` : `${why}. Here ${what}.`;
+            message.hidden = false;
+        };
+        const stillOnly = () => {
+            stage.replaceChildren(picture(api.thumbnail(result.clip, 960), result));
+            tell("is its picture");
+        };
+        if (!(result.media.duration > 0)) return stillOnly();
+        const element = make("video", {
+            controls: true, autoplay: true, loop: true, muted: true, playsInline: true, poster: api.thumbnail(result.clip, 960),
+            "aria-label": `A preview of ${fileName(result.media.path)} from ${clock(result.start)}`,
+        });
+        element.dataset.preview = "";
+        element.src = api.preview(result.clip);
+        element.addEventListener("error", () => { if (stage.contains(element)) stillOnly(); });
+        stage.append(element);
+        tell("is a short preview without sound");
     }
 
     function picture(source, result) {
@@ -124,7 +141,7 @@ export function makePlayer({ neighbour, shown, query }) {
     }
 
     function seek(hit) {
-        const element = stage.querySelector("video");
+        const element = stage.querySelector("video:not([data-preview])");
         if (!element) return show(hit);
         element.currentTime = hit.start;
         element.play().catch(() => {});

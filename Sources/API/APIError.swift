@@ -48,6 +48,8 @@ package struct APIError: ExplainedError, Equatable {
         package static let mediaOffline = Code(rawValue: "media_offline")
         /// The file is there, but no picture could be made from it.
         package static let thumbnailFailed = Code(rawValue: "thumbnail_failed")
+        /// The file is there, but no preview could be made from it.
+        package static let previewFailed = Code(rawValue: "preview_failed")
         /// The model writes no sentences, or the clip has nothing that it could write one from.
         package static let noDescription = Code(rawValue: "no_description")
         package static let overloaded = Code(rawValue: "overloaded")

@@ -40,6 +40,7 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
+    private let previews: PreviewSource
     private let saved: SavedSearches
     private let captioner: (any Captioner)?
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
@@ -47,6 +48,7 @@ package struct LibraryBackend: Backend {
 
     /// - Parameters:
     ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - previews: Where previews come from, likewise, so that thumbnails don't wait for them; one at a time.
     ///   - captioner: Of the model that `identity` names; nil when it writes no sentences.
     package init(
         identity: Identity,
@@ -55,6 +57,7 @@ package struct LibraryBackend: Backend {
         saved: SavedSearches,
         pictures: any FrameSource,
         settings: Configuration.Thumbnails,
+        previews: (pictures: any FrameSource, settings: Configuration.Previews),
         captioner: (any Captioner)? = nil
     ) {
         self.identity = identity
@@ -66,6 +69,11 @@ package struct LibraryBackend: Backend {
             pictures: pictures, settings: settings,
             store: ThumbnailStore(
                 folder: library.catalog.state.appending("thumbnails"), capacity: settings.diskBytes))
+        self.previews = PreviewSource(
+            pictures: previews.pictures, settings: previews.settings,
+            store: ThumbnailStore(
+                folder: library.catalog.state.appending("previews"), form: .previews,
+                capacity: previews.settings.diskBytes))
         self.captioner = captioner
     }
 
@@ -185,6 +193,11 @@ package struct LibraryBackend: Backend {
     package func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] {
         let (clip, media, places) = try await lookUp(id)
         return try await thumbnails.picture(of: clip, in: media.identity, at: places, side: side)
+    }
+
+    package func preview(ofClip id: Int64) async throws -> ServedFile {
+        let (clip, media, places) = try await lookUp(id)
+        return try await previews.preview(of: clip, in: media.identity, at: places)
     }
 
     package func status() async throws -> API.Status {

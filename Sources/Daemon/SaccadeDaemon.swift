@@ -142,6 +142,9 @@ package struct SaccadeDaemon: Sendable {
             saved: saved,
             pictures: decoders(executable: decoder, workers: 1, givesWay: false),
             settings: configuration.thumbnails,
+            previews: (
+                decoders(executable: decoder, workers: 1, givesWay: true), configuration.previews
+            ),
             captioner: model.captioner
         )
 

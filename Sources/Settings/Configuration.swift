@@ -20,6 +20,7 @@ package struct Configuration: Sendable, Equatable {
     package var ingest = Ingest()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
+    package var previews = Previews()
     package var saved = Saved()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
@@ -99,6 +100,16 @@ package struct Configuration: Sendable, Equatable {
         package var side = 320
         /// A picture must be made within this many seconds.
         package var timeoutSeconds = 20.0
+
+        package init() {}
+    }
+
+    /// Short videos of clips, for browsers that can't play the file.
+    package struct Previews: Sendable, Equatable {
+        /// Maximum size of those that are kept on disk, beside the databases.
+        package var diskBytes = 256 << 20
+        /// A preview must be made within this many seconds.
+        package var timeoutSeconds = 30.0
 
         package init() {}
     }

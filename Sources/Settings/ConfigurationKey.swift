@@ -158,6 +158,13 @@ extension ConfigurationKey {
             "A thumbnail that isn't made within this many seconds fails."),
 
         ConfigurationKey(
+            "previews.disk_bytes", \.previews.diskBytes, .integer(in: 0...1_099_511_627_776),
+            "Maximum size of the previews that are kept on disk, of clips that a browser could not play."),
+        ConfigurationKey(
+            "previews.timeout_seconds", \.previews.timeoutSeconds, .number(in: 1...600),
+            "A preview that isn't made within this many seconds fails."),
+
+        ConfigurationKey(
             "saved.commands", \.saved.commands, .flag,
             "Whether saved searches may run a command for each clip that they find."),
         ConfigurationKey(

@@ -7,6 +7,7 @@ import Catalog
 import DecodeProtocol
 import Dispatch
 import Foundation
+import HTTPServer
 import Library
 import Search
 import SystemPackage
@@ -95,6 +96,31 @@ struct LibraryBackendTests {
         let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
         let clip = try await indexed.clip()
         #expect(await code { _ = try await indexed.backend.thumbnail(ofClip: clip, side: nil) } == expected)
+        indexed.library.close()
+    }
+
+    @Test func `a preview is made once, and kept on disk for when the file is away`() async throws {
+        let indexed = try await IndexedLibrary()
+        let clip = try await indexed.clip()
+        let preview = try await indexed.backend.preview(ofClip: clip)
+        #expect(preview.contentType == "video/webm" && preview.size == 5)
+        #expect(try await preview.read(3, 10) == [0xA3, 2])
+        _ = try await indexed.backend.preview(ofClip: clip)
+        #expect(indexed.pictures.thumbnailsMade == 1)
+        try FileManager.default.removeItem(atPath: indexed.video.string)
+        #expect(try await indexed.backend.preview(ofClip: clip).digest == preview.digest)
+        #expect(await code { _ = try await indexed.backend.preview(ofClip: 999) } == .clipNotFound)
+        indexed.library.close()
+    }
+
+    @Test(arguments: [
+        (DecodeError.Code.notFound, APIError.Code.mediaOffline), (.damaged, .previewFailed),
+    ])
+    func `a preview that can't be had says why`(failure: DecodeError.Code, expected: APIError.Code) async throws {
+        let error = DecodeError(failure, isRetryable: false, message: "it went wrong")
+        let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
+        let clip = try await indexed.clip()
+        #expect(await code { _ = try await indexed.backend.preview(ofClip: clip) } == expected)
         indexed.library.close()
     }
 

@@ -58,6 +58,12 @@ final class GreyFrames: FrameSource {
 
     func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] { [] }
 
+    func preview(of file: FilePath, at start: Double, seconds: Double, longestSide: Int) async throws -> [UInt8] {
+        counter.withLock { $0 += 1 }
+        if let failure { throw failure }
+        return [0x1A, 0x45, 0xDF, 0xA3, UInt8(seconds)]
+    }
+
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
         counter.withLock { $0 += 1 }
         if let failure { throw failure }
@@ -197,6 +203,7 @@ struct IndexedLibrary {
             saved: saved,
             pictures: pictures,
             settings: Configuration.Thumbnails(),
+            previews: (pictures, Configuration.Previews()),
             captioner: describe.map { ScriptedCaptioner(write: $0) }
         )
     }

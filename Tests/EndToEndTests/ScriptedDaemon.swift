@@ -69,6 +69,7 @@ final class ScriptedDaemon: Backend {
     func clip(_ id: Int64) async throws -> API.Clip { throw Self.unscripted }
     func description(ofClip id: Int64) async throws -> API.ClipDescription { throw Self.unscripted }
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] { throw Self.unscripted }
+    func preview(ofClip id: Int64) async throws -> ServedFile { throw Self.unscripted }
     func file(ofMedia id: Int64) async throws -> ServedFile { throw Self.unscripted }
     func status() async throws -> API.Status { throw Self.unscripted }
     func rescan(root: Int64?) async throws -> API.RescanAccepted { throw Self.unscripted }

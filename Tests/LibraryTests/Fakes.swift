@@ -74,6 +74,8 @@ final class FakeSource: FrameSource {
         MediaInfo(duration: nil, width: 8, height: 8, codec: "text", container: "text")
     }
 
+    func preview(of file: FilePath, at start: Double, seconds: Double, longestSide: Int) async throws -> [UInt8] { [] }
+
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] { [] }
 
     /// Each line of a file of subtitles, two seconds each; one that begins with `broken` fails. Of a media file the words after `says`.

@@ -236,7 +236,8 @@ def test_playing(browser, daemon):
     browser.wait("document.querySelectorAll('.card').length >= 5", "and to the results")
     browser.click(card_of(browser, "old.avi"))
     browser.wait("!document.querySelector('#unplayable').hidden", "a file that the browser can't play is said to be one")
-    check(browser.run("document.querySelector('#stage img') !== null"), "with its picture")
+    browser.wait("document.querySelector('#stage video[data-preview]')?.currentTime > 0.2", "a preview of it is played")
+    check(browser.run("document.querySelector('#stage video').videoWidth") == 320, "in its size")
     browser.press("Escape")
     media = json.loads(daemon.run("search", "colorful stripes", "--json").stdout)["results"][0]["media"]["id"]
     answer = browser.run(f"fetch('v1/media/{media}/file', {{headers: {{Range: 'bytes=0-9'}}}}).then(async (a) => [a.status, (await a.arrayBuffer()).byteLength])")

@@ -40,6 +40,11 @@ package protocol Backend: Sendable {
     /// - Throws: `clip_not_found`, `media_offline`, `thumbnail_failed`.
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8]
 
+    /// Some seconds of a clip as small WebM without sound, for browsers that can't play the file.
+    ///
+    /// - Throws: `clip_not_found`, `media_offline`, `preview_failed`.
+    func preview(ofClip id: Int64) async throws -> ServedFile
+
     /// A file of a media item, for players.
     ///
     /// - Throws: `media_not_found`, `media_offline`; also when the file has another content than the one that was indexed.

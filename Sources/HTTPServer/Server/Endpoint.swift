@@ -9,6 +9,7 @@ enum Endpoint: Equatable {
     case file(Int64)
     case clip(Int64)
     case thumbnail(Int64)
+    case preview(Int64)
     case description(Int64)
     case status
     case rescan
@@ -66,6 +67,7 @@ enum Endpoint: Equatable {
         case ("clips", 2): return .clip(try id(words[1]))
         case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
         case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
+        case ("clips", 3) where words[2] == "preview.webm": return .preview(try id(words[1]))
         case ("roots", 2): return .root(try id(words[1]))
         default: return nil
         }
@@ -85,7 +87,8 @@ enum Endpoint: Equatable {
         case .search, .rescan, .roots, .page: .post
         case .root, .removeSavedSearch: .delete
         case .saveSearch: .put
-        case .media, .file, .clip, .thumbnail, .description, .status, .events, .openAPI, .savedSearches, .savedSearch:
+        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .events, .openAPI, .savedSearches,
+            .savedSearch:
             .get
         }
     }
@@ -100,7 +103,8 @@ enum Endpoint: Equatable {
 
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
-        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
+        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/preview.webm", .preview(0)),
+        ("clips/{id}/description", .description(0)), ("status", .status),
         ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)),
         ("saved-searches", .savedSearches), ("saved-searches/{name}", .savedSearch("")),
         ("saved-searches/{name}", .saveSearch("")), ("saved-searches/{name}", .removeSavedSearch("")),
@@ -123,7 +127,7 @@ extension APIError.Code {
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .thumbnailFailed: .unprocessableContent
+        case .thumbnailFailed, .previewFailed: .unprocessableContent
         case .overloaded, .unavailable, .mediaOffline: .serviceUnavailable
         default: .internalServerError
         }

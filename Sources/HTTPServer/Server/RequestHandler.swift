@@ -21,6 +21,8 @@ struct RequestHandler: Sendable {
     private let searches = Gate()
     /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
     private let thumbnails = Gate()
+    /// One is made at a time, so few may wait.
+    private let previews = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
     private let page: SearchPage?
@@ -117,6 +119,7 @@ struct RequestHandler: Sendable {
             switch endpoint {
             case .search, .description: (searches, limits.maxRequests)
             case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
+            case .preview: (previews, max(1, limits.maxRequests / 8))
             case .file: (files, max(1, limits.maxRequests / 2))
             default: (requests, limits.maxRequests)
             }
@@ -135,6 +138,9 @@ struct RequestHandler: Sendable {
         }
         if case .file(let media) = endpoint {
             return try await backend.file(ofMedia: media).response(to: request, holding: place)
+        }
+        if case .preview(let clip) = endpoint {
+            return try await backend.preview(ofClip: clip).response(to: request, holding: place)
         }
         defer { place.end() }
         if endpoint == .page {
@@ -201,7 +207,7 @@ struct RequestHandler: Sendable {
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .page, .saveSearch:
+        case .search, .events, .file, .preview, .page, .saveSearch:
             throw APIError(.internalError, "what needs more than the request is answered before this")
         }
     }

@@ -154,6 +154,14 @@ final class FakeBackend: Backend {
         return [0xFF, 0xD8] + [UInt8](repeating: UInt8(side ?? 0 & 0xFF), count: 4 << 20)
     }
 
+    func preview(ofClip id: Int64) async throws -> ServedFile {
+        if id == 8 { throw APIError(.previewFailed, "the file can't be decoded") }
+        let clip = try await clip(id)
+        return ServedFile(size: 4, contentType: "video/webm", digest: "\(clip.id)") { offset, count in
+            Array([0x1A, 0x45, 0xDF, 0xA3][Int(offset)...].prefix(count))
+        }
+    }
+
     /// More than one block of a body.
     static let fileBytes = (0..<600_000).map { UInt8($0 % 251) }
 

@@ -46,6 +46,17 @@ struct RouteTests {
         }
     }
 
+    @Test func `a preview is served as a file is, with ranges`() async throws {
+        try await RunningServer.run { server async throws in
+            let whole = try await server.request("GET", "/v1/clips/7/preview.webm")
+            #expect(whole.status == 200 && whole.headers["content-type"] == "video/webm" && whole.body.count == 4)
+            #expect(whole.headers["accept-ranges"] == "bytes")
+            let failed = try await server.request("GET", "/v1/clips/8/preview.webm")
+            #expect(failed.status == 422 && failed.errorCode == "preview_failed")
+            #expect(try await server.request("GET", "/v1/clips/9/preview.webm").errorCode == "clip_not_found")
+        }
+    }
+
     @Test func `saved searches are put, listed and removed by their percent-encoded names`() async throws {
         try await RunningServer.run { server async throws in
             let path = "/v1/saved-searches/caf%C3%A9%20at%2050%25"
