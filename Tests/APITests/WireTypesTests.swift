@@ -268,7 +268,7 @@ struct WireTypesTests {
         let types: [any Codable.Type] = [
             API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self,
             API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.RescanAccepted.self,
-            API.Root.self, API.PageAddress.self, API.ErrorBody.self,
+            API.Root.self, API.SavedSearch.self, API.PageAddress.self, API.ErrorBody.self,
         ]
         let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in
             String(block.prefix(upTo: try #require(block.range(of: "\n```")).lowerBound))
