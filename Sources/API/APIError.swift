@@ -47,6 +47,12 @@ package struct APIError: ExplainedError, Equatable {
         package static let thumbnailFailed = Code(rawValue: "thumbnail_failed")
         /// The model writes no sentences, or the clip has nothing that it could write one from.
         package static let noDescription = Code(rawValue: "no_description")
+        /// The folder holds no model that can be used.
+        package static let invalidModel = Code(rawValue: "invalid_model")
+        /// There is no previous model, or none that is being built.
+        package static let modelNotFound = Code(rawValue: "model_not_found")
+        /// The disk has no room for what was asked.
+        package static let insufficientSpace = Code(rawValue: "insufficient_space")
         package static let overloaded = Code(rawValue: "overloaded")
         package static let timeout = Code(rawValue: "timeout")
         /// The daemon starts or stops, or its model is not loaded.
@@ -56,8 +62,8 @@ package struct APIError: ExplainedError, Equatable {
         package var category: ErrorCategory {
             switch self {
             case .unauthorized, .forbidden: .notPermitted
-            case .mediaNotFound, .clipNotFound, .rootNotFound, .invalidRoot: .notFound
-            case .overloaded, .unavailable, .timeout: .unavailable
+            case .mediaNotFound, .clipNotFound, .rootNotFound, .invalidRoot, .modelNotFound: .notFound
+            case .overloaded, .unavailable, .timeout, .insufficientSpace: .unavailable
             case .internalError: .unexpected
             default: .invalidInput
             }

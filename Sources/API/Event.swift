@@ -71,6 +71,8 @@ extension API {
         case mediaFailed = "media_failed"
         /// Queries are answered from another model's index now.
         case indexSwitched = "index_switched"
+        /// A model is used, or given up, or can't take over, as the `reason` says: ask `/v1/models`.
+        case modelChanged = "model_changed"
         /// Nothing is indexed until the `reason`, such as a full disk, is gone.
         case paused
         case resumed

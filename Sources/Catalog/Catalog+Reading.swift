@@ -57,8 +57,11 @@ extension Catalog {
     }
 
     /// The index that queries go to; nil before the first model.
-    package func liveIndex() throws(CatalogError) -> IndexRecord? {
-        try indexes().first { $0.state == .live }
+    package func liveIndex() throws(CatalogError) -> IndexRecord? { try index(.live) }
+
+    /// The index in a state of which there is at most one: live, building or previous.
+    package func index(_ state: IndexRecord.State) throws(CatalogError) -> IndexRecord? {
+        try indexes().first { $0.state == state }
     }
 
     /// The clips' rerank features that are there, by clip.
@@ -85,9 +88,13 @@ extension Catalog {
                     SELECT jobs.*,
                         (SELECT path FROM files WHERE files.media_id = jobs.media_id AND deleted_at IS NULL LIMIT 1)
                         AS path
-                    FROM jobs JOIN generations ON generations.id = generation_id AND generations.state <> 'retired'
+                    FROM jobs JOIN generations ON generations.id = generation_id
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
-                    WHERE problem_code IS NOT NULL ORDER BY finished_at DESC LIMIT ?
+                    WHERE problem_code IS NOT NULL AND (generations.state = 'live' OR generations.state = 'building'
+                        AND NOT EXISTS (SELECT 1 FROM jobs AS other JOIN generations ON generations.id = other.generation_id
+                            WHERE other.media_id = jobs.media_id AND generations.state = 'live'
+                            AND other.problem_code IS NOT NULL))
+                    ORDER BY finished_at DESC LIMIT ?
                     """, arguments: [limit])
             let files = try Row.fetchAll(
                 db,
@@ -159,7 +166,7 @@ extension Catalog {
         FROM jobs JOIN media ON media.id = media_id AND deleted_at IS NULL WHERE generation_id = ? GROUP BY state
         """
 
-    private func size(_ file: FilePath) -> Int64 {
+    func size(_ file: FilePath) -> Int64 {
         ["", "-wal"].reduce(0) { total, suffix in
             let attributes = try? FileManager.default.attributesOfItem(atPath: file.string + suffix)
             return total + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)

@@ -213,6 +213,7 @@ struct Schema: Sendable {
             END;
             """,
             words,
+            models,
         ])
 
     /// Lines of text, and the index of their words.
@@ -294,6 +295,15 @@ struct Schema: Sendable {
                 WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE media_id = media.id AND state = 'indexed') THEN 'waiting'
                 WHEN duration = 0 THEN 'read' ELSE 'pending' END
             FROM media;
+        """
+
+    /// The model that was chosen, and the index that is kept beside the live one.
+    private static let models = """
+        CREATE UNIQUE INDEX generations_one_previous ON generations (state) WHERE state = 'previous';
+        -- At most one row; none means the model of the configuration.
+        CREATE TABLE chosen_model (
+            folder BLOB NOT NULL
+        );
         """
 
     /// The tables of `memories.sqlite`.

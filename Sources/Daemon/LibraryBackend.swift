@@ -17,20 +17,17 @@ package struct LibraryBackend: Backend {
         package var version: String
         package var pid: Int32
         package var started: Date
-        package var model: API.Status.Model
         package var engine: API.Status.Engine
 
         package init(
             version: String,
             pid: Int32,
             started: Date,
-            model: API.Status.Model,
             engine: API.Status.Engine
         ) {
             self.version = version
             self.pid = pid
             self.started = started
-            self.model = model
             self.engine = engine
         }
     }
@@ -40,20 +37,22 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
-    private let captioner: (any Captioner)?
+    private let model: @Sendable () throws -> LoadedModel
+    private let changes: ModelChanges
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
-    ///   - captioner: Of the model that `identity` names; nil when it writes no sentences.
+    ///   - model: The one that answers now. Blocking.
     package init(
         identity: Identity,
         library: Library,
         searcher: Searcher,
         pictures: any FrameSource,
         settings: Configuration.Thumbnails,
-        captioner: (any Captioner)? = nil
+        model: @escaping @Sendable () throws -> LoadedModel,
+        changes: ModelChanges
     ) {
         self.identity = identity
         self.library = library
@@ -63,7 +62,8 @@ package struct LibraryBackend: Backend {
             pictures: pictures, settings: settings,
             store: ThumbnailStore(
                 folder: library.catalog.state.appending("thumbnails"), capacity: settings.diskBytes))
-        self.captioner = captioner
+        self.model = model
+        self.changes = changes
     }
 
     package func search(
@@ -157,13 +157,14 @@ package struct LibraryBackend: Backend {
 
     package func description(ofClip id: Int64) async throws -> API.ClipDescription {
         let (clip, _, _) = try await lookUp(id)
-        guard let captioner else {
-            throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
-        }
         return try await translating {
-            try await executor.run { [catalog, identity] in
+            try await executor.run { [catalog, model] in
+                let model = try model()
+                guard let captioner = model.captioner else {
+                    throw APIError(.noDescription, "the model \(model.name) writes no sentences")
+                }
                 let maker = try catalog.indexes().first { $0.id == clip.index }
-                let isOfThisModel = maker?.digest == identity.model.modelDigest
+                let isOfThisModel = maker.map { model.hasDigest($0.digest) } ?? false
                 guard isOfThisModel, let memory = try catalog.rerankFeatures(of: [id])[id] else {
                     throw APIError(
                         .noDescription,
@@ -186,15 +187,33 @@ package struct LibraryBackend: Backend {
 
     package func status() async throws -> API.Status {
         let status = try await translating { try await library.status(failures: API.Status.maximumFailures) }
+        let (answering, nameOfNext) = try await translating {
+            try await BlockingExecutor.shared.run { [model] in
+                (try model(), status.build?.index.model.flatMap(ModelChanges.name))
+            }
+        }
         return API.Status(
             status,
             version: identity.version,
             pid: identity.pid,
             started: identity.started,
             state: catalog.state,
-            model: identity.model,
-            engine: identity.engine
+            model: API.Status.Model(answering),
+            engine: identity.engine,
+            nameOfNext: nameOfNext
         )
+    }
+
+    package func models() async throws -> API.Models {
+        try await translating { try await BlockingExecutor.shared.run { [changes] in try changes.list() } }
+    }
+
+    package func useModel(_ request: API.UseModel) async throws -> API.ModelChange {
+        try await translating { try await changes.use(request) }
+    }
+
+    package func forgetModel(_ role: API.Models.Role) async throws {
+        try await translating { try await changes.forget(role == .next ? .next : .previous) }
     }
 
     package func rescan(root: Int64?) async throws -> API.RescanAccepted {

@@ -251,9 +251,10 @@ extension API.Status.WatcherState {
 extension API.Status {
     /// - Parameters:
     ///   - started: When the daemon did.
+    ///   - nameOfNext: Of the model whose index is built.
     init(
         _ status: IngestStatus, version: String, pid: Int32, started: Date, state: FilePath, model: Model,
-        engine: Engine
+        engine: Engine, nameOfNext: String?
     ) {
         let counts = status.statistics.media
         let media = MediaCounts(
@@ -306,6 +307,7 @@ extension API.Status {
                 memoryBytes: status.indexBytes,
                 diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
             ),
+            next: status.build.map { Build($0, name: nameOfNext) },
             failures: failures
         )
     }
@@ -343,6 +345,7 @@ extension API.Event {
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
         case .indexSwitched: set(.indexSwitched)
+        case .modelChanged(let digest, let what): set(.modelChanged, reason: "model \(digest.prefix(12)): \(what)")
         case .writeRefused, .textRead, .textFailed: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }

@@ -18,6 +18,8 @@ package struct LibraryEvent: Sendable, Equatable {
         case textFailed(MediaID, path: FilePath, Problem)
         /// The index that queries go to is another one now.
         case indexSwitched(IndexRecord)
+        /// What became of a model, by its digest, that is to be or was used, in words.
+        case modelChanged(digest: String, String)
         /// The catalog refused a write, and would again.
         case writeRefused(reason: String)
         /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.

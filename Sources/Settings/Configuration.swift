@@ -48,6 +48,8 @@ package struct Configuration: Sendable, Equatable {
         package var ignore: [String] = []
         /// Whether links to files that lie outside their root are indexed.
         package var followLinks = false
+        /// The part of the time that the encoder may work on another model's index while new media wait.
+        package var rebuildShare = 0.5
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 

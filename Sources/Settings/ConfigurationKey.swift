@@ -68,7 +68,8 @@ extension ConfigurationKey {
             "roots", \.roots, .paths, reloadable: true,
             "Folders to watch, besides those added with `saccade watch add`."),
         ConfigurationKey(
-            "model", \.model, .optional(.path), default: "the model that comes with Saccade", "Folder of the model."),
+            "model", \.model, .optional(.path), default: "the model that comes with Saccade",
+            "Folder of the model, unless `saccade model use` has chosen another."),
         ConfigurationKey(
             "decoder", \.decoder, .optional(.path), default: "saccade-decode of this installation",
             "Program of the decode worker."),
@@ -98,6 +99,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "ingest.follow_links", \.ingest.followLinks, .flag,
             "Whether symbolic links to files outside of their root are indexed."),
+        ConfigurationKey(
+            "ingest.rebuild_share", \.ingest.rebuildShare, .number(in: 0.05...0.95),
+            "Maximum share of the time that the encoder works on another model's index while new media wait."),
         ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),

@@ -26,7 +26,7 @@ enum DirectSearch {
             defer { catalog.close() }
             catalog.notices.forEach(warn)
             Terminal.adviseOnBLAS()
-            let model = try InstalledModel.load(configuration.model)
+            let model = try InstalledModel.loadLive(configuration)
             let searcher = Searcher(
                 catalog: catalog,
                 index: try SearchIndex(

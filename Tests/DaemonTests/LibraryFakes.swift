@@ -165,29 +165,32 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil,
-                model: "/models/constant",
+                state: state,
+                model: IndexingModel(
+                    encoder: model, storesRerankFeatures: model.rerankFeatures != nil, folder: "/models/constant"),
                 source: source ?? GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)
-        let live = try SearchSwitch(library: library, current: served(model), logger: logger) { _ in served(model) }
-            .index()
+        let models = LoadedModels(served(model)) { _ in served(model) }
+        let live = try SearchSwitch(library: library, models: models, logger: logger).index()
         let searcher = Searcher(
             catalog: library.catalog,
             index: try SearchIndex(candidates: live.candidates, encoder: live.encoder, reranker: reranker))
+        var describing = model
+        describing.modelDigest = describingModel ?? model.modelDigest
+        var answering = served(describing)
+        answering.captioner = describe.map { ScriptedCaptioner(write: $0) }
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
-                model: .init(
-                    name: "constant", modelDigest: describingModel ?? model.modelDigest,
-                    dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),
             library: library,
             searcher: searcher,
             pictures: pictures,
             settings: Configuration.Thumbnails(),
-            captioner: describe.map { ScriptedCaptioner(write: $0) }
+            model: { [answering] in answering },
+            changes: ModelChanges(library: library, models: models) { "/models/constant" }
         )
     }
 

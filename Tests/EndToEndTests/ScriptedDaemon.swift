@@ -74,4 +74,7 @@ final class ScriptedDaemon: Backend {
     func rescan(root: Int64?) async throws -> API.RescanAccepted { throw Self.unscripted }
     func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) { throw Self.unscripted }
     func removeRoot(_ id: Int64) async throws { throw Self.unscripted }
+    func models() async throws -> API.Models { throw Self.unscripted }
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange { throw Self.unscripted }
+    func forgetModel(_ role: API.Models.Role) async throws { throw Self.unscripted }
 }

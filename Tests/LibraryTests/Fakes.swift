@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// Decodes a file of text: `SECONDS [CUTS]`, two frames a second; `error [retryable]` at the end fails, `until
 /// SECONDS` says that there is an end when there are no frames any more.
@@ -103,7 +104,7 @@ final class FakeEncoder: ClipEncoder {
     let framesPerClip = 8
     let dimensions = 4
     let modelDigest: String
-    private let batches = Mutex<[Int]>([])
+    private let batches = Observed<[Int]>([])
     private let beforeBatch: @Sendable () -> Void
     /// What becomes of a clip of so many frames, instead of its embedding.
     private let spoiled: [Int: [Float]]
@@ -117,11 +118,13 @@ final class FakeEncoder: ClipEncoder {
     }
 
     /// Clips of each batch.
-    var batchSizes: [Int] { batches.withLock { $0 } }
+    var batchSizes: [Int] { batches.value }
+
+    func hasEncoded(batches count: Int) async throws { try await batches.wait { $0.count >= count } }
 
     func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
         beforeBatch()
-        batches.withLock { $0.append(clips.count) }
+        batches.change { $0.append(clips.count) }
         return clips.map { frames in
             if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
             let length = Float(frames.count * frames.count + 1).squareRoot()

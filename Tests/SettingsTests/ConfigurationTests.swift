@@ -73,6 +73,7 @@ struct ConfigurationTests {
     @Test func `every key can be set in every way`() throws {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
+            "ingest.rebuild_share": "0.25",
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
             "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
             "ingest.rerank_features": "compact", "ingest.follow_links": "true",
@@ -235,7 +236,7 @@ struct ConfigurationTests {
     private static let otherValues = [
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
         "ingest.rerank_features": "compact", "ingest.follow_links": "true", "ingest.settle_seconds": "3",
-        "ingest.decoders": "3",
+        "ingest.decoders": "3", "ingest.rebuild_share": "0.25",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
     ]

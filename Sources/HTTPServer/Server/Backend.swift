@@ -58,4 +58,17 @@ package protocol Backend: Sendable {
 
     /// - Throws: `root_not_found`.
     func removeRoot(_ id: Int64) async throws
+
+    /// The models with an index, and which is to be used.
+    func models() async throws -> API.Models
+
+    /// Uses a model from now on; its index is built in the background.
+    ///
+    /// - Throws: `invalid_model`, `model_not_found`, `insufficient_space`, `overloaded`.
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange
+
+    /// Gives up the index of the previous model, or of the next one.
+    ///
+    /// - Throws: `model_not_found`, `invalid_model`, `overloaded`.
+    func forgetModel(_ role: API.Models.Role) async throws
 }

@@ -13,6 +13,10 @@ enum Endpoint: Equatable {
     case rescan
     case roots
     case root(Int64)
+    case models
+    case useModel
+    /// The index of the previous model, or of the next one.
+    case model(API.Models.Role)
     case events
     case page
     case openAPI
@@ -41,6 +45,10 @@ enum Endpoint: Equatable {
         case ("status", 1): return .status
         case ("rescan", 1): return .rescan
         case ("roots", 1): return .roots
+        case ("models", 1): return .models
+        case ("models", 2) where words[1] == "use": return .useModel
+        case ("models", 2) where words[1] == "previous": return .model(.previous)
+        case ("models", 2) where words[1] == "next": return .model(.next)
         case ("events", 1): return .events
         case ("page", 1): return .page
         case ("openapi.json", 1): return .openAPI
@@ -65,16 +73,24 @@ enum Endpoint: Equatable {
     /// The one method that each route takes.
     var method: HTTPRequest.Method {
         switch self {
-        case .search, .rescan, .roots, .page: .post
-        case .root: .delete
-        case .media, .file, .clip, .thumbnail, .description, .status, .events, .openAPI: .get
+        case .search, .rescan, .roots, .page, .useModel: .post
+        case .root, .model: .delete
+        case .media, .file, .clip, .thumbnail, .description, .status, .models, .events, .openAPI: .get
         }
     }
 
     /// Whether a request has a body that means something.
     var takesBody: Bool {
         switch self {
-        case .search, .rescan, .roots: true
+        case .search, .rescan, .roots, .useModel: true
+        default: false
+        }
+    }
+
+    /// Whether only who may open the Unix socket may ask for it: it loads any folder as a model.
+    var isOfSocketOnly: Bool {
+        switch self {
+        case .useModel, .model: true
         default: false
         }
     }
@@ -82,7 +98,9 @@ enum Endpoint: Equatable {
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
         ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
-        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
+        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("models", .models),
+        ("models/use", .useModel), ("models/previous", .model(.previous)), ("models/next", .model(.next)),
+        ("events", .events),
         ("page", .page), ("openapi.json", .openAPI),
     ]
 }
@@ -91,15 +109,17 @@ extension APIError.Code {
     /// The HTTP status that goes with the code.
     var status: HTTPResponse.Status {
         switch self {
-        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
+        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot, .invalidModel:
+            .badRequest
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
-        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound
+        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .modelNotFound, .noDescription: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge
         case .headersTooLarge: .requestHeaderFieldsTooLarge
         case .thumbnailFailed: .unprocessableContent
+        case .insufficientSpace: .init(code: 507, reasonPhrase: "Insufficient Storage")
         case .overloaded, .unavailable, .mediaOffline: .serviceUnavailable
         default: .internalServerError
         }

@@ -108,6 +108,12 @@ struct RequestHandler: Sendable {
             }
         }
         let endpoint = try Endpoint.find(method: request.method, path: path)
+        if endpoint.isOfSocketOnly {
+            guard case .socket = door else {
+                throw APIError(
+                    .forbidden, "models are changed over the daemon's Unix socket alone: see `saccade model use`")
+            }
+        }
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
@@ -173,6 +179,15 @@ struct RequestHandler: Sendable {
             return try json(added.root, status: added.isNew ? .created : .ok)
         case .root(let id):
             try await backend.removeRoot(id)
+            return Response(status: .noContent)
+        case .models:
+            return try json(try await backend.models())
+        case .useModel:
+            let use = try RequestDecoding.decode(API.UseModel.self, from: body)
+            let change = try await backend.useModel(use)
+            return try json(change, status: use.dryRun || change.outcome != .building ? .ok : .accepted)
+        case .model(let role):
+            try await backend.forgetModel(role)
             return Response(status: .noContent)
         case .openAPI:
             guard let document = page?.openAPI(for: request) else {

@@ -54,8 +54,8 @@ struct IndexCommand: AsyncParsableCommand {
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         Terminal.adviseOnBLAS()
-        let model = try InstalledModel.load(
-            configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
+        let model = try InstalledModel.loadLive(
+            configuration, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
             folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
@@ -68,10 +68,8 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, encoder: model.clips, earlierDigests: model.earlierDigests,
-                storesRerankFeatures: model.storesRerankFeatures,
-                model: model.directory,
-                source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
+                state: configuration.state, model: IndexingModel(model), source: pool, settings: settings,
+                logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch let error as CatalogError where error.code == .locked {
             throw CommandFailure(

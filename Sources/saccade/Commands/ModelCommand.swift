@@ -6,11 +6,11 @@ import SystemPackage
 import Terminal
 import Threads
 
-/// Inspects models, and makes them of published checkpoints.
+/// Inspects models, makes them of published checkpoints, and changes the one in use.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Inspect a model, or import one.",
-        subcommands: [Info.self, Import.self, Embed.self])
+        commandName: "model", abstract: "Inspect a model, import one, or change the one in use.",
+        subcommands: [Info.self, Import.self, Embed.self, List.self, Use.self, Forget.self])
 }
 
 extension ModelCommand {

@@ -190,5 +190,19 @@ final class FakeBackend: Backend {
         }
     }
 
+    func models() async throws -> API.Models { Samples.models }
+
+    /// A folder `/full` is of a model whose index has no room.
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange {
+        if request.choice == .folder(API.Path("/full")) { throw APIError(.insufficientSpace, "free 7 GB") }
+        var change = Samples.modelChange
+        if request.choice == .previous { change.outcome = .switched }
+        return change
+    }
+
+    func forgetModel(_ role: API.Models.Role) async throws {
+        if role == .next { throw APIError(.modelNotFound, "no index is being built") }
+    }
+
     static let media = API.MediaReference(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true)
 }

@@ -59,6 +59,7 @@ struct OpenAPITests {
                 ("GET", "/v1/clips/7", nil, "Clip"), ("GET", "/v1/clips/7/description", nil, "ClipDescription"),
                 ("GET", "/v1/status", nil, "Status"), ("POST", "/v1/rescan", "{}", "RescanAccepted"),
                 ("POST", "/v1/roots", #"{"path":"/videos"}"#, "Root"), ("POST", "/v1/page", nil, "PageAddress"),
+                ("GET", "/v1/models", nil, "Models"), ("POST", "/v1/models/use", #"{"model":"/m"}"#, "ModelChange"),
                 ("GET", "/v1/clips/3", nil, "Error"),
             ]
             for (method, path, body, schema) in asked {

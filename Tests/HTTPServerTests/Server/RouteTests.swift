@@ -61,12 +61,29 @@ struct RouteTests {
         }
     }
 
+    @Test func `a model is used, given up, or refused with a status of its own`() async throws {
+        try await RunningServer.run { server async throws in
+            #expect(try await server.request("GET", "/v1/models").decode(API.Models.self) == Samples.models)
+            let used = try await server.request("POST", "/v1/models/use", json: #"{"model":"/m/clip"}"#)
+            #expect(used.status == 202)
+            #expect(try used.decode(API.ModelChange.self) == Samples.modelChange)
+            for body in [#"{"model":"/m/clip","dry_run":true}"#, #"{"model":"previous"}"#] {
+                #expect(try await server.request("POST", "/v1/models/use", json: body).status == 200)
+            }
+            let full = try await server.request("POST", "/v1/models/use", json: #"{"model":"/full"}"#)
+            #expect(full.status == 507 && full.errorCode == "insufficient_space")
+            #expect(try await server.request("DELETE", "/v1/models/previous").status == 204)
+            #expect(try await server.request("DELETE", "/v1/models/next").errorCode == "model_not_found")
+        }
+    }
+
     @Test(arguments: [
         ("GET", "/", 404, "unknown_route"), ("GET", "/v2/status", 404, "unknown_route"),
         ("GET", "/v1/clips/7/thumbnail.png", 404, "unknown_route"), ("GET", "/v1/search", 405, "method_not_allowed"),
         ("POST", "/v1/status", 405, "method_not_allowed"), ("PUT", "/v1/roots/1", 405, "method_not_allowed"),
         ("PATCH", "/v1/status", 405, "method_not_allowed"), ("GET", "/v1/media/x", 400, "invalid_request"),
         ("GET", "/v1/media/-1", 400, "invalid_request"),
+        ("DELETE", "/v1/models/live", 404, "unknown_route"), ("GET", "/v1/models/use", 405, "method_not_allowed"),
         ("GET", "/v1/media/99999999999999999999", 400, "invalid_request"),
         ("GET", "/v1/media/3", 404, "media_not_found"), ("GET", "/v1/clips/3", 404, "clip_not_found"),
         ("GET", "/v1/clips/3/description", 404, "clip_not_found"),

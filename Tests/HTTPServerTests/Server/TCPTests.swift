@@ -28,6 +28,21 @@ struct TCPTests {
         }
     }
 
+    @Test(arguments: [
+        ("POST", "/v1/models/use"), ("DELETE", "/v1/models/next"), ("DELETE", "/v1/models/previous"),
+    ])
+    func `models are changed over the Unix socket alone`(method: String, path: String) async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        try await RunningServer.run(listener: listener) { _ async throws in
+            let client = try await RawClient.connect(toPort: port)
+            let header = "Authorization: Bearer \(Self.token)\r\n"
+            try await client.send(RawClient.request(method, path, body: Data(#"{"model":"/m"}"#.utf8), headers: header))
+            let response = try await client.response()
+            #expect(response.status == 403 && response.errorCode == "forbidden")
+        }
+    }
+
     @Test func `a port that is taken is named, with what to do`() async throws {
         let port = try RawClient.freePort()
         let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
