@@ -156,8 +156,10 @@ struct CheckpointParts {
         guard beginning != [0x1F, 0x8B] else {
             throw ModelError(.malformed, "\(named): is compressed; unpack it with gunzip and name the result")
         }
+        let isJSON = beginning.first == UInt8(ascii: "{")
         let name =
-            kind == .siglip ? "spiece.model" : beginning.first == UInt8(ascii: "{") ? "tokenizer.json" : "merges.txt"
+            kind == .siglip || kind == .siglipOpenCLIP && !isJSON
+            ? "spiece.model" : isJSON ? "tokenizer.json" : "merges.txt"
         guard kind.fileSets.contains([name]) else {
             let wanted = kind.fileSets.map { $0.joined(separator: " and ") }.joined(separator: ", or ")
             throw ModelError(.malformed, "\(named): isn't the tokenizer that this model needs: \(wanted)")

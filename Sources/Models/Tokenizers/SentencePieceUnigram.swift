@@ -38,10 +38,12 @@ struct SentencePieceUnigram: Sendable {
 
     /// The ids of a text's pieces. O(its length × the longest piece).
     ///
-    /// - Parameter text: UTF-8.
-    func encode(_ text: [UInt8]) -> [Int32] { mostProbable(normalized(text)) }
+    /// - Parameters:
+    ///   - text: UTF-8.
+    ///   - isBegun: whether it has the space before its first word already, as "▁".
+    func encode(_ text: [UInt8], isBegun: Bool = false) -> [Int32] { mostProbable(normalized(text, isBegun: isBegun)) }
 
-    private func normalized(_ text: [UInt8]) -> [UInt8] {
+    private func normalized(_ text: [UInt8], isBegun: Bool) -> [UInt8] {
         var place = 0
         if normalizer.removesExtraSpaces {
             while place < text.count {
@@ -54,7 +56,7 @@ struct SentencePieceUnigram: Sendable {
         var result: [UInt8] = []
         result.reserveCapacity(text.count + text.count / 2)
         let space = normalizer.escapesSpaces ? Self.space : [0x20]
-        if normalizer.addsDummyPrefix { result += space }
+        if normalizer.addsDummyPrefix, !isBegun { result += space }
         var isAfterSpace = normalizer.removesExtraSpaces
         while place < text.count {
             var (value, end) = replacement(in: text, at: place)

@@ -85,7 +85,7 @@ import Testing
             (["vision_cfg", "timm_model_name"], "vit_base_patch16_224", ["timm_model_name", "vit_base_patch16_224"]),
             (["text_cfg", "hf_model_name"], "roberta-base", ["hf_model_name", "isn't implemented"]),
             (["text_cfg", "pool_type"], "first", ["pool_type", "first"]),
-            (["text_cfg", "hf_tokenizer_name"], "timm/ViT-B-16-SigLIP", ["hf_tokenizer_name", "siglip"]),
+            (["text_cfg", "hf_tokenizer_name"], "timm/ViT-B-16-SigLIP", ["hf_tokenizer_name", "canonicalize"]),
         ] as [([String], String, [String])])
     func `a choice of OpenCLIP that isn't implemented`(keys: [String], value: String, words: [String]) throws {
         var drawn = try DrawnCheckpoint(.clipOfOpenCLIP)

@@ -8,6 +8,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
     case clipHuggingFace = "clip/hugging-face"
     /// ``SigLIPTokenizer``.
     case siglip = "siglip/hugging-face"
+    case siglipOpenCLIP = "siglip/open-clip"
     /// ``GemmaTokenizer``.
     case gemmaOpenCLIP = "gemma/open-clip"
     case gemmaHuggingFace = "gemma/hugging-face"
@@ -17,6 +18,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
         switch self {
         case .clipOpenCLIP, .clipHuggingFace: [["tokenizer.json"], ["vocab.json", "merges.txt"], ["merges.txt"]]
         case .siglip: [["spiece.model"]]
+        case .siglipOpenCLIP: [["tokenizer.json"], ["spiece.model"]]
         case .gemmaOpenCLIP, .gemmaHuggingFace: [["tokenizer.json"]]
         }
     }
@@ -55,6 +57,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
             case .clipOpenCLIP: try clip(.openCLIP)
             case .clipHuggingFace: try clip(.huggingFace)
             case .siglip: try SigLIPTokenizer(modelFile: files[0])
+            case .siglipOpenCLIP: try SigLIPTokenizer(modelFile: files[0], cleaning: .openCLIP)
             case .gemmaOpenCLIP: try GemmaTokenizer(vocabulary(), cleaning: .openCLIP)
             case .gemmaHuggingFace: try GemmaTokenizer(vocabulary(), cleaning: .huggingFace)
             }
