@@ -60,7 +60,7 @@ package struct Checkpoint: Sendable {
         return path.last.flatMap { $0 == "/" ? nil : $0 } ?? "imported"
     }
 
-    /// The sizes, and the shape of every tensor.
+    /// The sizes, the tokenizer, and the shape of every tensor.
     private func check(source: String) throws {
         try configuration.validate(source)
         var used: Set<String> = ["logit_scale", "logit_bias"]
@@ -70,6 +70,8 @@ package struct Checkpoint: Sendable {
         // Places that older versions stored, which are 0, 1, 2 and so on.
         let others = weights.names.filter { !used.contains($0) && !$0.hasSuffix(".position_ids") }
         guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: weights.source) }
+        // Before anything is written: a vocabulary is read in a moment, and towers are copied for minutes.
+        try configuration.require(configuration.text.tokenizer.tokenizer(of: tokenizerFiles), source: source)
     }
 
     /// What the licence is known to forbid, as a sentence; nil when nothing is known.

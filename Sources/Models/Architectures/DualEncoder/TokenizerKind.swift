@@ -39,14 +39,21 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
     ///
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file and what is wrong with it.
     func tokenizer(in folder: FilePath) throws -> any Tokenizer {
-        let files = try files(in: folder)
+        try tokenizer(of: files(in: folder).map { ($0.lastComponent?.string ?? "", $0) })
+    }
+
+    /// Reads a tokenizer from files that are named as one of ``fileSets``, wherever they are.
+    ///
+    /// - Throws: as ``tokenizer(in:)``.
+    func tokenizer(of named: [(name: String, path: FilePath)]) throws -> any Tokenizer {
+        let files = named.map(\.path)
         func vocabulary() throws -> BytePairVocabulary {
             files.count == 2
                 ? try BytePairVocabulary(vocabularyFile: files[0], mergesFile: files[1])
                 : try BytePairVocabulary(tokenizerFile: files[0])
         }
         func clip(_ cleaning: CLIPTokenizer.Cleaning) throws -> CLIPTokenizer {
-            guard files[0].lastComponent?.string == "merges.txt" else {
+            guard named[0].name == "merges.txt" else {
                 return try CLIPTokenizer(vocabulary(), cleaning: cleaning)
             }
             return try CLIPTokenizer(
