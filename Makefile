@@ -15,7 +15,7 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
-.PHONY: help run test test-page test-api test-mcp build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
+.PHONY: help run test test-page test-api test-mcp test-otio build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
@@ -25,6 +25,7 @@ help:
 	@echo 'make test-page        the search page in a headless Chromium (Debian package chromium)'
 	@echo 'make test-api         2,000 requests made of the description of the API, by schemathesis'
 	@echo 'make test-mcp         saccade mcp with the official Python client of the Model Context Protocol, from PyPI'
+	@echo 'make test-otio        --format otio with the package of OpenTimelineIO, from PyPI'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
@@ -61,6 +62,9 @@ test-api: $(PROGRAMS)
 test-mcp: $(PROGRAMS)
 	@python3 Tests/MCP/mcp_test.py "$(BIN)" .build/mcp
 
+test-otio: $(PROGRAMS)
+	@python3 Tests/Export/otio_test.py "$(BIN)" .build/otio
+
 bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
 	"$(BIN)/saccade-benchmarks" $(BENCH)
@@ -70,7 +74,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
-TARGET ?= protocol safetensors pickle wordpiece tokenizers configuration requests globs events
+TARGET ?= protocol safetensors pickle wordpiece tokenizers checkpoints configuration requests globs events
 FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages

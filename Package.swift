@@ -280,6 +280,7 @@ let package = Package(
         ),
         .testTarget(
             name: "SearchTests", dependencies: ["Basics", "Catalog", "Models", "Search", "TestSupport", "VectorIndex"]),
+        .testTarget(name: "TerminalTests", dependencies: ["Models", "Terminal"]),
         .testTarget(
             name: "ExportTests",
             dependencies: ["Export", "TestSupport", .product(name: "SystemPackage", package: "swift-system")]),
@@ -307,7 +308,8 @@ let package = Package(
             name: "DaemonTests",
             dependencies: [
                 "API", "Basics", "Catalog", "Settings", "Daemon", "DecodeProtocol", "DecodeWorkers",
-                "FolderWatch", "HTTPServer", "Library", "Models", "Search", "TestSupport", "Threads", "VectorIndex",
+                "FolderFakes", "FolderWatch", "HTTPServer", "Library", "Models", "Search", "TestSupport", "Threads",
+                "VectorIndex",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),

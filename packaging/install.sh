@@ -42,6 +42,11 @@ for program in saccade saccade-train; do
     "$BIN/$program" manual | gzip --best --no-name >"$generated/$program.1.gz"
     install -D -m 0644 "$generated/$program.1.gz" "$root/share/man/man1/$program.1.gz"
 done
+# A page for each command beside the one of all, as with git.
+for command in $("$BIN/saccade" manual --list); do
+    "$BIN/saccade" manual "$command" | gzip --best --no-name >"$generated/saccade-$command.1.gz"
+    install -D -m 0644 "$generated/saccade-$command.1.gz" "$root/share/man/man1/saccade-$command.1.gz"
+done
 for shell in bash zsh fish; do
     "$BIN/saccade" --generate-completion-script "$shell" >"$generated/$shell"
 done

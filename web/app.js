@@ -1,18 +1,21 @@
 // The search page: the query and what becomes of it.
 
 import { debounce, find, make } from "./dom.js";
-import { count } from "./words.js";
+import { count, fileName, span } from "./words.js";
 import { makeFilters } from "./filters.js";
 import { makeLibrary } from "./library.js";
 import { makePlayer } from "./player.js";
 import { makeResults } from "./results.js";
+import { typed } from "./query.js";
 import * as api from "./api.js";
 
 const pageSize = 30;
 const maximumResults = 1000;
 const typingPause = 120;
 
-const [query, state, notice, more] = [find("query"), find("state"), find("notice"), find("more")];
+const [query, state, notice, more, like] = [find("query"), find("state"), find("notice"), find("more"), find("like")];
+/** The moment that results are to look like. */
+let example;
 let limit = pageSize;
 /** The search that is under way. */
 let running;
@@ -23,9 +26,16 @@ let knowsFolders = true;
 let isSettled = true;
 
 const filters = makeFilters(() => searchLater());
-const results = makeResults((result) => player.show(result));
+const results = makeResults({
+    open: (result) => player.show(result),
+    likeThis,
+});
 const player = makePlayer({
-    query: () => query.value.trim(),
+    asked,
+    likeThis(result) {
+        player.close();
+        likeThis(result);
+    },
     neighbour(result, step) {
         const all = results.all;
         const place = all.findIndex((other) => other.clip === result.clip);
@@ -45,7 +55,7 @@ const library = makeLibrary({
             waitsForDaemon = false;
             tell();
             search();
-        } else if (!query.value.trim()) {
+        } else if (!isAsked()) {
             welcome();
         }
     },
@@ -93,10 +103,49 @@ function fail(failure) {
     }
 }
 
+/** What is looked for, as the API takes it. */
+function asked() {
+    return { ...typed(query.value), ...(example && { like: [{ clip: example.clip }] }) };
+}
+
+function isAsked() {
+    return query.value.trim() !== "" || example !== undefined;
+}
+
+/** Looks for what looks like a moment, beside the words that are there after this. */
+function likeThis(result) {
+    query.value = "";
+    showExample(result);
+    limit = pageSize;
+    writeAddress(true);
+    isSettled = true;
+    search();
+    like.querySelector("button").focus();
+    scrollTo({ top: 0 });
+}
+
+function showExample(result) {
+    example = result;
+    like.hidden = !result;
+    if (!result) return like.replaceChildren();
+    const text = `${span(result.start, result.end)} in ${fileName(result.media.path)}`;
+    const button = make("button", { type: "button", "aria-label": `Don't look for what is like ${text}` }, "✕");
+    button.addEventListener("click", () => {
+        showExample();
+        limit = pageSize;
+        writeAddress(true);
+        search();
+        query.focus();
+    });
+    like.replaceChildren(
+        make("img", { src: api.thumbnail(result.clip, 160), alt: "" }), make("span", {}, `Like ${text}`), button);
+}
+
 /** @param isStep whether the browser's Back button leads to what was before. */
 function writeAddress(isStep, playing) {
     const parameters = new URLSearchParams();
     if (query.value.trim()) parameters.set("q", query.value.trim());
+    if (example) parameters.set("like", example.clip);
     filters.write(parameters);
     if (playing) parameters.set("play", playing.clip);
     const text = parameters.toString();
@@ -112,21 +161,26 @@ async function readAddress(typed) {
     filters.read(parameters);
     const playing = parameters.get("play");
     if (!playing && player.isOpen) player.close();
+    showExample();
+    await withClip(parameters.get("like"), showExample);
     search();
-    if (playing && /^\d+$/.test(playing)) {
-        try {
-            player.show(await api.clip(playing).then(({ id, ...clip }) => ({ clip: id, ...clip })));
-        } catch (failure) {
-            fail(failure);
-        }
+    await withClip(playing, (clip) => player.show(clip));
+}
+
+/** What the address names, where it names anything. */
+async function withClip(id, use) {
+    if (!/^\d+$/.test(id ?? "")) return;
+    try {
+        use(await api.clip(id).then(({ id, ...clip }) => ({ clip: id, ...clip })));
+    } catch (failure) {
+        fail(failure);
     }
 }
 
 async function search() {
     running?.abort();
     searchLater.cancel();
-    const text = query.value.trim();
-    if (!text) {
+    if (!isAsked()) {
         results.show([]);
         more.hidden = true;
         tell();
@@ -136,13 +190,13 @@ async function search() {
     }
     const mine = new AbortController();
     running = mine;
-    const asked = { query: text, limit, filters: filters.request() };
+    const request = { ...asked(), limit, filters: filters.request(), fold: true };
     const begin = performance.now();
     state.textContent = "Searching…";
     try {
-        for await (const answer of api.search(asked, mine.signal)) {
+        for await (const answer of api.search(request, mine.signal)) {
             if (running !== mine) return;
-            draw(answer, asked, performance.now() - begin);
+            draw(answer, request, performance.now() - begin);
         }
     } catch (failure) {
         if (failure.name !== "AbortError" && running === mine) fail(failure);
@@ -187,7 +241,7 @@ function draw(answer, request, milliseconds) {
 function emptiness(answer, request) {
     if (answer.clips === 0) return "There is no clip in the index yet.";
     const isFiltered = Object.keys(request.filters).length > 0;
-    if (!/["“”„‟＂].+["“”„‟＂]/u.test(request.query)) return "No clip passes these filters.";
+    if (!/["“”„‟＂].+["“”„‟＂]/u.test(request.query ?? "") || request.like) return "No clip passes these filters.";
     return `No subtitle, title or name ${isFiltered ? "that passes these filters " : ""}has these words. Leave out the quotation marks to look at the pictures.`;
 }
 

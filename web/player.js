@@ -10,9 +10,10 @@ const hitLimit = 50;
 /**
  * @param neighbour gives the result some places after one, or nothing.
  * @param shown called with the result that is shown now, and with nothing when the player is closed.
- * @param query gives what was asked.
+ * @param asked gives what was asked, as the API takes it.
+ * @param likeThis called with the result that others are to look like.
  */
-export function makePlayer({ neighbour, shown, query }) {
+export function makePlayer({ neighbour, shown, asked, likeThis }) {
     const dialog = find("player");
     const [stage, bar, message] = [find("stage"), find("time-bar"), find("unplayable")];
     let current;
@@ -40,13 +41,30 @@ export function makePlayer({ neighbour, shown, query }) {
         return element;
     }
 
+    /** A few seconds that the daemon has made for browsers; the picture of the moment where there are none. */
     function cannotPlay(result) {
         empty();
-        stage.append(picture(api.thumbnail(result.clip, 960), result));
-        message.textContent = result.media.online
-            ? "This browser can't play this file, so here is its picture. `saccade search --play` opens it in a player of this machine."
-            : "The file can't be read now, so it can't be played: connect its disk.";
-        message.hidden = false;
+        const why = result.media.online
+            ? "This browser can't play this file" : "The file can't be read now, so it can't be played: connect its disk";
+        const tell = (what) => {
+            message.textContent = result.media.online
+                ? `${why}, so here ${what}. \`saccade search --play\` opens it in a player of this machine.` : `${why}. Here ${what}.`;
+            message.hidden = false;
+        };
+        const stillOnly = () => {
+            stage.replaceChildren(picture(api.thumbnail(result.clip, 960), result));
+            tell("is its picture");
+        };
+        if (!(result.media.duration > 0)) return stillOnly();
+        const element = make("video", {
+            controls: true, autoplay: true, loop: true, muted: true, playsInline: true, poster: api.thumbnail(result.clip, 960),
+            "aria-label": `A preview of ${fileName(result.media.path)} from ${clock(result.start)}`,
+        });
+        element.dataset.preview = "";
+        element.src = api.preview(result.clip);
+        element.addEventListener("error", () => { if (stage.contains(element)) stillOnly(); });
+        stage.append(element);
+        tell("is a short preview without sound");
     }
 
     function picture(source, result) {
@@ -85,13 +103,13 @@ export function makePlayer({ neighbour, shown, query }) {
 
     /** All moments of the video that fit, the better the fuller. */
     async function findHits(result) {
-        const text = query();
+        const request = asked();
         // A path that isn't text can't be a filter.
-        if (!text || result.media.path_bytes) return;
+        if (!request.query && !request.like || result.media.path_bytes) return;
         search = new AbortController();
         try {
             const filters = { path_prefix: result.media.path };
-            for await (const answer of api.search({ query: text, limit: hitLimit, filters }, search.signal)) {
+            for await (const answer of api.search({ ...request, limit: hitLimit, filters }, search.signal)) {
                 if (current !== result) return;
                 const hits = answer.results.filter((hit) => hit.media.id === result.media.id);
                 drawBar(hits.some((hit) => hit.clip === result.clip) ? hits : [...hits, result]);
@@ -124,7 +142,7 @@ export function makePlayer({ neighbour, shown, query }) {
     }
 
     function seek(hit) {
-        const element = stage.querySelector("video");
+        const element = stage.querySelector("video:not([data-preview])");
         if (!element) return show(hit);
         element.currentTime = hit.start;
         element.play().catch(() => {});
@@ -142,6 +160,7 @@ export function makePlayer({ neighbour, shown, query }) {
 
     find("previous").addEventListener("click", () => move(-1));
     find("next").addEventListener("click", () => move(1));
+    find("like-this").addEventListener("click", () => likeThis(current));
     dialog.addEventListener("keydown", (event) => {
         // The video's own controls take the arrow keys while they have the focus.
         if (event.target.tagName === "VIDEO" || event.altKey || event.ctrlKey || event.metaKey) return;

@@ -11,11 +11,17 @@ const [firstWait, lastWait] = [2000, 32_000];
 /** Media items that this browser has failed to play. */
 export const unplayable = new Set();
 
-/** @param open called with the result whose card was chosen. */
-export function makeResults(open) {
+/**
+ * @param open called with the result whose card was chosen.
+ * @param likeThis called with the result that others are to look like.
+ */
+export function makeResults({ open, likeThis }) {
     const list = find("results");
     const cards = new Map();
+    /** Clips whose similar results are shown after them. */
+    const unfolded = new Set();
     let order = [];
+    let shown = [];
 
     function card(result) {
         const known = cards.get(result.clip);
@@ -29,7 +35,16 @@ export function makeResults(open) {
         const line = make("span", { className: "line", dir: "auto" });
         const button = make("button", { type: "button", className: "card" },
             picture, make("span", { className: "name", title: result.media.path }, fileName(result.media.path)), line, detail);
-        const made = { item: make("li", {}, button), button, picture, strip, line, detail, result };
+        const like = make("button", { type: "button", className: "like" }, "More like this");
+        const unfold = make("button", { type: "button", className: "unfold", hidden: true });
+        const item = make("li", {}, button, make("div", { className: "actions" }, like, unfold));
+        const made = { item, button, actions: [like, unfold], picture, strip, line, detail, result };
+        like.addEventListener("click", () => likeThis(made.result));
+        unfold.addEventListener("click", () => {
+            if (!unfolded.delete(result.clip)) unfolded.add(result.clip);
+            show(shown);
+            unfold.focus();
+        });
         button.addEventListener("click", () => open(made.result));
         preview(made);
         cards.set(result.clip, made);
@@ -73,6 +88,13 @@ export function makeResults(open) {
             fileName(result.media.path), span(result.start, result.end), likelihood,
             result.line ? `found by ${reason(result)}: ${result.line.text}` : "", result.media.online ? "" : "offline",
         ].filter(Boolean).join(", "));
+        const [like, unfold] = made.actions;
+        const moment = `${span(result.start, result.end)} in ${fileName(result.media.path)}`;
+        like.setAttribute("aria-label", `More like ${moment}`);
+        unfold.hidden = !(result.folded > 0);
+        unfold.setAttribute("aria-expanded", String(unfolded.has(result.clip)));
+        unfold.textContent = unfolded.has(result.clip) ? "Hide similar" : `+${result.folded} similar`;
+        unfold.setAttribute("aria-label", `${unfold.textContent}: ${moment}`);
         const length = result.media.duration;
         made.strip.replaceChildren(...(length > 0 ? hits : []).map((hit) => {
             const mark = make("i", { className: hit.clip === result.clip ? "here" : "" });
@@ -128,11 +150,13 @@ export function makeResults(open) {
         made.stop = stop;
     }
 
-    const focused = () => order.findIndex((made) => made.button === document.activeElement);
+    const focused = () => order.findIndex((made) => made.item.contains(document.activeElement));
 
     /** One card is in the order of the Tab key: the one that was looked at last. */
     function makeReachable(index) {
-        order.forEach((made, place) => { made.button.tabIndex = place === index ? 0 : -1; });
+        order.forEach((made, place) => {
+            for (const button of [made.button, ...made.actions]) button.tabIndex = place === index ? 0 : -1;
+        });
     }
 
     function focus(index) {
@@ -158,32 +182,44 @@ export function makeResults(open) {
         if (place >= 0) makeReachable(place);
     });
 
+    /** With those that are shown after what they were folded into. */
+    function flat(results) {
+        const known = new Set(results.map((result) => result.clip));
+        return results.flatMap((result) => [
+            result, ...(unfolded.has(result.clip) ? result.similar ?? [] : []).filter((other) => !known.has(other.clip)),
+        ]);
+    }
+
+    function show(folded) {
+        shown = folded;
+        const results = flat(folded);
+        const before = new Map(order.map((made) => [made, made.item.getBoundingClientRect()]));
+        const focus = document.activeElement;
+        const hits = Map.groupBy ? Map.groupBy(results, (result) => result.media.id) : groups(results);
+        order = results.map(card);
+        order.forEach((made, place) => fill(made, results[place], hits.get(results[place].media.id)));
+        const kept = new Set(order);
+        for (const [clip, made] of cards) {
+            if (kept.has(made)) continue;
+            made.stop();
+            cards.delete(clip);
+        }
+        list.replaceChildren(...order.map((made) => made.item));
+        if (list.contains(focus)) focus.focus({ preventScroll: true });
+        makeReachable(Math.max(0, focused()));
+        if (likesStillness()) return;
+        for (const made of order) {
+            const from = before.get(made);
+            if (!from) continue;
+            const to = made.item.getBoundingClientRect();
+            const [x, y] = [from.left - to.left, from.top - to.top];
+            if (x === 0 && y === 0) continue;
+            made.item.animate([{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }], { duration: 220, easing: "ease-out" });
+        }
+    }
+
     return {
-        show(results) {
-            const before = new Map(order.map((made) => [made, made.item.getBoundingClientRect()]));
-            const kept = document.activeElement;
-            const hits = Map.groupBy ? Map.groupBy(results, (result) => result.media.id) : groups(results);
-            order = results.map(card);
-            order.forEach((made, place) => fill(made, results[place], hits.get(results[place].media.id)));
-            const shown = new Set(order);
-            for (const [clip, made] of cards) {
-                if (shown.has(made)) continue;
-                made.stop();
-                cards.delete(clip);
-            }
-            list.replaceChildren(...order.map((made) => made.item));
-            if (list.contains(kept)) kept.focus({ preventScroll: true });
-            makeReachable(Math.max(0, focused()));
-            if (likesStillness()) return;
-            for (const made of order) {
-                const from = before.get(made);
-                if (!from) continue;
-                const to = made.item.getBoundingClientRect();
-                const [x, y] = [from.left - to.left, from.top - to.top];
-                if (x === 0 && y === 0) continue;
-                made.item.animate([{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }], { duration: 220, easing: "ease-out" });
-            }
-        },
+        show,
         get all() { return order.map((made) => made.result); },
         focus,
         focusClip(clip) {

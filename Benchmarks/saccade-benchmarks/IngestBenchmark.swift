@@ -19,7 +19,7 @@ func ingest(_ arguments: [String]) throws -> [Comparison] {
     defer { try? FileManager.default.removeItem(at: state) }
     let settings = IngestSettings()
     let library = try Library(
-        state: FilePath(state.path), encoder: try LoadedModel.load(FilePath(folder)).clips,
+        state: FilePath(state.path), model: IndexingModel(encoder: try LoadedModel.load(FilePath(folder)).clips),
         source: DecodeWorkerPool(configuration: .init(executable: worker, workers: settings.decodeWorkers)),
         settings: settings, logger: Logger(label: "ingest") { _ in SwiftLogNoOpLogHandler() })
     defer { library.close() }

@@ -3,7 +3,7 @@ import Foundation
 // One row a benchmark. Each prints its own table, with its peer's figures from the same run, and returns the ratios.
 let benchmarks: [(name: String, summary: String, run: ([String]) throws -> [Comparison])] = [
     ("backbone", "EfficientNet-Lite's feature maps, beside PyTorch and ONNX Runtime", backbone),
-    ("image-tower", "CLIP's image tower in 8 bits and in floats, beside ONNX Runtime and PyTorch", imageTower),
+    ("towers", "the towers of a CLIP or SigLIP in 8 bits and in floats, beside ONNX Runtime and PyTorch", towers),
     ("cuts", "cuts in a folder's videos joined into one, beside PySceneDetect", cuts),
     ("decode", "sampled frames of a long 1080p file, beside ffmpeg and PyAV", decoding),
     ("ingest", "the whole pipeline over real files, stage by stage", ingest),

@@ -7,6 +7,7 @@ extension FuzzTarget {
             .probe(.path(Array("/videos/a.mp4".utf8))),
             .frames(.path(Array("/videos/\u{e9}.mkv".utf8)), FrameSampling(start: 2, end: 12)),
             .thumbnail(.path([0x2F, 0xFF]), time: 1.5, longestSide: 320),
+            .preview(.path([0x2F, 0xFF]), start: 1.5, seconds: 10, longestSide: 480),
             .text(.path(Array("/videos/a.srt".utf8)), .subtitles(.subRip)),
         ]
         let info = MediaInfo(
@@ -14,6 +15,7 @@ extension FuzzTarget {
         let messages: [DecodeMessage] = [
             .event(.mediaInfo(info)), .event(.frame(SampledFrame(time: 0.5, side: 2, pixels: [UInt8](0..<12)))),
             .event(.cut(time: 3)), .event(.progress(time: 4)), .thumbnail([0xFF, 0xD8, 0xFF, 0xD9]),
+            .preview([0x1A, 0x45, 0xDF, 0xA3]),
             .text([TextLine(kind: .subtitle, start: 1, end: 2, language: "en", text: "Où?")]),
             .event(.end(duration: 12.5)), .failure(DecodeError(.damaged, isRetryable: false, message: "not one frame")),
         ]

@@ -9,7 +9,8 @@ struct FuzzTarget: Sendable {
     var check: @Sendable ([UInt8]) -> Void
 
     static let all: [FuzzTarget] = [
-        .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .tokenizers, .configuration, .requests, .pathGlobs,
+        .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .tokenizers, .checkpoints, .configuration, .requests,
+        .pathGlobs,
         .serverEvents,
     ]
 

@@ -15,10 +15,17 @@ extension FuzzTarget {
             """#
         let times =
             #"{"query":"x","filters":{"recorded_after":"0001-01-01","recorded_before":"9999-12-31 23:59+00:00"}}"#
-        return [search, times, #"{"query":"caf\u00e9","rerank":"off"}"#, #"{"query":"x","rerank":true,"filters":{}}"#]
-            .map {
-                [0] + Array($0.utf8)
-            } + [[1] + Array(#"{"path":"/srv/camera"}"#.utf8), [2] + Array(#"{"root":3}"#.utf8)]
+        let examples = #"""
+            {"like":[{"clip":8},{"file":"/v/a.mp4","file_bytes":"L3Y=","time":7.5,"weight":2},{"image":"/9j/"}],
+             "not":["grass",{"text":"a -\"tall tree\"","weight":0.5}],"fold":true}
+            """#
+        return [
+            search, times, examples, #"{"query":"caf\u00e9","rerank":"off"}"#,
+            #"{"query":"x","rerank":true,"filters":{}}"#,
+        ]
+        .map {
+            [0] + Array($0.utf8)
+        } + [[1] + Array(#"{"path":"/srv/camera"}"#.utf8), [2] + Array(#"{"root":3}"#.utf8)]
     } check: { input in
         guard let route = input.first else { return }
         let body = Data(input.dropFirst())
@@ -27,6 +34,8 @@ extension FuzzTarget {
             isWrittenAsItWasRead(API.SearchRequest.self, body)
             guard let request = try? RequestDecoding.decode(API.SearchRequest.self, from: body) else { return }
             try? RequestDecoding.check(request, limits: Configuration.HTTP())
+            let typed = TypedQuery(request.query)
+            require(typed.exclusions.allSatisfy { !$0.isEmpty }, "nothing is excluded that has no letters")
         case 1: isWrittenAsItWasRead(API.AddRoot.self, body)
         default: isWrittenAsItWasRead(API.RescanRequest.self, body)
         }

@@ -2,12 +2,12 @@ import Foundation
 import Models
 
 extension FuzzTarget {
-    /// Files of published tokenizers by their first byte: a `tokenizer.json`, a `spiece.model`, a `merges.txt`; and texts, after a 3, by
-    /// the tokenizers of the tests.
+    /// Files of published tokenizers by their first byte: a `tokenizer.json`, a `spiece.model` or a `tokenizer.json` of the same kind, a `merges.txt`; and
+    /// texts, after a 3, by the tokenizers of the tests.
     static let tokenizers = FuzzTarget(name: "tokenizers") {
         let texts = ["a dog &amp; it's <b>", "ΑΣ ｗｉｄｅ “quotes” ﬃ", "<|endoftext|> </s> <eos>", "\u{1b}[1mred"]
         return try [0: "gemma.json", 1: "siglip.model", 2: "clip-merges.txt"].map { [$0] + (try content($1)) }
-            + texts.map { [3] + Array($0.utf8) }
+            + [[1] + (try content("siglip.json"))] + texts.map { [3] + Array($0.utf8) }
     } check: { input in
         guard let kind = input.first else { return }
         let rest = Array(input.dropFirst())
@@ -16,7 +16,12 @@ extension FuzzTarget {
             guard let vocabulary = try? BytePairVocabulary(tokenizerJSON: rest, source: "input") else { return }
             if let tokenizer = try? GemmaTokenizer(vocabulary, cleaning: .openCLIP) { encodes(text, by: tokenizer) }
             if let tokenizer = try? CLIPTokenizer(vocabulary, cleaning: .openCLIP) { encodes(text, by: tokenizer) }
-        case 1: if let tokenizer = try? SigLIPTokenizer(model: rest) { encodes(text, by: tokenizer) }
+        case 1:
+            for cleaning in [SigLIPTokenizer.Cleaning.huggingFace, .openCLIP] {
+                if let tokenizer = try? SigLIPTokenizer(model: rest, cleaning: cleaning) {
+                    encodes(text, by: tokenizer)
+                }
+            }
         case 2:
             if let tokenizer = try? CLIPTokenizer(merges: rest, cleaning: .openCLIP, source: "input") {
                 encodes(text, by: tokenizer)
@@ -35,6 +40,7 @@ extension FuzzTarget {
                 try CLIPTokenizer(merges: merges, cleaning: .openCLIP, source: "merges"),
                 try CLIPTokenizer(merges: merges, cleaning: .huggingFace, source: "merges"),
                 try SigLIPTokenizer(model: content("siglip.model")),
+                try SigLIPTokenizer(model: content("siglip.json"), cleaning: .openCLIP),
                 try GemmaTokenizer(vocabulary, cleaning: .huggingFace),
                 try GemmaTokenizer(vocabulary, cleaning: .openCLIP),
             ]

@@ -30,6 +30,8 @@ package struct APIError: ExplainedError, Equatable {
         package static let invalidRequest = Code(rawValue: "invalid_request")
         package static let emptyQuery = Code(rawValue: "empty_query")
         package static let queryTooLong = Code(rawValue: "query_too_long")
+        /// A picture in the request can't be decoded.
+        package static let invalidPicture = Code(rawValue: "invalid_picture")
         package static let bodyTooLarge = Code(rawValue: "body_too_large")
         package static let unauthorized = Code(rawValue: "unauthorized")
         /// What was asked may not be asked from there, such as by a page of another site.
@@ -39,14 +41,25 @@ package struct APIError: ExplainedError, Equatable {
         package static let mediaNotFound = Code(rawValue: "media_not_found")
         package static let clipNotFound = Code(rawValue: "clip_not_found")
         package static let rootNotFound = Code(rawValue: "root_not_found")
+        package static let savedSearchNotFound = Code(rawValue: "saved_search_not_found")
+        /// A saved search has this name already.
+        package static let savedSearchExists = Code(rawValue: "saved_search_exists")
         /// The path of a new root can't be watched.
         package static let invalidRoot = Code(rawValue: "invalid_root")
         /// No file of the media can be read now.
         package static let mediaOffline = Code(rawValue: "media_offline")
         /// The file is there, but no picture could be made from it.
         package static let thumbnailFailed = Code(rawValue: "thumbnail_failed")
+        /// The file is there, but no preview could be made from it.
+        package static let previewFailed = Code(rawValue: "preview_failed")
         /// The model writes no sentences, or the clip has nothing that it could write one from.
         package static let noDescription = Code(rawValue: "no_description")
+        /// The folder holds no model that can be used.
+        package static let invalidModel = Code(rawValue: "invalid_model")
+        /// There is no previous model, or none that is being built.
+        package static let modelNotFound = Code(rawValue: "model_not_found")
+        /// The disk has no room for what was asked.
+        package static let insufficientSpace = Code(rawValue: "insufficient_space")
         package static let overloaded = Code(rawValue: "overloaded")
         package static let timeout = Code(rawValue: "timeout")
         /// The daemon starts or stops, or its model is not loaded.
@@ -56,8 +69,9 @@ package struct APIError: ExplainedError, Equatable {
         package var category: ErrorCategory {
             switch self {
             case .unauthorized, .forbidden: .notPermitted
-            case .mediaNotFound, .clipNotFound, .rootNotFound, .invalidRoot: .notFound
-            case .overloaded, .unavailable, .timeout: .unavailable
+            case .mediaNotFound, .clipNotFound, .rootNotFound, .savedSearchNotFound, .modelNotFound, .invalidRoot:
+                .notFound
+            case .overloaded, .unavailable, .timeout, .insufficientSpace: .unavailable
             case .internalError: .unexpected
             default: .invalidInput
             }

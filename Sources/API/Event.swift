@@ -18,6 +18,10 @@ extension API {
         package var reason: String?
         /// Of `dropped`: how many events a slow reader has missed.
         package var count: Int?
+        /// Of `saved_search_matched`: the name of the saved search.
+        package var savedSearch: String?
+        /// Of `saved_search_matched`: the clip, as a search shows it.
+        package var result: SearchResult?
 
         package var path: Path? {
             get { pathText.map { Path(text: $0, exactBytes: pathBytes) } }
@@ -34,7 +38,9 @@ extension API {
             duration: Double? = nil,
             clips: Int? = nil,
             reason: String? = nil,
-            count: Int? = nil
+            count: Int? = nil,
+            savedSearch: String? = nil,
+            result: SearchResult? = nil
         ) {
             self.kind = kind
             self.time = time
@@ -46,10 +52,13 @@ extension API {
             self.clips = clips
             self.reason = reason
             self.count = count
+            self.savedSearch = savedSearch
+            self.result = result
         }
 
         enum CodingKeys: String, CodingKey {
-            case kind, time, root, media, position, duration, clips, reason, count
+            case kind, time, root, media, position, duration, clips, reason, count, result
+            case savedSearch = "saved_search"
             case pathText = "path"
             case pathBytes = "path_bytes"
         }
@@ -71,6 +80,10 @@ extension API {
         case mediaFailed = "media_failed"
         /// Queries are answered from another model's index now.
         case indexSwitched = "index_switched"
+        /// A new clip matches a saved search.
+        case savedSearchMatched = "saved_search_matched"
+        /// A model is used, or given up, or can't take over, as the `reason` says: ask `/v1/models`.
+        case modelChanged = "model_changed"
         /// Nothing is indexed until the `reason`, such as a full disk, is gone.
         case paused
         case resumed

@@ -3,8 +3,12 @@ package import Foundation
 extension API {
     /// The body of `POST /v1/search`.
     package struct SearchRequest: Codable, Sendable, Equatable {
-        /// What to look for, in plain words.
+        /// What to look for, in plain words; empty where ``like`` alone says it.
         package var query: String
+        /// What results are to look like, beside the words or alone.
+        package var like: [Example]
+        /// What results are not to show, or to say.
+        package var not: [Exclusion]
         /// At most this many results.
         package var limit: Int
         /// Skips this many of the best results.
@@ -15,11 +19,15 @@ extension API {
         package var minProbability: Double?
         package var group: SearchGroup
         package var channel: SearchChannel
+        /// Whether results that show nearly the same are one result.
+        package var fold: Bool
         /// Whether the answer comes in lines, each better than the one before.
         package var stream: Bool
 
         package init(
             query: String,
+            like: [Example] = [],
+            not: [Exclusion] = [],
             limit: Int = 10,
             offset: Int = 0,
             filters: SearchFilters = .init(),
@@ -27,9 +35,13 @@ extension API {
             minProbability: Double? = nil,
             group: SearchGroup = .clip,
             channel: SearchChannel = .both,
+            fold: Bool = false,
             stream: Bool = false
         ) {
             self.query = query
+            self.like = like
+            self.not = not
+            self.fold = fold
             self.limit = limit
             self.offset = offset
             self.filters = filters
@@ -40,15 +52,27 @@ extension API {
             self.stream = stream
         }
 
+        /// What all pictures of ``like`` have together.
+        package var imageBytes: Int {
+            like.reduce(0) { sum, example in
+                if case .image(let bytes) = example.source { sum + bytes.count } else { sum }
+            }
+        }
+
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case query, limit, offset, filters, rerank, group, channel, stream
+            case query, like, not, limit, offset, filters, rerank, group, channel, fold, stream
             case minProbability = "min_probability"
         }
 
         package init(from decoder: any Decoder) throws {
             try decoder.refuseUnknownKeys(besides: CodingKeys.self)
             let container = try decoder.container(keyedBy: CodingKeys.self)
-            query = try container.decode(String.self, forKey: .query)
+            like = try container.decodeIfPresent([Example].self, forKey: .like) ?? []
+            not = try container.decodeIfPresent([Exclusion].self, forKey: .not) ?? []
+            query =
+                like.isEmpty
+                ? try container.decode(String.self, forKey: .query)
+                : try container.decodeIfPresent(String.self, forKey: .query) ?? ""
             limit = try container.decodeNumber(Int.self, forKey: .limit) ?? 10
             offset = try container.decodeNumber(Int.self, forKey: .offset) ?? 0
             filters = try container.decodeIfPresent(SearchFilters.self, forKey: .filters) ?? .init()
@@ -56,6 +80,7 @@ extension API {
             minProbability = try container.decodeNumber(Double.self, forKey: .minProbability)
             group = try container.decodeIfPresent(SearchGroup.self, forKey: .group) ?? .clip
             channel = try container.decodeIfPresent(SearchChannel.self, forKey: .channel) ?? .both
+            fold = try container.decodeIfPresent(Bool.self, forKey: .fold) ?? false
             stream = try container.decodeIfPresent(Bool.self, forKey: .stream) ?? false
         }
 
@@ -63,6 +88,8 @@ extension API {
         package func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(query, forKey: .query)
+            if !like.isEmpty { try container.encode(like, forKey: .like) }
+            if !not.isEmpty { try container.encode(not, forKey: .not) }
             try container.encode(limit, forKey: .limit)
             try container.encode(offset, forKey: .offset)
             try container.encode(filters, forKey: .filters)
@@ -70,6 +97,7 @@ extension API {
             try container.encodeIfPresent(minProbability, forKey: .minProbability)
             if group != .clip { try container.encode(group, forKey: .group) }
             if channel != .both { try container.encode(channel, forKey: .channel) }
+            if fold { try container.encode(fold, forKey: .fold) }
             if stream { try container.encode(stream, forKey: .stream) }
         }
     }
@@ -203,7 +231,7 @@ extension API {
         /// Where the clip starts and ends in its media, in seconds.
         package var start: Double
         package var end: Double
-        /// What the order of pictures is by; more is better: `slow` + β · `fast` of a clip that was re-ranked, else `fast`. Text moves results up
+        /// What the order of pictures is by; more is better: `slow` + β · `fast` − 4 · `excluded` of a clip that was re-ranked, else `fast` − `excluded`. Text moves results up
         /// beyond their score; where the text alone is asked, it is `words`.
         package var score: Double
         package var scores: SearchScores
@@ -213,6 +241,10 @@ extension API {
         package var why: SearchReason
         /// The line of text that answers the query; nil for a clip that was found by its picture alone.
         package var line: Line?
+        /// How many results that show nearly the same were folded into this one; nil where none were.
+        package var folded: Int?
+        /// Those, best first, at most 20; nil where there are none.
+        package var similar: [SearchResult]?
 
         package init(
             clip: Int64,
@@ -223,7 +255,9 @@ extension API {
             scores: SearchScores,
             probability: Double? = nil,
             why: SearchReason = .picture,
-            line: Line? = nil
+            line: Line? = nil,
+            folded: Int? = nil,
+            similar: [SearchResult]? = nil
         ) {
             self.clip = clip
             self.media = media
@@ -234,6 +268,8 @@ extension API {
             self.probability = probability
             self.why = why
             self.line = line
+            self.folded = folded
+            self.similar = similar
         }
     }
 
@@ -273,13 +309,16 @@ extension API {
     package struct SearchScores: Codable, Sendable, Equatable {
         /// The cosine of query and clip.
         package var fast: Double
+        /// What was taken from it for what the request's `not` names; nil where it names nothing.
+        package var excluded: Double?
         /// The Slow model's; nil for a clip that wasn't re-ranked.
         package var slow: Double?
         /// How much of the query the clip's text has, 0 to 1; nil for a clip that was found by its picture alone.
         package var words: Double?
 
-        package init(fast: Double, slow: Double? = nil, words: Double? = nil) {
+        package init(fast: Double, excluded: Double? = nil, slow: Double? = nil, words: Double? = nil) {
             self.fast = fast
+            self.excluded = excluded
             self.slow = slow
             self.words = words
         }

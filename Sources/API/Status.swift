@@ -16,6 +16,8 @@ extension API {
         package var queue: Queue
         package var rates: Rates
         package var index: Index
+        /// The index that is built beside the live one; nil when there is none.
+        package var next: Build?
         /// The newest failures, at most `Status.maximumFailures`.
         package var failures: [Failure]
 
@@ -34,6 +36,7 @@ extension API {
             queue: Queue,
             rates: Rates,
             index: Index,
+            next: Build? = nil,
             failures: [Failure]
         ) {
             self.version = version
@@ -48,11 +51,12 @@ extension API {
             self.queue = queue
             self.rates = rates
             self.index = index
+            self.next = next
             self.failures = failures
         }
 
         enum CodingKeys: String, CodingKey {
-            case version, pid, model, engine, watcher, roots, media, queue, rates, index, failures
+            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, failures
             case started = "started_at"
             case stateDirectory = "state_directory"
         }

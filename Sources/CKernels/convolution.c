@@ -50,6 +50,7 @@ void saccade_pointwise_destroy(saccade_pointwise *pointwise) {
 static void product(const saccade_pointwise *p, const saccade_product_layout *layout, int rows) {
     switch (p->level) {
 #if defined(__x86_64__)
+        case SACCADE_SIMD_AMX:
         case SACCADE_SIMD_AVX512VNNI:
         case SACCADE_SIMD_AVX512: saccade_product_avx512(p, layout, rows); return;
         case SACCADE_SIMD_AVX2: saccade_product_avx2(p, layout, rows); return;
@@ -108,6 +109,7 @@ void saccade_depthwise_destroy(saccade_depthwise *depthwise) {
 void saccade_depthwise_row(const saccade_depthwise *d, const float *const *rows, int width, float *output) {
     switch (d->level) {
 #if defined(__x86_64__)
+        case SACCADE_SIMD_AMX:
         case SACCADE_SIMD_AVX512VNNI:
         case SACCADE_SIMD_AVX512: saccade_depthwise_row_avx512(d, rows, width, output); return;
         case SACCADE_SIMD_AVX2: saccade_depthwise_row_avx2(d, rows, width, output); return;

@@ -13,12 +13,14 @@ int saccade_quantised_supports(saccade_quantised_kernel kernel) {
         case SACCADE_QUANTISED_AVXVNNI:
             return saccade_simd_supported() >= SACCADE_SIMD_AVX2 && __builtin_cpu_supports("avxvnni");
         case SACCADE_QUANTISED_AVX512VNNI: return saccade_simd_supported() >= SACCADE_SIMD_AVX512VNNI;
+        case SACCADE_QUANTISED_AMX: return saccade_simd_supported() >= SACCADE_SIMD_AMX;
 #endif
         default: return 0;
     }
 }
 
 saccade_quantised_kernel saccade_quantised_detected(void) {
+    if (saccade_simd_detected() >= SACCADE_SIMD_AMX) return SACCADE_QUANTISED_AMX;
     if (saccade_simd_detected() >= SACCADE_SIMD_AVX512VNNI) return SACCADE_QUANTISED_AVX512VNNI;
     if (saccade_simd_detected() < SACCADE_SIMD_AVX2) return SACCADE_QUANTISED_SCALAR;
     // A level that was lowered by hand doesn't get instructions that it doesn't name.
@@ -33,6 +35,7 @@ const char *saccade_quantised_name(saccade_quantised_kernel kernel) {
         case SACCADE_QUANTISED_AVX2: return "avx2";
         case SACCADE_QUANTISED_AVXVNNI: return "avxvnni";
         case SACCADE_QUANTISED_AVX512VNNI: return "avx512vnni";
+        case SACCADE_QUANTISED_AMX: return "amx";
     }
     return "unknown";
 }
@@ -46,11 +49,11 @@ static void *aligned_zeros(size_t bytes) {
 int saccade_quantised_panels(int outputs) { return (outputs + SACCADE_QUANTISED_COLUMNS - 1) / SACCADE_QUANTISED_COLUMNS; }
 
 size_t saccade_quantised_size(int rows, int inputs) {
-    const size_t blocks = ((size_t)rows + SACCADE_QUANTISED_ROWS - 1) / SACCADE_QUANTISED_ROWS;
-    return blocks * SACCADE_QUANTISED_ROWS * 4 * saccade_quantised_groups(inputs);
+    const size_t blocks = ((size_t)rows + 15) / 16;
+    return blocks * 16 * saccade_quantised_pitch(inputs);
 }
 
-static size_t panel_bytes(int inputs) { return (size_t)saccade_quantised_groups(inputs) * SACCADE_QUANTISED_COLUMNS * 4; }
+static size_t panel_bytes(int inputs) { return (size_t)saccade_quantised_pitch(inputs) * SACCADE_QUANTISED_COLUMNS; }
 
 saccade_quantised *saccade_quantised_create(int inputs, int outputs, const int8_t *integers, const float *scales,
                                             const float *bias) {
@@ -97,26 +100,28 @@ void saccade_quantise_rows(saccade_quantised_kernel kernel, const float *input, 
                            float *scales) {
     void (*quantise)(const float *, int, uint8_t *, float *) = saccade_quantise_row_scalar;
 #if defined(__x86_64__)
-    if (kernel == SACCADE_QUANTISED_AVX512VNNI) quantise = saccade_quantise_row_avx512;
+    if (kernel >= SACCADE_QUANTISED_AVX512VNNI) quantise = saccade_quantise_row_avx512;
     else if (kernel != SACCADE_QUANTISED_SCALAR) quantise = saccade_quantise_row_avx2;
 #endif
-    const size_t block = saccade_quantised_size(SACCADE_QUANTISED_ROWS, inputs);
-    for (int r = 0; r < rows; r++) {
-        uint8_t *row = bytes + r / SACCADE_QUANTISED_ROWS * block + r % SACCADE_QUANTISED_ROWS * 4;
-        quantise(input + (size_t)r * inputs, inputs, row, scales + r);
-    }
+    const size_t pitch = saccade_quantised_pitch(inputs);
+    for (int r = 0; r < rows; r++) quantise(input + (size_t)r * inputs, inputs, bytes + r * pitch, scales + r);
 }
 
 void saccade_quantised_apply(saccade_quantised_kernel kernel, const saccade_quantised *q, const uint8_t *bytes,
                              const float *row_scales, int rows, int first_panel, int end_panel, float *output) {
     void (*compute)(const saccade_quantised_tile *) = saccade_quantised_tile_scalar;
+    int together = 12;
 #if defined(__x86_64__)
-    if (kernel == SACCADE_QUANTISED_AVX512VNNI) compute = saccade_quantised_tile_avx512vnni;
+    if (kernel == SACCADE_QUANTISED_AMX) {
+        compute = saccade_quantised_tile_amx;
+        together = 32;
+        saccade_quantised_amx_begin();
+    } else if (kernel == SACCADE_QUANTISED_AVX512VNNI) compute = saccade_quantised_tile_avx512vnni;
     else if (kernel == SACCADE_QUANTISED_AVXVNNI) compute = saccade_quantised_tile_avxvnni;
     else if (kernel == SACCADE_QUANTISED_AVX2) compute = saccade_quantised_tile_avx2;
 #endif
-    const size_t block = saccade_quantised_size(SACCADE_QUANTISED_ROWS, q->inputs);
-    saccade_quantised_tile tile = {.stride = q->outputs, .groups = saccade_quantised_groups(q->inputs)};
+    const int pitch = saccade_quantised_pitch(q->inputs);
+    saccade_quantised_tile tile = {.pitch = pitch, .stride = q->outputs, .groups = pitch / 4};
     for (int panel = first_panel; panel < end_panel; panel++) {
         const int column = panel * SACCADE_QUANTISED_COLUMNS, left = q->outputs - column;
         tile.columns = left < SACCADE_QUANTISED_COLUMNS ? left : SACCADE_QUANTISED_COLUMNS;
@@ -124,12 +129,15 @@ void saccade_quantised_apply(saccade_quantised_kernel kernel, const saccade_quan
         tile.corrections = q->corrections + column;
         tile.scales = q->scales + column;
         tile.bias = q->bias + column;
-        for (int row = 0; row < rows; row += SACCADE_QUANTISED_ROWS) {
-            tile.rows = rows - row < SACCADE_QUANTISED_ROWS ? rows - row : SACCADE_QUANTISED_ROWS;
-            tile.bytes = bytes + row / SACCADE_QUANTISED_ROWS * block;
+        for (int row = 0; row < rows; row += together) {
+            tile.rows = rows - row < together ? rows - row : together;
+            tile.bytes = bytes + (size_t)row * pitch;
             tile.row_scales = row_scales + row;
             tile.output = output + (size_t)row * q->outputs + column;
             compute(&tile);
         }
     }
+#if defined(__x86_64__)
+    if (kernel == SACCADE_QUANTISED_AMX) saccade_quantised_amx_end();
+#endif
 }

@@ -28,19 +28,19 @@ __attribute__((always_inline)) static inline AVX2 void tile_fixed(const saccade_
                                                                   int column) {
     __m256i sums[6][2];
     UNROLL for (int r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    const uint8_t *bytes = t->bytes + row * 4;
+    const uint8_t *bytes = t->bytes + row * t->pitch;
     const int8_t *weights = t->weights + column * 4;
     for (int g = t->groups; g > 0; g--) {
         const __m256i w0 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)weights));
         const __m256i w1 = _mm256_cvtepi8_epi16(_mm_load_si128((const __m128i *)(weights + 16)));
         UNROLL for (int r = 0; r < rows; r++) {
             int group;
-            memcpy(&group, bytes + r * 4, 4);
+            memcpy(&group, bytes + r * t->pitch, 4);
             const __m256i x = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(group)));
             sums[r][0] = _mm256_add_epi32(sums[r][0], _mm256_madd_epi16(x, w0));
             sums[r][1] = _mm256_add_epi32(sums[r][1], _mm256_madd_epi16(x, w1));
         }
-        bytes += SACCADE_QUANTISED_ROWS * 4;
+        bytes += 4;
         weights += SACCADE_QUANTISED_COLUMNS * 4;
     }
     const __m256i corrections = _mm256_load_si256((const __m256i *)(t->corrections + column));
@@ -74,19 +74,19 @@ __attribute__((always_inline)) static inline AVXVNNI void vnni_fixed(const sacca
         sums[r][0] = _mm256_load_si256((const __m256i *)(t->corrections + column));
         sums[r][1] = _mm256_load_si256((const __m256i *)(t->corrections + column + 8));
     }
-    const uint8_t *bytes = t->bytes + row * 4;
+    const uint8_t *bytes = t->bytes + row * t->pitch;
     const int8_t *weights = t->weights + column * 4;
     for (int g = t->groups; g > 0; g--) {
         const __m256i w0 = _mm256_load_si256((const __m256i *)weights);
         const __m256i w1 = _mm256_load_si256((const __m256i *)(weights + 32));
         UNROLL for (int r = 0; r < rows; r++) {
             int group;
-            memcpy(&group, bytes + r * 4, 4);
+            memcpy(&group, bytes + r * t->pitch, 4);
             const __m256i x = _mm256_set1_epi32(group);
             sums[r][0] = _mm256_dpbusd_avx_epi32(sums[r][0], x, w0);
             sums[r][1] = _mm256_dpbusd_avx_epi32(sums[r][1], x, w1);
         }
-        bytes += SACCADE_QUANTISED_ROWS * 4;
+        bytes += 4;
         weights += SACCADE_QUANTISED_COLUMNS * 4;
     }
     UNROLL for (int r = 0; r < rows; r++) {
@@ -108,26 +108,23 @@ AVXVNNI void saccade_quantised_tile_avxvnni(const saccade_quantised_tile *t) {
 }
 
 AVX2 void saccade_quantise_row_avx2(const float *input, int inputs, uint8_t *bytes, float *scale) {
-    const __m256 sign = _mm256_set1_ps(-0.0f);
-    __m256 largest = _mm256_setzero_ps(), zero = _mm256_setzero_ps();
+    const __m256i magnitude = _mm256_set1_epi32(0x7fffffff);
+    __m256i largest = _mm256_setzero_si256();
     const int whole = inputs / 8 * 8;
     for (int i = 0; i < whole; i += 8) {
-        const __m256 x = _mm256_loadu_ps(input + i);
-        largest = _mm256_max_ps(largest, _mm256_andnot_ps(sign, x));
-        zero = _mm256_fmadd_ps(x, _mm256_setzero_ps(), zero);
+        const __m256i x = _mm256_loadu_si256((const __m256i *)(input + i));
+        largest = _mm256_max_epu32(largest, _mm256_and_si256(x, magnitude));
     }
-    float most = 0, nothing = 0, parts[8];
-    _mm256_storeu_ps(parts, largest);
+    uint32_t most = 0, parts[8];
+    _mm256_storeu_si256((__m256i *)parts, largest);
     for (int i = 0; i < 8; i++) most = parts[i] > most ? parts[i] : most;
-    _mm256_storeu_ps(parts, zero);
-    for (int i = 0; i < 8; i++) nothing += parts[i];
     for (int i = whole; i < inputs; i++) {
-        most = fabsf(input[i]) > most ? fabsf(input[i]) : most;
-        nothing += input[i] * 0;
+        uint32_t part;
+        memcpy(&part, input + i, 4);
+        part &= 0x7fffffff;
+        most = part > most ? part : most;
     }
-    *scale = nothing == 0 ? most / 127 : NAN;
-    const float factor = nothing == 0 && most > 1e-36f ? 127 / most : 0;
-    const int groups = saccade_quantised_groups(inputs);
+    const float factor = saccade_quantised_factor(most, scale);
     const __m256 factors = _mm256_set1_ps(factor);
     const __m256i middle = _mm256_set1_epi32(128);
     int i = 0;
@@ -136,13 +133,12 @@ AVX2 void saccade_quantise_row_avx2(const float *input, int inputs, uint8_t *byt
         const __m256i shifted = _mm256_add_epi32(integers, middle);
         const __m256i words = _mm256_packus_epi32(shifted, shifted), packed = _mm256_packus_epi16(words, words);
         const int low = _mm256_extract_epi32(packed, 0), high = _mm256_extract_epi32(packed, 4);
-        uint8_t *group = bytes + (ptrdiff_t)i * SACCADE_QUANTISED_ROWS;
-        memcpy(group, &low, 4);
-        memcpy(group + SACCADE_QUANTISED_ROWS * 4, &high, 4);
+        memcpy(bytes + i, &low, 4);
+        memcpy(bytes + i + 4, &high, 4);
     }
-    for (; i < groups * 4; i++) {
+    for (; i < saccade_quantised_pitch(inputs); i++) {
         const int integer = i < inputs && factor > 0 ? (int)lrintf(input[i] * factor) : 0;
-        bytes[i / 4 * SACCADE_QUANTISED_ROWS * 4 + i % 4] = (uint8_t)(128 + integer);
+        bytes[i] = (uint8_t)(128 + integer);
     }
 }
 

@@ -12,7 +12,7 @@
 
 // 24 sums of 16 columns, two vectors of weights and a broadcast group of activations: 27 of the 32 registers.
 __attribute__((always_inline)) static inline VNNI void tile_fixed(const saccade_quantised_tile *t, const int rows) {
-    __m512i sums[SACCADE_QUANTISED_ROWS][2];
+    __m512i sums[12][2];
     UNROLL for (int r = 0; r < rows; r++) {
         sums[r][0] = _mm512_load_si512(t->corrections);
         sums[r][1] = _mm512_load_si512(t->corrections + 16);
@@ -23,12 +23,12 @@ __attribute__((always_inline)) static inline VNNI void tile_fixed(const saccade_
         const __m512i w0 = _mm512_load_si512(weights), w1 = _mm512_load_si512(weights + 64);
         UNROLL for (int r = 0; r < rows; r++) {
             int group;
-            memcpy(&group, bytes + r * 4, 4);
+            memcpy(&group, bytes + r * t->pitch, 4);
             const __m512i x = _mm512_set1_epi32(group);
             sums[r][0] = _mm512_dpbusd_epi32(sums[r][0], x, w0);
             sums[r][1] = _mm512_dpbusd_epi32(sums[r][1], x, w1);
         }
-        bytes += SACCADE_QUANTISED_ROWS * 4;
+        bytes += 4;
         weights += SACCADE_QUANTISED_COLUMNS * 4;
     }
     UNROLL for (int v = 0; v < 2; v++) {
@@ -52,31 +52,25 @@ VNNI void saccade_quantised_tile_avx512vnni(const saccade_quantised_tile *t) {
     }
 }
 
+// The 16 lanes of which `left` are there.
+__attribute__((always_inline)) static inline __mmask16 lanes(int left) {
+    return left >= 16 ? 0xffff : left <= 0 ? 0 : (__mmask16)((1 << left) - 1);
+}
+
 AVX512 void saccade_quantise_row_avx512(const float *input, int inputs, uint8_t *bytes, float *scale) {
-    __m512 largest = _mm512_setzero_ps(), zero = _mm512_setzero_ps();
+    const __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
+    __m512i largest = _mm512_setzero_si512();
     for (int i = 0; i < inputs; i += 16) {
-        const __mmask16 mask = inputs - i >= 16 ? 0xffff : (__mmask16)((1 << (inputs - i)) - 1);
-        const __m512 x = _mm512_maskz_loadu_ps(mask, input + i);
-        largest = _mm512_max_ps(largest, _mm512_abs_ps(x));
-        zero = _mm512_fmadd_ps(x, _mm512_setzero_ps(), zero);
+        const __m512i x = _mm512_maskz_loadu_epi32(lanes(inputs - i), input + i);
+        largest = _mm512_max_epu32(largest, _mm512_and_si512(x, magnitude));
     }
-    const float most = _mm512_reduce_max_ps(largest);
-    const int finite = _mm512_reduce_add_ps(zero) == 0;
-    *scale = finite ? most / 127 : NAN;
-    const float factor = finite && most > 1e-36f ? 127 / most : 0;
+    const float factor = saccade_quantised_factor(_mm512_reduce_max_epu32(largest), scale);
     const __m512 factors = _mm512_set1_ps(factor);
     const __m512i middle = _mm512_set1_epi32(128);
-    for (int i = 0; i < inputs; i += 16) {
-        const __mmask16 mask = factor == 0 ? 0 : inputs - i >= 16 ? 0xffff : (__mmask16)((1 << (inputs - i)) - 1);
-        const __m512i integers = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_maskz_loadu_ps(mask, input + i), factors));
-        const __m128i packed = _mm512_cvtepi32_epi8(_mm512_add_epi32(integers, middle));
-        uint8_t *group = bytes + (ptrdiff_t)i * SACCADE_QUANTISED_ROWS;
-        const int groups = saccade_quantised_groups(inputs - i);
-        const int parts[4] = {_mm_extract_epi32(packed, 0), _mm_extract_epi32(packed, 1), _mm_extract_epi32(packed, 2),
-                              _mm_extract_epi32(packed, 3)};
-        UNROLL for (int g = 0; g < 4; g++) {
-            if (g < groups) memcpy(group + g * SACCADE_QUANTISED_ROWS * 4, &parts[g], 4);
-        }
+    for (int i = 0; i < saccade_quantised_pitch(inputs); i += 16) {
+        const __m512 x = _mm512_maskz_loadu_ps(factor > 0 ? lanes(inputs - i) : 0, input + i);
+        const __m512i integers = _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(x, factors)), middle);
+        _mm_storeu_si128((__m128i *)(bytes + i), _mm512_cvtepi32_epi8(integers));
     }
 }
 

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "quantised_levels.h"
 
@@ -9,7 +10,7 @@ void saccade_quantised_tile_scalar(const saccade_quantised_tile *t) {
         for (int c = 0; c < t->columns; c++) {
             int32_t sum = t->corrections[c];
             for (int g = 0; g < t->groups; g++) {
-                const uint8_t *bytes = t->bytes + (g * SACCADE_QUANTISED_ROWS + r) * 4;
+                const uint8_t *bytes = t->bytes + r * t->pitch + g * 4;
                 const int8_t *weights = t->weights + (g * SACCADE_QUANTISED_COLUMNS + c) * 4;
                 for (int i = 0; i < 4; i++) sum += (int32_t)bytes[i] * weights[i];
             }
@@ -19,18 +20,17 @@ void saccade_quantised_tile_scalar(const saccade_quantised_tile *t) {
 }
 
 void saccade_quantise_row_scalar(const float *input, int inputs, uint8_t *bytes, float *scale) {
-    float largest = 0, zero = 0;
+    // Magnitudes have the order of their bits, and what isn't finite comes last.
+    uint32_t largest = 0;
     for (int i = 0; i < inputs; i++) {
-        const float magnitude = fabsf(input[i]);
+        uint32_t magnitude;
+        memcpy(&magnitude, input + i, 4);
+        magnitude &= 0x7fffffff;
         if (magnitude > largest) largest = magnitude;
-        zero += input[i] * 0;  // NaN as soon as a number isn't finite
     }
-    *scale = zero == 0 ? largest / 127 : NAN;
-    // Magnitudes below 1e-36 are none: their reciprocal isn't finite.
-    const float factor = zero == 0 && largest > 1e-36f ? 127 / largest : 0;
-    const int groups = saccade_quantised_groups(inputs);
-    for (int i = 0; i < groups * 4; i++) {
+    const float factor = saccade_quantised_factor(largest, scale);
+    for (int i = 0; i < saccade_quantised_pitch(inputs); i++) {
         const int integer = i < inputs && factor > 0 ? (int)lrintf(input[i] * factor) : 0;
-        bytes[i / 4 * SACCADE_QUANTISED_ROWS * 4 + i % 4] = (uint8_t)(128 + integer);
+        bytes[i] = (uint8_t)(128 + integer);
     }
 }

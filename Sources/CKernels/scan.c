@@ -317,6 +317,7 @@ typedef float (*score_function)(const saccade_scan_codes *, const saccade_scan_q
 static reaching_function reaching_at(saccade_simd_level level) {
 #if defined(__x86_64__)
     switch (level) {
+        case SACCADE_SIMD_AMX:
         case SACCADE_SIMD_AVX512VNNI: return reaching_avx512vnni;
         case SACCADE_SIMD_AVX512: return reaching_avx512;
         case SACCADE_SIMD_AVX2: return reaching_avx2;
@@ -330,6 +331,7 @@ static reaching_function reaching_at(saccade_simd_level level) {
 static score_function score_at(saccade_simd_level level) {
 #if defined(__x86_64__)
     switch (level) {
+        case SACCADE_SIMD_AMX:
         case SACCADE_SIMD_AVX512VNNI:
         case SACCADE_SIMD_AVX512: return score_avx512;
         case SACCADE_SIMD_AVX2: return score_avx2;

@@ -7,7 +7,8 @@ extension Catalog {
     /// media.
     ///
     /// The first index is live from its beginning, so that answers come while the first library is indexed. A
-    /// later one is built beside the live one. Another index that was being built is retired.
+    /// later one is built beside the live one; the previous one, if it is of this model, goes on being built. Another index that was being
+    /// built is retired.
     ///
     /// - Parameters:
     ///   - earlierDigests: other digests of the same model, by which earlier versions of the program knew it: its index goes on
@@ -34,7 +35,10 @@ extension Catalog {
             if let known {
                 id = known.id
                 try db.execute(
-                    sql: "UPDATE generations SET model = ? WHERE id = ?", arguments: [model?.data, id])
+                    sql: """
+                        UPDATE generations SET model = ?, state = CASE state WHEN 'previous' THEN 'building' ELSE state END
+                        WHERE id = ?
+                        """, arguments: [model?.data, id])
             } else {
                 let state: IndexRecord.State = others.contains { $0.state == .live } ? .building : .live
                 try db.execute(
@@ -87,18 +91,41 @@ extension Catalog {
         }
     }
 
-    /// Makes an index the live one and retires the one that was.
+    /// Makes an index the live one. The one that was is kept as the previous one, and the one before it is retired.
     ///
+    /// - Parameter choice: the model that is to be used from now on, in the same transaction; nil leaves the choice as it is.
     /// - Throws: ``CatalogError`` `notFound`.
-    package func switchLive(to index: IndexID) throws(CatalogError) {
+    package func switchLive(to index: IndexID, choosing choice: ModelChoice? = nil) throws(CatalogError) {
         try write { db in
-            let live = try IndexID.fetchAll(
-                db, sql: "SELECT id FROM generations WHERE state = 'live' AND id <> ?", arguments: [index])
-            for id in live { try Self.retire(id, db) }
-            try db.execute(sql: "UPDATE generations SET state = 'live' WHERE id = ?", arguments: [index])
-            guard db.changesCount == 1 else {
+            let state = try String.fetchOne(db, sql: "SELECT state FROM generations WHERE id = ?", arguments: [index])
+            guard let state, state != IndexRecord.State.retired.rawValue else {
                 throw CatalogError(.notFound, "There is no index \(index).")
             }
+            if state != IndexRecord.State.live.rawValue {
+                let old = try IndexID.fetchAll(
+                    db, sql: "SELECT id FROM generations WHERE state = 'previous' AND id <> ?", arguments: [index])
+                for id in old { try Self.retire(id, db) }
+                // There is one of each at any moment.
+                try db.execute(sql: "UPDATE generations SET state = 'retired' WHERE id = ?", arguments: [index])
+                try db.execute(sql: "UPDATE generations SET state = 'previous' WHERE state = 'live'")
+                try db.execute(sql: "UPDATE generations SET state = 'live' WHERE id = ?", arguments: [index])
+            }
+            if let choice { try Self.choose(choice, db) }
+        }
+    }
+
+    /// Gives up an index that isn't the live one; its clips go with the next purges.
+    ///
+    /// - Parameter choice: as for ``switchLive(to:choosing:)``.
+    /// - Throws: ``CatalogError`` `notFound`.
+    package func retire(_ index: IndexID, choosing choice: ModelChoice? = nil) throws(CatalogError) {
+        try write { db in
+            if let choice { try Self.choose(choice, db) }
+            let isThere = try Bool.fetchOne(
+                db, sql: "SELECT EXISTS (SELECT 1 FROM generations WHERE id = ? AND state IN ('building', 'previous'))",
+                arguments: [index])
+            guard isThere == true else { throw CatalogError(.notFound, "There is no index \(index) to be given up.") }
+            try Self.retire(index, db)
         }
     }
 

@@ -42,6 +42,33 @@ extension Catalog {
         }
     }
 
+    /// The clips that are there, by id. One snapshot of the catalog.
+    package func clips(_ ids: [ClipID]) throws(CatalogError) -> [ClipID: Clip] {
+        try read { db in
+            let statement = try db.cachedStatement(sql: "SELECT * FROM clips WHERE id = ?")
+            var found: [ClipID: Clip] = [:]
+            for id in ids { found[id] = try Row.fetchOne(statement, arguments: [id]).map(Clip.init) }
+            return found
+        }
+    }
+
+    /// The clip of the live index that holds a moment of a file, or else the one nearest to it; nil where no clip of the file is in it.
+    ///
+    /// - Parameter time: seconds from the beginning of the file.
+    package func clip(at time: Double, inFileAt path: FilePath) throws(CatalogError) -> Clip? {
+        try read { db in
+            try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT clips.* FROM clips
+                    JOIN files ON files.media_id = clips.media_id AND files.path = ? AND files.deleted_at IS NULL
+                    JOIN generations ON generations.id = clips.generation_id AND generations.state = 'live'
+                    ORDER BY max(clips.start - ?, ? - clips.end, 0), clips.start DESC LIMIT 1
+                    """, arguments: [path.data, time, time]
+            ).map(Clip.init)
+        }
+    }
+
     /// A media item's clips in the order of time.
     package func clips(of media: MediaID, index: IndexID) throws(CatalogError) -> [Clip] {
         try read { db in
@@ -57,8 +84,11 @@ extension Catalog {
     }
 
     /// The index that queries go to; nil before the first model.
-    package func liveIndex() throws(CatalogError) -> IndexRecord? {
-        try indexes().first { $0.state == .live }
+    package func liveIndex() throws(CatalogError) -> IndexRecord? { try index(.live) }
+
+    /// The index in a state of which there is at most one: live, building or previous.
+    package func index(_ state: IndexRecord.State) throws(CatalogError) -> IndexRecord? {
+        try indexes().first { $0.state == state }
     }
 
     /// The clips' rerank features that are there, by clip.
@@ -85,9 +115,13 @@ extension Catalog {
                     SELECT jobs.*,
                         (SELECT path FROM files WHERE files.media_id = jobs.media_id AND deleted_at IS NULL LIMIT 1)
                         AS path
-                    FROM jobs JOIN generations ON generations.id = generation_id AND generations.state <> 'retired'
+                    FROM jobs JOIN generations ON generations.id = generation_id
                     JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
-                    WHERE problem_code IS NOT NULL ORDER BY finished_at DESC LIMIT ?
+                    WHERE problem_code IS NOT NULL AND (generations.state = 'live' OR generations.state = 'building'
+                        AND NOT EXISTS (SELECT 1 FROM jobs AS other JOIN generations ON generations.id = other.generation_id
+                            WHERE other.media_id = jobs.media_id AND generations.state = 'live'
+                            AND other.problem_code IS NOT NULL))
+                    ORDER BY finished_at DESC LIMIT ?
                     """, arguments: [limit])
             let files = try Row.fetchAll(
                 db,
@@ -159,7 +193,7 @@ extension Catalog {
         FROM jobs JOIN media ON media.id = media_id AND deleted_at IS NULL WHERE generation_id = ? GROUP BY state
         """
 
-    private func size(_ file: FilePath) -> Int64 {
+    func size(_ file: FilePath) -> Int64 {
         ["", "-wal"].reduce(0) { total, suffix in
             let attributes = try? FileManager.default.attributesOfItem(atPath: file.string + suffix)
             return total + ((attributes?[.size] as? NSNumber)?.int64Value ?? 0)

@@ -181,7 +181,7 @@ extension Catalog {
     /// Makes lines of the names of media files and their folders, where these have changed.
     ///
     /// - Parameter limit: media items in one transaction.
-    /// - Returns: whether there are more.
+    /// - Returns: whether there were any: there may be more.
     package func renewNames(limit: Int = 500) throws(CatalogError) -> Bool {
         let pending = try read { db in
             try Row.fetchAll(
@@ -201,7 +201,7 @@ extension Catalog {
                 try Self.replaceLines(of: source, media: media, with: try Self.names(of: media, db), db)
             }
         }
-        return pending.count == limit
+        return true
     }
 
     /// A file's name without its extension, and the folders between its root and it; of a file in no root, the folder alone.

@@ -81,7 +81,7 @@ extension Catalog {
         return try ClipID.fetchOne(statement, arguments: [index, media, middle])
     }
 
-    /// The embeddings of clips that are there, by clip.
+    /// The embeddings of clips that are there, by clip; whichever index they are of.
     package func embeddings(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [Float]] {
         try read { db in
             let statement = try db.cachedStatement(sql: "SELECT vector FROM embeddings WHERE clip_id = ?")

@@ -22,6 +22,10 @@ package struct CatalogError: ExplainedError {
         case busy
         /// The root overlaps one that is there already.
         case overlappingRoot
+        /// Something of this name is there already.
+        case nameTaken
+        /// As many as there may be are there.
+        case tooMany
         /// What was named is not in the catalog.
         case notFound
         /// The catalog was opened to be read only.
@@ -44,7 +48,7 @@ package struct CatalogError: ExplainedError {
         case .unreadable, .notFound: .notFound
         case .diskFull: .unavailable
         case .readOnly: .notPermitted
-        case .foreign, .newerSchema, .damaged: .invalidInput
+        case .foreign, .newerSchema, .damaged, .nameTaken, .tooMany: .invalidInput
         case .overlappingRoot, .sqlite: .unexpected
         }
     }
@@ -54,7 +58,7 @@ package struct CatalogError: ExplainedError {
     package var mayPass: Bool {
         switch code {
         case .diskFull, .busy, .locked, .readOnly, .unreadable: true
-        case .foreign, .newerSchema, .damaged, .overlappingRoot, .notFound, .sqlite: false
+        case .foreign, .newerSchema, .damaged, .overlappingRoot, .nameTaken, .tooMany, .notFound, .sqlite: false
         }
     }
 

@@ -23,6 +23,8 @@ package struct MediaFilter: Sendable, Equatable {
     package let minDuration: Double?
     /// It lasts at most this many seconds.
     package let maxDuration: Double?
+    /// It is one of these; nil lets all through. Nothing that requests can say.
+    package private(set) var media: Set<MediaID>?
 
     private init() {
         (root, pathPrefix, pathGlob) = (nil, nil, nil)
@@ -72,6 +74,13 @@ package struct MediaFilter: Sendable, Equatable {
     /// Linux's own limit, in bytes.
     private static let longestPath = 4096
 
+    /// The same of these media items alone.
+    package func within(_ media: Set<MediaID>) -> MediaFilter {
+        var filter = self
+        filter.media = media
+        return filter
+    }
+
     private var concernsPaths: Bool { root != nil || pathPrefix != nil || pathGlob != nil }
 
     /// Whether a media item that passes is shown by this path of it.
@@ -95,6 +104,7 @@ package struct MediaFilter: Sendable, Equatable {
             terms.append(term)
             arguments += [value]
         }
+        if let media { terms.append("media.id IN (\(media.map(String.init).joined(separator: ", ")))") }
         require("recorded_at >= ?", recordedAfter)
         require("recorded_at < ?", recordedBefore)
         require("duration >= ?", minDuration)

@@ -165,7 +165,9 @@ package struct IndexRecord: Sendable, Equatable, Identifiable {
         case building
         /// The one that queries go to.
         case live
-        /// Was live once; its clips are being purged.
+        /// The one that queries went to before; kept so that it can be that again.
+        case previous
+        /// Not wanted any more; its clips are being purged.
         case retired
     }
 

@@ -213,6 +213,8 @@ struct Schema: Sendable {
             END;
             """,
             words,
+            savedSearches,
+            models,
         ])
 
     /// Lines of text, and the index of their words.
@@ -294,6 +296,63 @@ struct Schema: Sendable {
                 WHEN NOT EXISTS (SELECT 1 FROM jobs WHERE media_id = media.id AND state = 'indexed') THEN 'waiting'
                 WHEN duration = 0 THEN 'read' ELSE 'pending' END
             FROM media;
+        """
+
+    /// Searches that are asked of all that comes, and what they have still to be asked of.
+    private static let savedSearches = """
+        CREATE TABLE saved_searches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            request TEXT NOT NULL,        -- JSON, as /v1/search takes it
+            command TEXT,                 -- a JSON array: the program and its arguments
+            created_at REAL NOT NULL,
+            after_clip INTEGER NOT NULL   -- the newest clip there was: this one and earlier ones are not told
+        );
+        -- Whether it was complete once, with its text, in an index of whatever model: saved searches are asked of it that one time.
+        ALTER TABLE media ADD COLUMN has_arrived INTEGER NOT NULL DEFAULT 0;
+        UPDATE media SET has_arrived = 1
+            WHERE EXISTS (SELECT 1 FROM jobs WHERE media_id = media.id AND state = 'indexed');
+        -- What saved searches have still to be asked of.
+        CREATE TABLE arrivals (
+            search_id INTEGER NOT NULL REFERENCES saved_searches (id) ON DELETE CASCADE,
+            media_id INTEGER NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+            PRIMARY KEY (search_id, media_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX arrivals_media ON arrivals (media_id);
+        CREATE TRIGGER media_arrive AFTER UPDATE OF has_arrived ON media WHEN new.has_arrived > old.has_arrived BEGIN
+            INSERT OR IGNORE INTO arrivals (search_id, media_id) SELECT id, new.id FROM saved_searches;
+        END;
+        -- A job that has ended lets the text be read; with the last of the text the media item is complete.
+        CREATE TRIGGER text_completes_media AFTER UPDATE OF state ON text_sources
+        WHEN new.state IN ('read', 'failed') AND old.state IN ('waiting', 'pending') BEGIN
+            UPDATE media SET has_arrived = 1 WHERE id = new.media_id AND has_arrived = 0 AND NOT EXISTS (
+                SELECT 1 FROM text_sources WHERE media_id = new.media_id AND state IN ('waiting', 'pending'));
+        END;
+        CREATE TRIGGER text_leaves_media AFTER DELETE ON text_sources WHEN old.state = 'pending' BEGIN
+            UPDATE media SET has_arrived = 1 WHERE id = old.media_id AND has_arrived = 0 AND NOT EXISTS (
+                SELECT 1 FROM text_sources WHERE media_id = old.media_id AND state IN ('waiting', 'pending'));
+        END;
+        -- What was found and whose command has not run.
+        CREATE TABLE saved_matches (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            search_id INTEGER NOT NULL REFERENCES saved_searches (id) ON DELETE CASCADE,
+            media_id INTEGER NOT NULL REFERENCES media (id) ON DELETE CASCADE,
+            clip_id INTEGER NOT NULL,
+            start REAL NOT NULL,
+            end REAL NOT NULL,
+            probability REAL
+        );
+        CREATE INDEX saved_matches_search ON saved_matches (search_id);
+        CREATE INDEX saved_matches_media ON saved_matches (media_id);
+        """
+
+    /// The model that was chosen, and the index that is kept beside the live one.
+    private static let models = """
+        CREATE UNIQUE INDEX generations_one_previous ON generations (state) WHERE state = 'previous';
+        -- At most one row; none means the model of the configuration.
+        CREATE TABLE chosen_model (
+            folder BLOB NOT NULL
+        );
         """
 
     /// The tables of `memories.sqlite`.

@@ -17,20 +17,17 @@ package struct LibraryBackend: Backend {
         package var version: String
         package var pid: Int32
         package var started: Date
-        package var model: API.Status.Model
         package var engine: API.Status.Engine
 
         package init(
             version: String,
             pid: Int32,
             started: Date,
-            model: API.Status.Model,
             engine: API.Status.Engine
         ) {
             self.version = version
             self.pid = pid
             self.started = started
-            self.model = model
             self.engine = engine
         }
     }
@@ -40,30 +37,46 @@ package struct LibraryBackend: Backend {
     private let catalog: Catalog
     private let searcher: Searcher
     private let thumbnails: ThumbnailSource
-    private let captioner: (any Captioner)?
+    private let examples: PictureExamples
+    private let previews: PreviewSource
+    private let saved: SavedSearches
+    private let model: @Sendable () throws -> LoadedModel
+    private let changes: ModelChanges
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
 
     /// - Parameters:
-    ///   - pictures: Where thumbnails come from; not the one that ingest uses, so that neither waits for the other.
-    ///   - captioner: Of the model that `identity` names; nil when it writes no sentences.
+    ///   - pictures: Where thumbnails, and the pictures of searches, come from; not the one that ingest uses, so that neither waits for the other.
+    ///   - previews: Where previews come from, likewise, so that thumbnails don't wait for them; one at a time.
+    ///   - model: The one that answers now. Blocking.
     package init(
         identity: Identity,
         library: Library,
         searcher: Searcher,
+        saved: SavedSearches,
         pictures: any FrameSource,
         settings: Configuration.Thumbnails,
-        captioner: (any Captioner)? = nil
+        previews: (pictures: any FrameSource, settings: Configuration.Previews),
+        model: @escaping @Sendable () throws -> LoadedModel,
+        changes: ModelChanges
     ) {
         self.identity = identity
         self.library = library
         self.searcher = searcher
+        self.saved = saved
         catalog = library.catalog
+        examples = PictureExamples(pictures)
         thumbnails = ThumbnailSource(
             pictures: pictures, settings: settings,
             store: ThumbnailStore(
                 folder: library.catalog.state.appending("thumbnails"), capacity: settings.diskBytes))
-        self.captioner = captioner
+        self.model = model
+        self.changes = changes
+        self.previews = PreviewSource(
+            pictures: previews.pictures, settings: previews.settings,
+            store: ThumbnailStore(
+                folder: library.catalog.state.appending("previews"), form: .previews,
+                capacity: previews.settings.diskBytes))
     }
 
     package func search(
@@ -71,10 +84,9 @@ package struct LibraryBackend: Backend {
     ) async throws -> API.SearchResponse {
         let begin = ContinuousClock.now
         return try await translating {
+            let checked = try await examples.resolved(request, for: searcher)
             var response = API.SearchResponse(
-                try await executor.run { [searcher] in
-                    try searcher.search(Search.SearchRequest(request), while: isWanted)
-                },
+                try await executor.run { [searcher] in try searcher.search(checked, while: isWanted) },
                 query: request.query
             )
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
@@ -89,7 +101,8 @@ package struct LibraryBackend: Backend {
         let (answers, continuation) = AsyncThrowingStream.makeStream(
             of: API.SearchResponse.self, throwing: (any Error).self, bufferingPolicy: .bufferingNewest(Self.unread)
         )
-        executor.start { [searcher] in
+        @Sendable func end(_ error: any Error) { continuation.finish(throwing: APIError(error) ?? error) }
+        @Sendable func run(_ checked: Search.SearchRequest) {
             @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
                 var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
                 response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
@@ -97,15 +110,24 @@ package struct LibraryBackend: Backend {
                 if case .terminated = continuation.yield(response) { throw CancellationError() }
             }
             do {
-                let answer = try searcher.search(Search.SearchRequest(request), while: isWanted) {
+                let answer = try searcher.search(checked, while: isWanted) {
                     try put($0, isFinal: false)
                 }
                 try put(answer, isFinal: true)
                 continuation.finish()
             } catch {
-                continuation.finish(throwing: APIError(error) ?? error)
+                end(error)
             }
         }
+        let asking = Task { [examples, executor, searcher] in
+            do {
+                let checked = try await examples.resolved(request, for: searcher)
+                executor.start { run(checked) }
+            } catch {
+                end(error)
+            }
+        }
+        continuation.onTermination = { _ in asking.cancel() }
         return answers
     }
 
@@ -157,13 +179,14 @@ package struct LibraryBackend: Backend {
 
     package func description(ofClip id: Int64) async throws -> API.ClipDescription {
         let (clip, _, _) = try await lookUp(id)
-        guard let captioner else {
-            throw APIError(.noDescription, "the model \(identity.model.name) writes no sentences")
-        }
         return try await translating {
-            try await executor.run { [catalog, identity] in
+            try await executor.run { [catalog, model] in
+                let model = try model()
+                guard let captioner = model.captioner else {
+                    throw APIError(.noDescription, "the model \(model.name) writes no sentences")
+                }
                 let maker = try catalog.indexes().first { $0.id == clip.index }
-                let isOfThisModel = maker?.digest == identity.model.modelDigest
+                let isOfThisModel = maker.map { model.hasDigest($0.digest) } ?? false
                 guard isOfThisModel, let memory = try catalog.rerankFeatures(of: [id])[id] else {
                     throw APIError(
                         .noDescription,
@@ -184,17 +207,40 @@ package struct LibraryBackend: Backend {
         return try await thumbnails.picture(of: clip, in: media.identity, at: places, side: side)
     }
 
+    package func preview(ofClip id: Int64) async throws -> ServedFile {
+        let (clip, media, places) = try await lookUp(id)
+        return try await previews.preview(of: clip, in: media.identity, at: places)
+    }
+
     package func status() async throws -> API.Status {
         let status = try await translating { try await library.status(failures: API.Status.maximumFailures) }
+        let (answering, nameOfNext) = try await translating {
+            try await BlockingExecutor.shared.run { [model] in
+                (try model(), status.build?.index.model.flatMap(ModelChanges.name))
+            }
+        }
         return API.Status(
             status,
             version: identity.version,
             pid: identity.pid,
             started: identity.started,
             state: catalog.state,
-            model: identity.model,
-            engine: identity.engine
+            model: API.Status.Model(answering),
+            engine: identity.engine,
+            nameOfNext: nameOfNext
         )
+    }
+
+    package func models() async throws -> API.Models {
+        try await translating { try await BlockingExecutor.shared.run { [changes] in try changes.list() } }
+    }
+
+    package func useModel(_ request: API.UseModel) async throws -> API.ModelChange {
+        try await translating { try await changes.use(request) }
+    }
+
+    package func forgetModel(_ role: API.Models.Role) async throws {
+        try await translating { try await changes.forget(role == .next ? .next : .previous) }
     }
 
     package func rescan(root: Int64?) async throws -> API.RescanAccepted {
@@ -223,6 +269,24 @@ package struct LibraryBackend: Backend {
         } catch let error as CatalogError where error.code == .notFound {
             throw APIError(.rootNotFound, error.message)
         }
+    }
+
+    package func savedSearches() async throws -> API.SavedSearches {
+        try await translating { try await saved.list() }
+    }
+
+    package func savedSearch(_ name: String) async throws -> API.SavedSearch {
+        try await translating { try await saved.named(name) }
+    }
+
+    package func save(
+        _ search: API.SaveSearch, as name: String
+    ) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        try await translating { try await saved.save(search, as: name) }
+    }
+
+    package func removeSavedSearch(_ name: String) async throws {
+        try await translating { try await saved.remove(name) }
     }
 
     private func lookUp(_ id: ClipID) async throws -> (Clip, Media, [MediaPlace]) {

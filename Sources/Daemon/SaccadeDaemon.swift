@@ -92,27 +92,28 @@ package struct SaccadeDaemon: Sendable {
         saccade_share_heaps(Self.heaps)
         manager?.notify(.status("Loading the model and the index"))
         let decoder = try decoderProgram()
-        let model = try await BlockingExecutor.shared.run { [configuration, program] in
-            try program.loadModel(configuration.model)
-        }
-        // One more, so that the text of a file of subtitles doesn't wait for the end of a film.
+        let (model, isChosen) = try await BlockingExecutor.shared.run { try startingModel(logger) }
+        let models = LoadedModels(model) { [program] in try program.loadModel($0) }
+        // As many again, so that new media don't wait for those of an index that is built beside the live one; and one more, so that the text of a
+        // file of subtitles doesn't wait for the end of a film.
         let ingestDecoders = decoders(
-            executable: decoder, workers: settings.decodeWorkers + 1, givesWay: true)
+            executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true)
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,
-                encoder: model.clips,
-                earlierDigests: model.earlierDigests,
-                storesRerankFeatures: model.storesRerankFeatures,
-                model: model.directory,
+                model: IndexingModel(model),
+                loadModel: { IndexingModel(try models.model(of: $0)) },
                 source: ingestDecoders,
                 settings: settings,
                 logger: makeLogger("ingest")
             )
         }
         defer { library.close() }
-        let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { [program] folder in
-            try program.loadModel(folder)
+        let searchSwitch = SearchSwitch(library: library, models: models, logger: logger)
+        if isChosen {
+            logger.notice(
+                "\(model.directory) was chosen with `saccade model use`; `saccade model use default` goes back to the configuration's"
+            )
         }
         // Not left to the first search: a model that can't be used is an error of the start.
         _ = try await BlockingExecutor.shared.run { try searchSwitch.index() }
@@ -125,23 +126,32 @@ package struct SaccadeDaemon: Sendable {
             logger.error("everything takes several times as long without OpenBLAS: \(error)")
         }
         let engine = Self.engine
+        let events = Broadcast<EventStreamItem>()
+        let saved = SavedSearches(
+            library: library, searcher: searcher, settings: configuration.saved, environment: program.environment,
+            events: events, logger: makeLogger("saved"))
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
                 pid: getpid(),
                 started: started,
-                model: API.Status.Model(model),
                 engine: engine
             ),
             library: library,
             searcher: searcher,
+            saved: saved,
             pictures: decoders(executable: decoder, workers: 1, givesWay: false),
             settings: configuration.thumbnails,
-            captioner: model.captioner
+            previews: (
+                decoders(executable: decoder, workers: 1, givesWay: true), configuration.previews
+            ),
+            model: { try searchSwitch.model() },
+            changes: ModelChanges(library: library, models: models) { [configuration] in
+                try configuration.model ?? ModelFolder.shipped()
+            }
         )
 
         let limits = LiveLimits(configuration.http)
-        let events = Broadcast<EventStreamItem>()
         let roots = ConfiguredRoots(library: library, logger: logger)
         var listeners = sockets.map { HTTPServer.Listener.unix($0) }
         if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
@@ -166,6 +176,7 @@ package struct SaccadeDaemon: Sendable {
         var services: [any Service] = [
             LibraryEvents(library: library, events: events, heartbeat: .seconds(15)),
             server,
+            saved,
             library,
             ReloadService(
                 configuration: configuration, limits: limits, level: level, roots: roots, manager: manager,
@@ -181,6 +192,21 @@ package struct SaccadeDaemon: Sendable {
         group.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: group).run()
         logger.notice("stopped")
+    }
+
+    /// The model that was chosen, or the configured one. Blocking.
+    ///
+    /// - Throws: `ModelError`, `WeightsError`, `CatalogError`.
+    private func startingModel(_ logger: Logger) throws -> (LoadedModel, isChosen: Bool) {
+        if let chosen = Library.chosenModel(in: configuration.state) {
+            do {
+                return (try program.loadModel(chosen), true)
+            } catch {
+                logger.error(
+                    "the chosen model can't be used, and the configuration's takes its place: \(error)")
+            }
+        }
+        return (try program.loadModel(configuration.model), false)
     }
 
     private func makeLogger(_ label: String) -> Logger {
@@ -219,6 +245,7 @@ package struct SaccadeDaemon: Sendable {
                 followsLinks: configuration.ingest.followLinks),
             rescanInterval: configuration.ingest.rescanSeconds
         )
+        settings.rebuildShare = configuration.ingest.rebuildShare
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         return settings
     }

@@ -4,7 +4,6 @@ package import Logging
 package import Models
 package import Search
 import Synchronization
-package import SystemPackage
 
 /// Keeps queries with the model that the live index was made with.
 ///
@@ -13,84 +12,64 @@ package import SystemPackage
 package final class SearchSwitch: Sendable {
     private struct Current {
         var live: LiveIndex
+        var model: LoadedModel
         var search: SearchIndex
     }
 
     private let library: Library
-    private let model: LoadedModel
-    private let loadOld: @Sendable (FilePath) throws -> LoadedModel
+    private let models: LoadedModels
     private let logger: Logger
     private let current = Mutex<Current?>(nil)
 
-    /// - Parameters:
-    ///   - current: The configured model.
-    ///   - loadOld: Loads a model's folder. Blocking.
-    package init(
-        library: Library,
-        current: LoadedModel,
-        logger: Logger,
-        loadOld: @escaping @Sendable (FilePath) throws -> LoadedModel
-    ) {
+    package init(library: Library, models: LoadedModels, logger: Logger) {
         self.library = library
-        model = current
+        self.models = models
         self.logger = logger
-        self.loadOld = loadOld
     }
 
     /// What queries are to be asked of now: asked at each search, O(1) while the live index stays the same. Blocking.
     ///
-    /// - Throws: `SearchError`, `CatalogError`.
-    package func index() throws -> SearchIndex {
+    /// - Throws: `SearchError`, `CatalogError`, `ModelError`.
+    package func index() throws -> SearchIndex { try now().search }
+
+    /// The model that answers. Blocking, as ``index()``.
+    package func model() throws -> LoadedModel { try now().model }
+
+    private func now() throws -> Current {
         try current.withLock { current in
-            if let current, library.live === current.live { return current.search }
+            if let current, library.live === current.live { return current }
             let made = try make()
             current = made
-            return made.search
+            models.drop(besides: [made.live.record, library.indexRecord])
+            return made
         }
     }
 
     private func make() throws -> Current {
-        if let live = library.live, !model.hasDigest(live.record.digest) {
-            do {
-                let old = try oldModel(of: live)
-                logger.info(
-                    """
-                    the index of model \(live.record.digest.prefix(12)) answers until that of \
-                    \(model.digest.prefix(12)) is built
-                    """
-                )
-                return try Current(live: live, search: index(of: old, live))
-            } catch {
-                logger.warning(
-                    """
-                    the model of the old index can't be used (\(error)): answers come from the new index, which is not \
-                    complete yet
-                    """)
-            }
-            try library.switchNow()
+        guard let live = library.live else { throw Self.noIndex }
+        do {
+            return try current(live, try models.model(of: live.record))
+        } catch  where live.record.id != library.indexRecord.id {
+            logger.warning(
+                """
+                the model of the old index can't be used (\(error)): answers come from the new index, which is not complete \
+                yet
+                """)
         }
-        guard let live = library.live else {
-            throw SearchError(.noIndex, "there is no index yet: add a folder with `saccade watch add`")
-        }
-        return try Current(live: live, search: index(of: model, live))
+        try library.switchNow()
+        guard let next = library.live else { throw Self.noIndex }
+        return try current(next, try models.model(of: next.record))
     }
 
-    private func index(of model: LoadedModel, _ live: LiveIndex) throws -> SearchIndex {
+    private static let noIndex = SearchError(
+        .noIndex, "there is no index yet: add a folder with `saccade watch add`")
+
+    private func current(_ live: LiveIndex, _ model: LoadedModel) throws -> Current {
         let reranker = StoredFeatureReranker(model, catalog: library.catalog) { [logger] in
             logger.error("searches answer without re-ranking: \($0)")
         }
-        return try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker)
-    }
-
-    /// - Throws: why there is none.
-    private func oldModel(of live: LiveIndex) throws -> LoadedModel {
-        guard let folder = live.record.model else {
-            throw ModelError(.unreadable, "its folder isn't known")
-        }
-        let old = try loadOld(folder)
-        guard old.hasDigest(live.record.digest) else {
-            throw ModelError(.malformed, "\(folder) holds another model now")
-        }
-        return old
+        return Current(
+            live: live, model: model,
+            search: try SearchIndex(candidates: live, encoder: model.queries, reranker: reranker, clips: model.clips))
     }
 }

@@ -13,6 +13,7 @@ private typealias CatalogMedia = Media
 private typealias CatalogClip = Clip
 private typealias CatalogLine = Line
 private typealias CatalogRoot = Root
+typealias CatalogSavedSearch = SavedSearch
 
 // What the library says, in the words of the API.
 
@@ -31,8 +32,26 @@ extension Date {
 }
 
 extension Search.SearchRequest {
+    /// - Parameter pictures: what the request's pictures were encoded as, by their place in `like`. Without them the request is only checked:
+    ///   it isn't one that can be answered.
     /// - Throws: `SearchError` that names the field for a request that can't be answered.
-    package init(_ request: API.SearchRequest) throws(SearchError) {
+    package init(
+        _ request: API.SearchRequest, pictures: [Int: SearchExample.Source] = [:]
+    ) throws(SearchError) {
+        var examples: [SearchExample] = []
+        for (place, example) in request.like.enumerated() {
+            let source: SearchExample.Source =
+                switch example.source {
+                case .clip(let id): .clip(id)
+                case .file(let path, let time): .moment(path.filePath, time: time)
+                case .image: pictures[place] ?? .vector([], modelDigest: "")
+                }
+            examples.append(try SearchExample(source, weight: example.weight, place: place))
+        }
+        var exclusions: [SearchExclusion] = []
+        for (place, exclusion) in request.not.enumerated() {
+            exclusions.append(try SearchExclusion(exclusion.text, weight: exclusion.weight, place: place))
+        }
         let group: Group =
             switch request.group {
             case .clip: .clip
@@ -40,13 +59,41 @@ extension Search.SearchRequest {
             }
         try self.init(
             query: request.query,
+            examples: examples,
+            exclusions: exclusions,
             limit: request.limit,
             offset: request.offset,
             filter: MediaFilter(request.filters),
             group: group,
             channel: Channel(request.channel),
             rerank: Search.RerankOptions(request.rerank),
-            minProbability: request.minProbability
+            minProbability: request.minProbability,
+            folds: request.fold
+        )
+    }
+}
+
+extension API.SearchResult {
+    init(_ result: Search.SearchResult) {
+        self.init(
+            clip: result.clip.id,
+            media: API.MediaReference(
+                id: result.media.id,
+                path: API.Path(result.path),
+                duration: result.media.properties.duration,
+                online: result.isOnline
+            ),
+            start: result.clip.start,
+            end: result.clip.end,
+            score: result.scores.combined,
+            scores: API.SearchScores(
+                fast: result.scores.fast, excluded: result.scores.excluded, slow: result.scores.slow,
+                words: result.scores.words),
+            probability: result.scores.probability,
+            why: API.SearchReason(result.reason),
+            line: result.line.map { API.Line(catalog: $0) },
+            folded: result.foldedCount,
+            similar: result.folded.isEmpty ? nil : result.folded.map { API.SearchResult($0) }
         )
     }
 }
@@ -128,30 +175,21 @@ extension API.SearchStage {
     }
 }
 
+extension API.SavedSearch {
+    /// - Parameter search: what it asks.
+    init(_ saved: CatalogSavedSearch, asking search: API.SearchRequest) {
+        self.init(
+            name: saved.name, search: search, command: saved.command, created: Date(saved.createdAt),
+            waiting: saved.waiting)
+    }
+}
+
 extension API.SearchResponse {
     /// - Parameter isFinal: Of a line of a stream.
     package init(_ answer: SearchAnswer, query: String, isFinal: Bool? = nil) {
         self.init(
             query: query,
-            results: answer.results.map { result in
-                API.SearchResult(
-                    clip: result.clip.id,
-                    media: API.MediaReference(
-                        id: result.media.id,
-                        path: API.Path(result.path),
-                        duration: result.media.properties.duration,
-                        online: result.isOnline
-                    ),
-                    start: result.clip.start,
-                    end: result.clip.end,
-                    score: result.scores.combined,
-                    scores: API.SearchScores(
-                        fast: result.scores.fast, slow: result.scores.slow, words: result.scores.words),
-                    probability: result.scores.probability,
-                    why: API.SearchReason(result.reason),
-                    line: result.line.map { API.Line(catalog: $0) }
-                )
-            },
+            results: answer.results.map { API.SearchResult($0) },
             found: answer.isFound,
             stage: API.SearchStage(answer.stage),
             reranked: answer.reranked,
@@ -251,9 +289,10 @@ extension API.Status.WatcherState {
 extension API.Status {
     /// - Parameters:
     ///   - started: When the daemon did.
+    ///   - nameOfNext: Of the model whose index is built.
     init(
         _ status: IngestStatus, version: String, pid: Int32, started: Date, state: FilePath, model: Model,
-        engine: Engine
+        engine: Engine, nameOfNext: String?
     ) {
         let counts = status.statistics.media
         let media = MediaCounts(
@@ -306,6 +345,7 @@ extension API.Status {
                 memoryBytes: status.indexBytes,
                 diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
             ),
+            next: status.build.map { Build($0, name: nameOfNext) },
             failures: failures
         )
     }
@@ -343,7 +383,8 @@ extension API.Event {
         case .mediaFailed(let id, let path, let problem):
             set(.mediaFailed, media: id, path: path, reason: problem.message)
         case .indexSwitched: set(.indexSwitched)
-        case .writeRefused, .textRead, .textFailed: return nil
+        case .modelChanged(let digest, let what): set(.modelChanged, reason: "model \(digest.prefix(12)): \(what)")
+        case .writeRefused, .textRead, .textFailed, .namesRead: return nil
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }
@@ -387,9 +428,12 @@ extension APIError {
             case .emptyQuery: self.init(.emptyQuery, error.message)
             case .queryTooLong: self.init(.queryTooLong, error.message)
             case .rootNotFound: self.init(.rootNotFound, error.message)
+            case .clipNotFound: self.init(.clipNotFound, error.message)
+            case .fileNotIndexed: self.init(.mediaNotFound, error.message)
             case .noIndex, .otherModel: self.init(.unavailable, error.message)
-            case .invalidLimit, .invalidOffset, .invalidFilter, .invalidRerank:
+            case .invalidLimit, .invalidOffset, .invalidFilter, .invalidRerank, .invalidExample:
                 self.init(.invalidRequest, error.message)
+            case .unusableEmbedding where error.field != nil: self.init(.invalidRequest, error.message)
             case .unusableEmbedding: return nil
             }
         case let error as CatalogError where error.mayPass:

@@ -33,6 +33,8 @@ package enum DecodeMessage: Sendable, Equatable {
     case event(DecodeEvent)
     /// A JPEG file.
     case thumbnail([UInt8])
+    /// A WebM file.
+    case preview([UInt8])
     /// Some lines of text, at least one; as many as fit ``DecodeLimits/bodyBytes``, which ``batches(of:)`` sees to.
     case text([TextLine])
     case failure(DecodeError)
@@ -44,6 +46,7 @@ extension DecodeRequest {
         case frames = 2
         case thumbnail = 3
         case text = 4
+        case preview = 5
     }
 
     /// The bytes of the request, header included.
@@ -68,6 +71,12 @@ extension DecodeRequest {
             kind = .thumbnail
             source.write(to: &body)
             body.double(time)
+            body.uint32(UInt32(clamping: longestSide))
+        case .preview(let source, let start, let seconds, let longestSide):
+            kind = .preview
+            source.write(to: &body)
+            body.double(start)
+            body.double(seconds)
             body.uint32(UInt32(clamping: longestSide))
         case .text(let source, let place):
             kind = .text
@@ -101,6 +110,14 @@ extension DecodeRequest {
             let time = try reader.double()
             guard (0...1e9).contains(time) else { throw WireError(.content, "The thumbnail's time is out of range.") }
             self = .thumbnail(source, time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
+        case .preview:
+            let (start, seconds) = (try reader.double(), try reader.double())
+            guard (0...1e9).contains(start), (0.001...PreviewLimits.seconds).contains(seconds) else {
+                throw WireError(.content, "The preview's span is out of range.")
+            }
+            self = .preview(
+                source, start: start, seconds: seconds,
+                longestSide: try reader.count(in: 2...PreviewLimits.longestSide))
         case .text:
             self = .text(source, try TextPlace(from: &reader))
         }
@@ -177,6 +194,7 @@ extension DecodeMessage {
         case end = 6
         case failure = 7
         case text = 8
+        case preview = 9
     }
 
     /// The bytes of the message: header and body, and the payload that is to follow them, which isn't copied.
@@ -205,6 +223,9 @@ extension DecodeMessage {
         case .thumbnail(let jpeg):
             kind = .thumbnail
             payload = jpeg
+        case .preview(let webm):
+            kind = .preview
+            payload = webm
         case .text(let lines):
             kind = .text
             body.uint32(UInt32(clamping: lines.count))
@@ -244,6 +265,9 @@ extension DecodeMessage {
         case .thumbnail:
             payload = message.payload.count
             self = .thumbnail(message.payload)
+        case .preview:
+            payload = message.payload.count
+            self = .preview(message.payload)
         case .text:
             var lines: [TextLine] = []
             for _ in 0..<(try reader.count(in: 1...DecodeLimits.bodyBytes)) {

@@ -46,6 +46,17 @@ package enum DecodeRequest: Sendable, Equatable {
     /// One picture as JPEG: the frame displayed at `time` (s), upright, with square pixels, its longer side at most
     /// `longestSide` px. Answered by `mediaInfo`, `thumbnail`, then `end`.
     case thumbnail(MediaSource, time: Double, longestSide: Int)
+    /// Some seconds of a video from `start` (s) on, without sound, upright, with square pixels, its longer side at most `longestSide` px, as a WebM
+    /// file. Answered by `mediaInfo`, progress, `preview`, then `end`.
+    case preview(MediaSource, start: Double, seconds: Double, longestSide: Int)
     /// The text of a media file or of a file of subtitles. Answered by any number of `text` and progress, then `end`.
     case text(MediaSource, TextPlace)
+}
+
+/// What a preview is at most.
+package enum PreviewLimits {
+    package static let seconds = 10.0
+    /// Pixels.
+    package static let longestSide = 480
+    package static let framesPerSecond = 15.0
 }

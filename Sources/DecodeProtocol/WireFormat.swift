@@ -37,12 +37,13 @@ package struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
 /// The header of everything on the wire, little-endian:
 /// `body: UInt32`, `version: UInt8`, `kind: UInt8`, `zero: UInt16`, `request: UInt32`, `payload: UInt32`.
 ///
-/// The body holds the scalars. Pixels and JPEG files are the payload that follows it, so that they need not be copied
+/// The body holds the scalars. Pixels, JPEG and WebM files are the payload that follows it, so that they need not be copied
 /// to be taken apart. `request` numbers the requests of a worker's life; each message carries the number of the request
 /// it answers.
 package struct WireHeader: Sendable, Equatable {
     /// 2: frames have a geometry, pixels are a payload, and what nobody read is gone. 3: text can be asked for.
-    package static let version: UInt8 = 3
+    /// 4: previews can be asked for.
+    package static let version: UInt8 = 4
     package static let size = 16
 
     package var kind: UInt8

@@ -106,6 +106,20 @@ package final class DecodeWorkerPool: FrameSource {
         return jpeg
     }
 
+    package func preview(
+        of file: FilePath, at start: Double, seconds: Double, longestSide: Int
+    ) async throws -> [UInt8] {
+        let request = DecodeRequest.preview(
+            .path(file.bytes), start: start, seconds: seconds, longestSide: longestSide)
+        let run = DecodeRun(pool: self, request: request)
+        var webm: [UInt8]?
+        while let message = try await run.next() {
+            if case .preview(let bytes) = message { webm = bytes }
+        }
+        guard let webm else { throw DecodeError.incomplete }
+        return webm
+    }
+
     package func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] {
         let run = DecodeRun(pool: self, request: .text(.path(file.bytes), place))
         var lines: [TextLine] = []
@@ -236,7 +250,7 @@ final class DecodeRun {
             case .failure(let error):
                 finish(worker)
                 throw error
-            case .event, .thumbnail, .text: break
+            case .event, .thumbnail, .preview, .text: break
             }
             return message
         } catch {

@@ -22,6 +22,10 @@ package protocol FrameSource: Sendable {
     /// - Throws: `DecodeError`.
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8]
 
+    /// Some seconds of a video from `start` (s) on as WebM, without sound, upright, its longer side at most `longestSide` px.
+    /// - Throws: `DecodeError`.
+    func preview(of file: FilePath, at start: Double, seconds: Double, longestSide: Int) async throws -> [UInt8]
+
     /// The text of a media file, or of a file of subtitles; none is an empty list.
     /// - Throws: `DecodeError`.
     func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine]

@@ -1,7 +1,6 @@
-package import Basics
+import Basics
 import DecodeProtocol
 import Foundation
-import Synchronization
 package import SystemPackage
 
 /// Writes a part of a media file as a file of its own, with the program `ffmpeg`.
@@ -24,21 +23,14 @@ package struct MediaCutter: Sendable {
         package var bytes: Int64
     }
 
-    private let ffmpeg: FilePath
-    private let ffprobe: FilePath
+    private let ffmpeg: MediaProgram
+    private let ffprobe: MediaProgram
 
     /// - Parameter path: the folders to look for the programs in, as `PATH` has them.
     /// - Throws: ``CutError`` when they aren't installed.
-    package init(path: String = ProcessInfo.processInfo.environment["PATH"] ?? "") throws(CutError) {
-        func program(_ name: String) throws(CutError) -> FilePath {
-            for folder in path.split(separator: ":") {
-                let file = FilePath(String(folder)).appending(name)
-                if FileManager.default.isExecutableFile(atPath: file.string) { return file }
-            }
-            throw CutError(.noProgram, "Cutting needs the program \(name): install it with apt-get install ffmpeg.")
-        }
-        ffmpeg = try program("ffmpeg")
-        ffprobe = try program("ffprobe")
+    package init(path: String = MediaProgram.searchPath) throws(CutError) {
+        ffmpeg = try MediaProgram("ffmpeg", for: "Cutting", path: path)
+        ffprobe = try MediaProgram("ffprobe", for: "Cutting", path: path)
     }
 
     /// - Parameters:
@@ -65,9 +57,8 @@ package struct MediaCutter: Sendable {
         let coding =
             mode == .copy
             ? ["-c", "copy", "-avoid_negative_ts", "make_zero"] : ["-map_chapters", "-1"]
-        let outcome = try run(
-            ffmpeg,
-            ["-nostdin"] + Self.quiet + span
+        let outcome = try ffmpeg.run(
+            ["-nostdin"] + MediaProgram.quiet + span
                 + ["-map", "0:v:0?", "-map", "0:a?", "-sn", "-dn"] + coding + ["-n", "file:" + part.string],
             input: source)
         // Its status is 0 even where the disk was full: what can't be read again, or ends early, wasn't written.
@@ -121,9 +112,8 @@ package struct MediaCutter: Sendable {
     }
 
     private func probe(_ source: FileHandle, _ moment: Moment) throws(CutError) -> Facts {
-        let outcome = try run(
-            ffprobe,
-            Self.quiet + [
+        let outcome = try ffprobe.run(
+            MediaProgram.quiet + [
                 "-of", "json", "-select_streams", "v:0",
                 "-read_intervals", "\(MomentList.seconds(moment.start))%+#1", "-show_entries",
                 "format=duration,start_time:packet=pts_time",
@@ -158,105 +148,17 @@ package struct MediaCutter: Sendable {
     private func duration(of path: FilePath) throws(CutError) -> Double? {
         guard let file = FileHandle(forReadingAtPath: path.string) else { return nil }
         defer { try? file.close() }
-        let outcome = try run(
-            ffprobe, Self.quiet + ["-of", "json", "-show_entries", "format=duration"] + Self.source, input: file)
+        let outcome = try ffprobe.run(
+            MediaProgram.quiet + ["-of", "json", "-show_entries", "format=duration"] + Self.source, input: file)
         return (try? JSONDecoder().decode(Probed.self, from: outcome.output))?.format?.duration.flatMap(Double.init)
     }
 
     /// Seconds by which containers, and clips that were sampled, may miss an end.
     private static let slack = 1.0
 
-    private static let quiet = ["-hide_banner", "-loglevel", "error"]
-
     /// The file itself, and no playlist in its place, which would name others.
     private static let source = [
         "-protocol_whitelist", "file", "-format_whitelist", MediaFormats.allowed.joined(separator: ","), "-i",
         "file:/dev/stdin",
     ]
-
-    // MARK: Processes
-
-    private struct Outcome {
-        var status: Int32
-        var output: Data
-        var errors: Data
-
-        /// The last thing that the program said, for people.
-        var complaint: String {
-            let text = String(decoding: errors, as: UTF8.self)
-            if text.contains("not on whitelist") { return "it is a playlist, or of another kind that isn't read." }
-            let line = text.split(whereSeparator: \.isNewline).last.map(String.init) ?? "it said nothing"
-            return Moment.printable(line.replacing("file:/dev/stdin", with: "the file")) + "."
-        }
-    }
-
-    /// The last bytes of what a program says that are kept.
-    private static let longestComplaint = 4096
-
-    private func run(_ program: FilePath, _ arguments: [String], input: FileHandle) throws(CutError) -> Outcome {
-        lseek(input.fileDescriptor, 0, SEEK_SET)
-        let process = Process()
-        process.executableURL = URL(filePath: program.string)
-        process.arguments = arguments
-        process.standardInput = input
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        do {
-            try process.run()
-        } catch {
-            throw CutError(.noProgram, "\(program) can't be started: \(error.localizedDescription)")
-        }
-        let interruptions = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { process.terminate() }
-            source.resume()
-            return source
-        }
-        defer {
-            interruptions.forEach { $0.cancel() }
-            signal(SIGINT, SIG_DFL)
-            signal(SIGTERM, SIG_DFL)
-        }
-        // Both are read at once: who waits for one while the other is full waits for ever.
-        let complaints = Mutex(Data())
-        let group = DispatchGroup()
-        DispatchQueue.global().async(group: group) {
-            let said = (try? errors.fileHandleForReading.readToEnd()) ?? nil
-            complaints.withLock { $0 = (said ?? Data()).suffix(Self.longestComplaint) }
-        }
-        let printed = (try? output.fileHandleForReading.readToEnd()) ?? nil
-        group.wait()
-        process.waitUntilExit()
-        return Outcome(
-            status: process.terminationStatus, output: printed ?? Data(), errors: complaints.withLock { $0 })
-    }
-}
-
-/// Why a part of a file can't be written.
-package struct CutError: ExplainedError {
-    package enum Code: Sendable {
-        case noProgram
-        case input
-        case span
-        case output
-    }
-
-    package var code: Code
-    package var message: String
-
-    init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
-    }
-
-    package var category: ErrorCategory {
-        switch code {
-        case .noProgram: .unavailable
-        case .input: .notFound
-        case .span: .invalidInput
-        case .output: .output
-        }
-    }
 }

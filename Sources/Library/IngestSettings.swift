@@ -13,6 +13,8 @@ package struct IngestSettings: Sendable, Equatable {
     package var batchWait: Double
     /// Frames that may wait between decoding and encoding.
     package var queuedFrames: Int
+    /// The part of the time that the encoder may work on an index that is built beside the live one while new media wait.
+    package var rebuildShare: Double
     /// Which files are indexed, and when they are ready to be.
     package var folders: FolderSettings
     /// Time between full scans, in seconds.
@@ -23,7 +25,7 @@ package struct IngestSettings: Sendable, Equatable {
     package init(
         decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
         framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
-        folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
+        rebuildShare: Double = 0.5, folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
         tombstoneLifetime: Double = 7 * 86_400
     ) {
         self.decodeWorkers = max(1, decodeWorkers)
@@ -31,6 +33,7 @@ package struct IngestSettings: Sendable, Equatable {
         self.batchFrames = batchFrames
         self.batchWait = batchWait
         self.queuedFrames = queuedFrames
+        self.rebuildShare = min(1, max(0.01, rebuildShare))
         self.folders = folders
         self.rescanInterval = rescanInterval
         self.tombstoneLifetime = tombstoneLifetime

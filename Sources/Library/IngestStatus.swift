@@ -43,6 +43,25 @@ package struct IngestStatus: Sendable, Equatable {
         package var frameRate = 0.0
     }
 
+    /// An index that is built beside the live one.
+    package struct Build: Sendable, Equatable {
+        package var index: IndexRecord
+        package var progress: BuildProgress
+        /// Clips that it will have, about.
+        package var expectedClips: Int
+        /// How much of it is done, from 0 to 1.
+        package var fraction: Double
+        /// Seconds until it is complete, at the rate of the last minute of work; nil while that isn't known.
+        package var remaining: Double?
+        package var current: [Work]
+        /// Media items in work and those whose turn can come now.
+        package var waiting: Int
+        /// Media items that hold it back: those, and those in roots that are offline.
+        package var missing: Int
+        /// Why it can't take over although it is complete.
+        package var problem: String?
+    }
+
     package var watcher = WatcherState.starting
     /// What a person should do about the watcher.
     package var watcherAdvice: String?
@@ -55,9 +74,10 @@ package struct IngestStatus: Sendable, Equatable {
     /// Files that are watched until their writer has finished.
     package var settlingFiles = 0
     package var statistics = CatalogStatistics()
-    /// Media items in work and those whose turn can come now, in the index that is being made.
+    /// Media items in work and those whose turn can come now, in the live index; in the next one where nothing is indexed into that.
     package var queueDepth = 0
     package var current: [Work] = []
+    package var build: Build?
     package var rates = Rates()
     package var failures: [Failure] = []
     /// Clips and bytes of the vectors in memory.

@@ -41,18 +41,19 @@ extension Library {
         }
         let before = try await states(of: taken.compactMap(\.media))
         let wanted = taken.compactMap(\.media).filter { before[$0]?.isWanted ?? true }
+        let track = state.withLock { $0.tracks.wanted }
         let feed = JobFeed(
-            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(),
-            mediaInWork: { [pipeline] in pipeline.mediaInWork }, onIdle: {})
+            catalog: catalog, index: indexRecord.id, clock: clock, only: Array(Set(wanted)).sorted(), hand: hand,
+            inWork: { [weak self] in self?.inWork ?? [] }, onIdle: {})
         let isStopped = state.withLock { state in
             state.feed = feed
             return state.isStopped
         }
-        if !isStopped {
-            await pipeline.run(feed)
+        if !isStopped, let track {
+            await track.pipeline.run(feed)
             await text.readAll(of: Array(Set(taken.compactMap(\.media))).sorted())
         }
-        try await BlockingExecutor.shared.run { [self] in try switchIfComplete() }
+        await finishNext()
         let after = try await states(of: taken.compactMap(\.media))
         return try await BlockingExecutor.shared.run { [self] in
             try taken.map { file in

@@ -11,21 +11,17 @@ extension Library {
     ///
     /// A clip that is being encoded is stored first; what is decoded but not encoded is done again another time.
     package func run() async throws {
-        let feed = JobFeed(
-            catalog: catalog, index: indexRecord.id, clock: clock, only: nil,
-            mediaInWork: { [pipeline] in pipeline.mediaInWork },
-            onIdle: { [weak self] in try self?.switchIfComplete() })
         let mayRun = state.withLock { state in
             guard !state.isRunning, !state.isStopped else { return false }
             state.isRunning = true
-            state.feed = feed
             return true
         }
         guard mayRun else { return }
         watcher.onHint { [wakeup] in wakeup.fire() }
         await withTaskCancellationOrGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.pipeline.run(feed) }
+                group.addTask { await self.runTracks() }
+                group.addTask { await self.watchNext() }
                 group.addTask { await self.watchFolders() }
                 group.addTask { await self.text.run() }
             }
@@ -38,14 +34,30 @@ extension Library {
 
     /// Ends ``run()`` within seconds.
     package func stop() {
-        let feed = state.withLock { state in
+        let (tracks, feed) = state.withLock { state in
             state.isStopped = true
-            return state.feed
+            return (state.tracks, state.feed)
         }
+        for track in tracks.all { track.stop() }
         feed?.stop()
         text.stop()
-        pipeline.stop()
+        writer.stop()
         wakeup.fire()
+        tracksChanged.fire()
+        completion.fire()
+    }
+
+    /// Fills the indexes that are to be filled, whichever they are.
+    private func runTracks() async {
+        await withDiscardingTaskGroup { group in
+            while !isStopped {
+                let ticket = tracksChanged.ticket
+                for track in state.withLock({ $0.tracks.all }) where track.start() {
+                    group.addTask { await track.run() }
+                }
+                await tracksChanged.wait(since: ticket)
+            }
+        }
     }
 
     /// Seconds after which a root that is offline, or a catalog that couldn't be written, is looked at again.
@@ -65,11 +77,12 @@ extension Library {
                 nextRescan = began + settings.rescanInterval
             }
             await scanning.run { self.pass() }
-            state.withLock { $0.feed }?.poke()
+            hand.wakeup.fire()
             text.poke()
-            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog, indexRecord] in
+            let indexes = state.withLock { $0.tracks.all.map(\.index.id) }
+            let (retry, isAnyOffline) = await BlockingExecutor.shared.run { [catalog] in
                 (
-                    try? catalog.nextRetry(of: indexRecord.id, after: began),
+                    indexes.compactMap { try? catalog.nextRetry(of: $0, after: began) }.min(),
                     (try? catalog.roots())?.contains { $0.state == .offline } ?? false
                 )
             }
@@ -111,7 +124,7 @@ extension Library {
                 if scope.isFull { state.scannedAt = clock.now }
                 return state.trouble != nil
             }
-            if hadTrouble, pipeline.writer.paused == nil { report(.paused(reason: nil)) }
+            if hadTrouble, writer.paused == nil { report(.paused(reason: nil)) }
         } catch {
             // Nothing is lost: the same pass is made again.
             requestScan(scope)
@@ -124,27 +137,8 @@ extension Library {
         }
     }
 
-    private func purge() throws {
+    func purge() throws {
         let before = clock.now - settings.tombstoneLifetime
         while !isStopped, try catalog.purge(tombstonesBefore: before) {}
-    }
-
-    /// Lets the index of the encoder take over when it has all that the live one has. Blocking.
-    ///
-    /// Media in roots that are offline hold it back, because they would leave the index; ``switchNow()`` doesn't wait.
-    func switchIfComplete() throws {
-        guard keeper.live?.record.id != indexRecord.id, try catalog.mediaMissing(from: indexRecord.id) == 0 else {
-            return
-        }
-        try switchNow()
-    }
-
-    /// Lets the index of the encoder take over at once, complete or not. Blocking.
-    ///
-    /// For a live index whose model is gone, so that no query can be asked of it.
-    package func switchNow() throws {
-        guard keeper.live?.record.id != indexRecord.id else { return }
-        try keeper.switchLive(to: indexRecord)
-        report(.indexSwitched(indexRecord))
     }
 }

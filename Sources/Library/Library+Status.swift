@@ -20,14 +20,18 @@ extension Library {
             status.watchedDirectories = watcher.count
             // Before what the catalog says: who waits until all is indexed must find it, and clips that have gone since are of
             // media that don't count as indexed any more.
-            status.current = pipeline.current
-            status.indexedClips = live?.count ?? 0
-            status.indexBytes = live?.byteCount ?? 0
+            let (live, next) = (state.tracks.live, state.tracks.next)
+            status.current = (live ?? next)?.pipeline.current ?? []
+            status.indexedClips = self.live?.count ?? 0
+            status.indexBytes = self.live?.byteCount ?? 0
             status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
-            status.queueDepth = try catalog.queueDepth(of: indexRecord.id, at: clock.now)
-            status.rates = pipeline.meter.rates(at: clock.now)
+            if let track = live ?? next {
+                status.queueDepth = try catalog.queueDepth(of: track.index.id, at: clock.now)
+                status.rates = track.pipeline.meter.rates(at: clock.now)
+            }
+            status.build = try next.map { try build($0) }
             status.failures = try catalog.failures(limit: failures)
-            status.paused = pipeline.writer.paused ?? state.trouble
+            status.paused = writer.paused ?? state.trouble
             let isLimited = scanner.watchTrouble != nil
             status.watcher = state.watcher(isLimited: isLimited)
             if isLimited {

@@ -2,7 +2,6 @@ package import Catalog
 package import DecodeWorkers
 package import FolderWatch
 package import Logging
-package import Models
 package import Search
 internal import ServiceLifecycle
 internal import Synchronization
@@ -16,32 +15,58 @@ package import Threads
 package final class Library: Service {
     package let catalog: Catalog
     package let settings: IngestSettings
-    /// The index of the encoder: the live one, or the one that is built beside it.
-    package let indexRecord: IndexRecord
 
     let keeper: LiveIndexKeeper
     let scanner: FolderScanner
-    let pipeline: IngestPipeline
+    let writer: CatalogWriter
     let text: TextReader
     let watcher: any DirectoryWatcher
     let clock: any WallClock
     let logger: Logger
     let broadcast = Broadcast<LibraryEvent>()
+    private let tell: @Sendable (LibraryEvent.Kind) -> Void
     let state = Mutex(State())
     let wakeup: Wakeup
     /// Directories with files that the pipeline found changed.
     let dirty: DirtyDirectories
     /// One pass over the folders at a time.
     let scanning = BlockingExecutor(label: "scan")
+    /// One batch at a time, whichever index it is for.
+    let computing = BlockingExecutor(label: "encode", givesWay: true)
+    let source: any FrameSource
+    let hand = WorkInHand()
+    let share: EncodingShare
+    /// The indexes that are filled have changed.
+    let tracksChanged = Wakeup()
+    /// The next index may be complete.
+    let completion = Wakeup()
+    /// One change of models at a time.
+    let changes = Gate()
+    let changeEnded = Wakeup()
+    let freeSpace: @Sendable (FilePath) -> Int64?
 
     struct State {
         var scope = ScanScope()
         var isStopped = false
         var isRunning = false
+        var tracks = Tracks()
+        /// The jobs of files that were named.
         var feed: JobFeed?
         var scannedAt: Timestamp?
         var scanningRoots: Set<RootID> = []
         var trouble: String?
+    }
+
+    /// What ingest fills; at least one of them is there.
+    struct Tracks {
+        /// Nil where the model of the live index is gone.
+        var live: IngestTrack?
+        /// The index that is to take over, while there is one.
+        var next: IngestTrack?
+
+        /// What new media are to be in, in the end.
+        var wanted: IngestTrack? { next ?? live }
+        var all: [IngestTrack] { [live, next].compactMap { $0 } }
     }
 
     /// The seams, with the real things as defaults.
@@ -50,14 +75,18 @@ package final class Library: Service {
         /// nil for inotify, or rescans alone where there is none to be had.
         package var watcher: (any DirectoryWatcher)?
         package var clock: any WallClock
+        /// Bytes that may still be written in the file system of a folder; nil when nobody knows.
+        package var freeSpace: @Sendable (FilePath) -> Int64?
 
         package init(
             files: any FileSystem = LinuxFileSystem(), watcher: (any DirectoryWatcher)? = nil,
-            clock: any WallClock = SystemClock()
+            clock: any WallClock = SystemClock(),
+            freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) }
         ) {
             self.files = files
             self.watcher = watcher
             self.clock = clock
+            self.freeSpace = freeSpace
         }
     }
 
@@ -65,12 +94,13 @@ package final class Library: Service {
     ///
     /// - Parameters:
     ///   - earlierDigests: see ``Catalog/prepareIndex(digest:earlierDigests:dimensions:storesRerankFeatures:model:at:)``.
-    ///   - model: the model's directory, remembered so that its queries can still be embedded when another model takes
-    ///     over; see ``Catalog/IndexRecord/model``.
+    ///   - model: what new media are to be found with: the live index's model, or one whose index is built beside it.
+    ///   - loadModel: loads the model of a folder, with which the live index is filled while that one is built; nil where nothing is
+    ///     indexed with another model than the wanted one. Blocking.
     /// - Throws: ``CatalogError``, also when another process holds the folder; `VectorIndexError`.
     package init(
-        state: FilePath, encoder: any ClipEncoder, earlierDigests: [String] = [], storesRerankFeatures: Bool = false,
-        model: FilePath? = nil, source: any FrameSource, settings: IngestSettings = IngestSettings(),
+        state: FilePath, model: IndexingModel, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        source: any FrameSource, settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
         catalog = try Catalog(state: state, access: .readWrite)
@@ -79,9 +109,10 @@ package final class Library: Service {
         self.settings = settings
         self.logger = logger
         wakeup = Wakeup()
-        indexRecord = try catalog.prepareIndex(
-            digest: encoder.modelDigest, earlierDigests: earlierDigests, dimensions: encoder.dimensions,
-            storesRerankFeatures: storesRerankFeatures, model: model, at: clock.now)
+        self.source = source
+        freeSpace = surroundings.freeSpace
+        share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
+        let record = try catalog.prepareIndex(model, at: clock.now)
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()
@@ -91,19 +122,35 @@ package final class Library: Service {
             // Its text is read after its pictures.
             if case .mediaIndexed = kind { textWakeup.fire() }
         }
+        tell = report
+        writer = CatalogWriter(clock: clock, report: report)
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
             catchUp: { [keeper] in try keeper.catchUp() }, report: { report(.folder($0)) })
-        let dirty = DirtyDirectories(wakeup)
-        self.dirty = dirty
-        pipeline = IngestPipeline(
-            .init(
-                catalog: catalog, index: indexRecord, keeper: keeper, encoder: encoder, source: source,
-                files: surroundings.files, clock: clock, settings: settings, report: report,
-                markDirty: { dirty.add($0) }))
+        dirty = DirtyDirectories(wakeup)
         text = TextReader(
-            catalog: catalog, source: source, writer: pipeline.writer, clock: clock, retry: settings.folders.retry,
+            catalog: catalog, source: source, writer: writer, clock: clock, retry: settings.folders.retry,
             wakeup: textWakeup, report: report)
+        let wanted = track(model, record)
+        guard let live = keeper.live?.record, live.id != record.id else {
+            self.state.withLock { $0.tracks = Tracks(live: wanted) }
+            return
+        }
+        self.state.withLock { $0.tracks = Tracks(next: wanted) }
+        do {
+            guard let old = try loadModel?(live) else { return }
+            let track = track(old, live)
+            self.state.withLock { $0.tracks.live = track }
+        } catch {
+            logger.warning("nothing more is indexed with the model of the live index: \(error)")
+        }
+    }
+
+    /// The index that new media are to be in, in the end: the live one, or the one that is built beside it.
+    package var indexRecord: IndexRecord {
+        // There is one from the start to the end.
+        guard let wanted = state.withLock({ $0.tracks.wanted }) else { preconditionFailure("no index is filled") }
+        return wanted.index
     }
 
     private static func makeWatcher(_ logger: Logger) -> any DirectoryWatcher {
@@ -122,15 +169,20 @@ package final class Library: Service {
     /// What queries search; nil before the first model. O(1).
     package var live: LiveIndex? { keeper.live }
 
+    /// What queries search, with all that the catalog has committed. Blocks the calling thread, also while another index takes over.
+    ///
+    /// - Throws: ``CatalogError``.
+    package func followedLive() throws -> LiveIndex? {
+        try keeper.catchUp()
+        return live
+    }
+
     /// What happens from now on, for who may miss the oldest of more than `buffer` events and is told so.
     package func events(buffer: Int = 512) -> Broadcast<LibraryEvent>.Subscription {
         broadcast.subscribe(capacity: buffer)
     }
 
-    func report(_ kind: LibraryEvent.Kind) {
-        Self.log(kind, logger)
-        broadcast.send(LibraryEvent(time: clock.now, kind: kind))
-    }
+    func report(_ kind: LibraryEvent.Kind) { tell(kind) }
 
     private static func log(_ kind: LibraryEvent.Kind, _ logger: Logger) {
         switch kind {
@@ -143,6 +195,7 @@ package final class Library: Service {
             logger.warning("\(path): its text can't be read: \(problem.message)")
         case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
         case .indexSwitched(let index): logger.info("index \(index.digest) is live")
+        case .modelChanged(let digest, let what): logger.notice("model \(digest.prefix(12)): \(what)")
         case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")
         case .paused(let reason?): logger.error("ingest waits: \(reason)")
         case .paused(nil): logger.info("ingest goes on")

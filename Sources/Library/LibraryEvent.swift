@@ -16,8 +16,12 @@ package struct LibraryEvent: Sendable, Equatable {
         /// The text of a media file, or of a file of subtitles beside it, can be searched.
         case textRead(MediaID, path: FilePath, lines: Int)
         case textFailed(MediaID, path: FilePath, Problem)
+        /// File and folder names that are new can be searched.
+        case namesRead
         /// The index that queries go to is another one now.
         case indexSwitched(IndexRecord)
+        /// What became of a model, by its digest, that is to be or was used, in words.
+        case modelChanged(digest: String, String)
         /// The catalog refused a write, and would again.
         case writeRefused(reason: String)
         /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.

@@ -29,14 +29,15 @@ final class LiveIndexKeeper: Sendable {
 
     /// Lets another index take over. The one before answers, and is kept up to date, while this one is loaded.
     ///
-    /// - Throws: ``CatalogError``, `VectorIndexError`.
-    func switchLive(to index: IndexRecord) throws {
+    /// - Parameter choice: see ``Catalog/switchLive(to:choosing:)``.
+    /// - Throws: ``CatalogError``, `VectorIndexError`; nothing has changed then.
+    func switchLive(to index: IndexRecord, choosing choice: ModelChoice? = nil) throws {
         let next = try LiveIndex(index, of: catalog)
         try following.withLock { _ in
-            try catalog.switchLive(to: index.id)
+            try catalog.switchLive(to: index.id, choosing: choice)
             current.withLock { $0 = next }
             // What was committed while it was loaded; the next write does it again, should it fail.
-            try next.catchUp()
+            try? next.catchUp()
         }
     }
 }

@@ -84,7 +84,9 @@ final class TextReader: Sendable {
     private var mustStop: Bool { isStopped.withLock { $0 } || Task.isCancelled }
 
     private func renewNames() async {
-        while !mustStop, await writer.persist({ [catalog] in try catalog.renewNames() }).value == true {}
+        while !mustStop, await writer.persist({ [catalog] in try catalog.renewNames() }).value == true {
+            report(.namesRead)
+        }
     }
 
     private func readPending(of media: MediaID? = nil) async {

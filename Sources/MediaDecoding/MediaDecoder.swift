@@ -27,6 +27,10 @@ package final class MediaDecoder {
                 let jpeg = try PictureRun(source, limits: limits, progress: progress, scaler: scaler)
                     .thumbnail(at: time, longestSide: longestSide)
                 emit(.thumbnail(jpeg))
+            case .preview(let source, let start, let seconds, let longestSide):
+                let webm = try PreviewRun(source, limits: limits, progress: progress, scaler: scaler)
+                    .encoded(from: start, seconds: seconds, longestSide: longestSide)
+                emit(.preview(webm))
             case .frames(let source, let sampling):
                 duration = try FrameRun(
                     source, sampling: sampling, limits: limits, progress: progress, scaler: scaler

@@ -43,6 +43,10 @@ package struct SearchResult: Sendable {
     package var reason: SearchReason
     /// The line of text that answers the query; nil for a clip that was found by its picture alone.
     package var line: Line?
+    /// How many results were folded into this one; nil where none are.
+    package var foldedCount: Int?
+    /// The first of those, best first: at most ``Folding/shown``.
+    package var folded: [SearchResult] = []
 
     init(_ finding: ClipFinding, _ candidate: Candidate) {
         clip = finding.clip
@@ -67,19 +71,26 @@ package enum SearchReason: Sendable {
 package struct SearchScores: Sendable, Equatable {
     /// The cosine of query and clip.
     package var fast: Double
+    /// What is taken from it for what the clip is not to show, and from the re-ranker's score ``Exclusions/slowWeight`` times; nil where nothing
+    /// was excluded.
+    package var excluded: Double?
     /// The re-ranker's; nil for a clip that it didn't score.
     package var slow: Double?
     /// How much of the query its text has, 0 to 1, rare words more; nil for a clip that was found by its picture alone.
     package var words: Double?
-    /// What the order of pictures is by: ``fast``, or the re-ranker's combination of both. Of texts alone it is ``words``.
+    /// What the Fast model's order is by.
+    package var prior: Double { fast - (excluded ?? 0) }
+    /// What the order of pictures is by: ``prior``, or the re-ranker's combination of both. Of texts alone it is ``words``.
     package var combined: Double
     /// That the clip is about what the query says; nil for a model that isn't calibrated.
     package var probability: Double?
 
     package init(
-        fast: Double, slow: Double? = nil, words: Double? = nil, combined: Double, probability: Double? = nil
+        fast: Double, excluded: Double? = nil, slow: Double? = nil, words: Double? = nil, combined: Double,
+        probability: Double? = nil
     ) {
         self.fast = fast
+        self.excluded = excluded
         self.slow = slow
         self.words = words
         self.combined = combined

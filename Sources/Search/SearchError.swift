@@ -10,6 +10,12 @@ package struct SearchError: ExplainedError, Equatable {
         case invalidOffset = "invalid_offset"
         case invalidFilter = "invalid_filter"
         case invalidRerank = "invalid_rerank"
+        /// An example or an exclusion, or what it is put together with.
+        case invalidExample = "invalid_example"
+        /// An example names a clip that isn't in the live index.
+        case clipNotFound = "clip_not_found"
+        /// An example names a file of which nothing is in the live index.
+        case fileNotIndexed = "file_not_indexed"
         /// The filter names a root that isn't there.
         case rootNotFound = "root_not_found"
         /// Nothing has been indexed with any model.
@@ -22,7 +28,11 @@ package struct SearchError: ExplainedError, Equatable {
 
     /// What of a request is at fault, by its name in the API.
     package enum Field: Sendable, Hashable {
-        case query, limit, offset, rerankDepth, rerankBeta, rerankDeadline, minProbability
+        case query, limit, offset, rerankDepth, rerankBeta, rerankDeadline, minProbability, likes, nots
+        /// An example, by its place.
+        case like(Int)
+        /// An exclusion, by its place.
+        case not(Int)
         case filter(InvalidFilter.Key)
 
         package var name: String {
@@ -34,6 +44,10 @@ package struct SearchError: ExplainedError, Equatable {
             case .rerankBeta: "rerank.beta"
             case .rerankDeadline: "rerank.deadline_ms"
             case .minProbability: "min_probability"
+            case .likes: "like"
+            case .nots: "not"
+            case .like(let place): "like[\(place)]"
+            case .not(let place): "not[\(place)]"
             case .filter(let key): "filters.\(key.rawValue)"
             }
         }
@@ -57,9 +71,12 @@ package struct SearchError: ExplainedError, Equatable {
 
     package var message: String { field.map { "“\($0.name)” \(problem)" } ?? problem }
 
+    /// Whether the same request can be answered later.
+    package var mayPass: Bool { code == .noIndex || code == .otherModel }
+
     package var category: ErrorCategory {
         switch code {
-        case .noIndex, .rootNotFound: .notFound
+        case .noIndex, .rootNotFound, .clipNotFound, .fileNotIndexed: .notFound
         case .otherModel: .configuration
         case .unusableEmbedding: .unexpected
         default: .invalidInput

@@ -6,10 +6,13 @@ package struct SearchIndex: Sendable {
     package let candidates: any CandidateSource
     package let encoder: any QueryEncoder
     package let reranker: (any Reranker)?
+    /// What encodes pictures that come with a query; nil where none do.
+    package let clips: (any ClipEncoder)?
 
     /// - Throws: ``SearchError`` `other_model` when the parts don't belong together.
     package init(
-        candidates: any CandidateSource, encoder: any QueryEncoder, reranker: (any Reranker)? = nil
+        candidates: any CandidateSource, encoder: any QueryEncoder, reranker: (any Reranker)? = nil,
+        clips: (any ClipEncoder)? = nil
     ) throws(SearchError) {
         guard candidates.dimensions == encoder.dimensions else {
             throw SearchError(
@@ -19,13 +22,15 @@ package struct SearchIndex: Sendable {
                 the index was made with, or index again.
                 """)
         }
-        guard reranker == nil || reranker?.modelDigest == encoder.modelDigest else {
+        let digests = [reranker?.modelDigest, clips?.modelDigest].compactMap(\.self)
+        guard digests.allSatisfy({ $0 == encoder.modelDigest }) else {
             throw SearchError(
-                .otherModel, "The encoder and the re-ranker are of different models: reinstall the model.")
+                .otherModel, "The encoders and the re-ranker are of different models: reinstall the model.")
         }
         self.candidates = candidates
         self.encoder = encoder
         self.reranker = reranker
+        self.clips = clips
     }
 
     /// Loads the live index of a catalog into memory. Works beside a daemon that writes to it. Blocks the calling thread.
@@ -35,7 +40,7 @@ package struct SearchIndex: Sendable {
     ///   `CatalogError`.
     package init(
         loading catalog: Catalog, encoder: any QueryEncoder, earlierDigests: [String] = [],
-        reranker: (any Reranker)? = nil
+        reranker: (any Reranker)? = nil, clips: (any ClipEncoder)? = nil
     ) throws {
         guard let live = try catalog.liveIndex() else {
             throw SearchError(
@@ -50,6 +55,6 @@ package struct SearchIndex: Sendable {
                 \(encoder.modelDigest.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
                 """)
         }
-        try self.init(candidates: try LiveIndex(live, of: catalog), encoder: encoder, reranker: reranker)
+        try self.init(candidates: try LiveIndex(live, of: catalog), encoder: encoder, reranker: reranker, clips: clips)
     }
 }

@@ -1,5 +1,5 @@
 package import Catalog
-import Models
+package import Models
 
 /// Answers queries: text to vector, scan, re-ranking, lookup.
 ///
@@ -10,12 +10,22 @@ package final class Searcher: Sendable {
     private static let spare = 32
 
     private let catalog: Catalog
-    private let index: @Sendable () throws -> SearchIndex
+    let index: @Sendable () throws -> SearchIndex
 
     /// - Parameter index: is asked at the beginning of each search, so that none goes to an index that nobody keeps up to date.
     package init(catalog: Catalog, index: @escaping @Sendable () throws -> SearchIndex) {
         self.catalog = catalog
         self.index = index
+    }
+
+    /// What encodes pictures for a query of this moment. Blocks the calling thread.
+    ///
+    /// - Throws: ``SearchError``; what the index's closure throws.
+    package func clipEncoder() throws -> any ClipEncoder {
+        guard let encoder = try index().clips else {
+            throw SearchError(.otherModel, "The index's model encodes no pictures that come with a query.")
+        }
+        return encoder
     }
 
     /// For one index and no other.
@@ -37,6 +47,15 @@ package final class Searcher: Sendable {
     ) throws -> SearchAnswer {
         guard isWanted() else { throw CancellationError() }
         let index = try index()
+        try check(request, of: index)
+        var run = SearchRun(request: request, index: index, catalog: catalog)
+        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
+    }
+
+    /// Refuses what can't be asked of the model or of the catalog.
+    ///
+    /// - Throws: ``SearchError``, `CatalogError`.
+    func check(_ request: SearchRequest, of index: SearchIndex) throws {
         guard request.minProbability == nil || index.reranker?.reranking.relevance != nil else {
             throw SearchError(
                 .invalidRerank, field: .minProbability,
@@ -47,8 +66,6 @@ package final class Searcher: Sendable {
             throw SearchError(
                 .rootNotFound, field: .filter(.root), "is \(root), and there is no such root: see `saccade watch list`")
         }
-        var run = SearchRun(request: request, index: index, catalog: catalog)
-        return try run.run(spare: Self.spare, while: isWanted, progress: progress)
     }
 }
 
@@ -68,18 +85,24 @@ struct SearchRun {
     private var said = WordCandidates()
     /// What is known of the clips that text found, by their embeddings.
     private var scores: [ClipID: SearchScores] = [:]
+    /// What folding looks at, of the clips that it has looked at.
+    private var clips: [ClipID: Clip] = [:]
+    private var vectors: [ClipID: [Float]] = [:]
 
     init(request: SearchRequest, index: SearchIndex, catalog: Catalog) {
         self.request = request
         self.index = index
         self.catalog = catalog
         words = WordQuery(request.query)
-        channel = request.channel == .both && words.isQuoted ? .words : request.channel
+        // An example asks for pictures, whatever is quoted beside it.
+        let isOfText = words.isQuoted && request.examples.isEmpty
+        channel = request.channel == .both && isOfText ? .words : request.channel
         query = words.isQuoted ? words.plain : request.query
         pieces = index.reranker?.pieces(of: query) ?? QueryPieces(count: 0)
     }
 
-    private var relevance: Relevance? { index.reranker?.reranking.relevance }
+    /// How likely words are. What is like an example, nobody has calibrated.
+    private var relevance: Relevance? { request.examples.isEmpty ? index.reranker?.reranking.relevance : nil }
 
     /// - Parameter spare: candidates to have beyond those wanted.
     mutating func run(
@@ -88,27 +111,30 @@ struct SearchRun {
         let started = clock.now
         let budget = RerankBudget(
             deadline: request.rerank?.deadline.map { started.advanced(by: $0) }, isWanted: isWanted)
-        let vector = try measured(\.embed) { run in try run.index.encoder.embed(query: run.query) }
-        if channel != .picture { try listen(vector) }
-        guard channel != .words else {
-            var answer = SearchAnswer(
-                results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest,
-                clips: index.candidates.count, timings: timings)
-            return try finished(&answer, [], since: started)
+        let (vector, exclusions) = try measured(\.embed) { run in
+            try (
+                QueryVector(words: run.query, examples: run.request.examples, index: run.index, catalog: run.catalog),
+                Exclusions(run.request.exclusions, encoder: run.index.encoder)
+            )
         }
-        let reranker = request.rerank == nil ? nil : index.reranker
-        let depth = reranker.map { request.rerank?.depth ?? $0.reranking.depth(of: pieces) } ?? 0
-        let fused = said.entries.isEmpty ? 0 : Fusion.depth
-        let found = try index.candidates.candidates(
-            for: vector, limit: max(depth, request.offset + request.limit, fused) + spare, where: request.filter,
-            group: request.group)
-        _ = try budget.allowsMore()
-        timings.filter = found.filterTime
-        timings.scan = found.scanTime
-        var candidates = found.entries.map { candidate($0.clip, $0.media, cosine: $0.cosine) }
+        if channel != .picture, !query.isEmpty { try listen(vector, exclusions) }
         var answer = SearchAnswer(
-            results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest, clips: found.count,
-            timings: timings)
+            results: [], stage: .fast, reranked: 0, modelDigest: index.encoder.modelDigest,
+            clips: index.candidates.count, timings: timings)
+        guard channel != .words else { return try finished(&answer, [], since: started) }
+        // Words alone can be read against a clip.
+        let reranker = request.rerank == nil || query.isEmpty ? nil : index.reranker
+        let depth = reranker.map { request.rerank?.depth ?? $0.reranking.depth(of: pieces) } ?? 0
+        let movable = [
+            depth, said.entries.isEmpty ? 0 : Fusion.depth, exclusions.isEmpty ? 0 : Exclusions.depth,
+            request.folds ? Folding.depth : 0,
+        ]
+        var limit =
+            max(movable.max() ?? 0, request.offset + request.limit) + spare + vector.clips.count
+        var found = try scan(vector, limit: limit)
+        _ = try budget.allowsMore()
+        answer.clips = found.count
+        var candidates = try exclusions.applied(to: admitted(found.entries, by: vector), in: catalog)
         if let reranker {
             let head = Array(candidates.prefix(depth))
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
@@ -126,14 +152,44 @@ struct SearchRun {
             note(reranked, in: &answer)
             candidates = merged(reranked, before: candidates)
         }
-        return try finished(&answer, candidates, since: started)
+        while true {
+            let complete = try finished(&answer, candidates, since: started)
+            guard request.folds, complete.results.count < request.limit, found.entries.count == limit,
+                limit < Folding.maximumDepth
+            else { return complete }
+            // So many were folded that the page isn't full.
+            limit = min(limit * 4, Folding.maximumDepth)
+            found = try scan(vector, limit: limit)
+            _ = try budget.allowsMore()
+            let known = Set(candidates.map(\.clip))
+            candidates += admitted(found.entries, by: vector).filter { !known.contains($0.clip) }
+        }
+    }
+
+    private mutating func scan(_ vector: QueryVector, limit: Int) throws -> CandidateList {
+        let found = try index.candidates.candidates(
+            for: vector.values, limit: limit, where: request.filter, group: request.group)
+        timings.filter += found.filterTime
+        timings.scan += found.scanTime
+        return found
+    }
+
+    /// Without what the query names itself.
+    private func admitted(_ entries: [CandidateList.Entry], by vector: QueryVector) -> [Candidate] {
+        entries.lazy.filter { entry in
+            request.group == .media ? !vector.media.contains(entry.media) : !vector.clips.contains(entry.clip)
+        }.map { candidate($0.clip, $0.media, cosine: $0.cosine) }
     }
 
     /// Looks for the query's words in the text, and for the pictures of the clips that have them.
-    private mutating func listen(_ vector: [Float]) throws {
+    private mutating func listen(_ query: QueryVector, _ exclusions: Exclusions) throws {
         let began = clock.now
+        let vector = query.values
         let found = try catalog.matches(of: words, limit: WordCandidates.lines, where: request.filter)
-        said = WordCandidates(found, group: request.group)
+        let group = request.group
+        said = WordCandidates(found, group: group)
+        said.removeAll { group == .media ? query.media.contains($0.media) : query.clips.contains($0.clip) }
+        try exclusions.leaveOut(of: &said, in: catalog, where: request.filter)
         let vectors = try catalog.embeddings(of: said.entries.map(\.clip))
         for entry in said.entries {
             guard let other = vectors[entry.clip], other.count == vector.count else { continue }
@@ -155,7 +211,13 @@ struct SearchRun {
 
     /// The re-ranked candidates in their order, then the rest in theirs.
     private func merged(_ reranked: [Candidate], before all: [Candidate]) -> [Candidate] {
-        reranked.sorted(by: Candidate.ranksBefore) + all.dropFirst(reranked.count)
+        let head = reranked.sorted(by: Candidate.ranksBefore).map { candidate in
+            guard relevance == nil else { return candidate }
+            var candidate = candidate
+            candidate.scores.probability = nil
+            return candidate
+        }
+        return head + all.dropFirst(reranked.count)
     }
 
     private func note(_ reranked: [Candidate], in answer: inout SearchAnswer) {
@@ -178,18 +240,42 @@ struct SearchRun {
         let least = request.minProbability ?? 0
         let likely =
             least > 0 ? candidates.filter { $0.saysAll || $0.scores.probability ?? 0 >= least } : candidates
-        let wanted = likely.dropFirst(request.offset)
-        let known = Dictionary(wanted.lazy.map { ($0.clip, $0) }) { first, _ in first }
-        let findings = try measured(\.lookup) { run in
-            try run.catalog.findings(
-                for: wanted.lazy.map(\.clip), limit: run.request.limit, where: run.request.filter)
-        }
-        answer.results = findings.compactMap { finding in
-            known[finding.clip.id].map { SearchResult(finding, $0) }
-        }
+        answer.results =
+            request.folds ? try folded(likely) : try results(of: likely.dropFirst(request.offset), limit: request.limit)
         timings.total = milliseconds(since: started)
         answer.timings = timings
         return answer
+    }
+
+    /// What an answer says of the first `limit` clips that are still there.
+    private mutating func results(of wanted: some Collection<Candidate>, limit: Int) throws -> [SearchResult] {
+        let known = Dictionary(wanted.lazy.map { ($0.clip, $0) }) { first, _ in first }
+        let findings = try measured(\.lookup) { run in
+            try run.catalog.findings(for: wanted.lazy.map(\.clip), limit: limit, where: run.request.filter)
+        }
+        return findings.compactMap { finding in known[finding.clip.id].map { SearchResult(finding, $0) } }
+    }
+
+    /// The wanted page of what stands for itself.
+    private mutating func folded(_ candidates: [Candidate]) throws -> [SearchResult] {
+        let end = request.offset + request.limit
+        let looked = candidates.prefix(Folding.maximumDepth)
+        let groups = try measured(\.lookup) { run in
+            let known = run.clips
+            let new = looked.map(\.clip).filter { known[$0] == nil }
+            run.clips.merge(try run.catalog.clips(new)) { $1 }
+            run.vectors.merge(try run.catalog.embeddings(of: new)) { $1 }
+            return Folding.groups(of: Array(looked), clips: run.clips, vectors: run.vectors, limit: end)
+        }
+        let page = groups.dropFirst(request.offset)
+        let others = Dictionary(page.lazy.map { ($0.best.clip, $0.others) }) { first, _ in first }
+        var results = try results(of: page.lazy.map(\.best), limit: request.limit)
+        for place in results.indices {
+            guard let others = others[results[place].clip.id], !others.isEmpty else { continue }
+            results[place].foldedCount = others.count
+            results[place].folded = try self.results(of: others, limit: Folding.shown)
+        }
+        return results
     }
 
     private mutating func measured<Value>(

@@ -3,7 +3,8 @@ package import Models
 
 /// Re-ranking by a model's pair scorer, from the features that ingest stored: the media files aren't touched.
 ///
-/// The combined score is the pair's score + β·f(x)ᵀg(y) (Miech et al., CVPR 2021, §3.3).
+/// The combined score is the pair's score + β·f(x)ᵀg(y) (Miech et al., CVPR 2021, §3.3), less what the clip shows of what is
+/// excluded.
 package struct StoredFeatureReranker: Reranker {
     /// Clips that are scored together: enough to keep two threads busy, few enough to meet a deadline within some 10 ms.
     private static let batch = 16
@@ -69,7 +70,7 @@ package struct StoredFeatureReranker: Reranker {
                 guard let score, score.isFinite else { continue }
                 var scores = candidates[place].scores
                 scores.slow = Double(score)
-                scores.combined = Double(score) + beta * scores.fast
+                scores.combined = Double(score) + beta * scores.fast - Exclusions.slowWeight * (scores.excluded ?? 0)
                 scores.probability = reranking.relevance?.probability(
                     fast: scores.fast, evidence: Double(score - blank), of: pieces)
                 candidates[place].scores = scores

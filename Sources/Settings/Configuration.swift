@@ -20,6 +20,8 @@ package struct Configuration: Sendable, Equatable {
     package var ingest = Ingest()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
+    package var previews = Previews()
+    package var saved = Saved()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
     /// Whether this user has no file and named neither state nor socket, so that the system's service may be meant.
@@ -48,6 +50,8 @@ package struct Configuration: Sendable, Equatable {
         package var ignore: [String] = []
         /// Whether links to files that lie outside their root are indexed.
         package var followLinks = false
+        /// The part of the time that the encoder may work on another model's index while new media wait.
+        package var rebuildShare = 0.5
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 
@@ -98,6 +102,28 @@ package struct Configuration: Sendable, Equatable {
         package var side = 320
         /// A picture must be made within this many seconds.
         package var timeoutSeconds = 20.0
+
+        package init() {}
+    }
+
+    /// Short videos of clips, for browsers that can't play the file.
+    package struct Previews: Sendable, Equatable {
+        /// Maximum size of those that are kept on disk, beside the databases.
+        package var diskBytes = 256 << 20
+        /// A preview must be made within this many seconds.
+        package var timeoutSeconds = 30.0
+
+        package init() {}
+    }
+
+    /// Saved searches.
+    package struct Saved: Sendable, Equatable {
+        /// Whether saved searches may have commands.
+        package var commands = false
+        /// Commands that begin within a minute; those beyond wait.
+        package var commandsPerMinute = 10
+        /// A command that runs for longer than this many seconds is killed.
+        package var commandTimeoutSeconds = 60.0
 
         package init() {}
     }

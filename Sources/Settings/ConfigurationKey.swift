@@ -68,7 +68,8 @@ extension ConfigurationKey {
             "roots", \.roots, .paths, reloadable: true,
             "Folders to watch, besides those added with `saccade watch add`."),
         ConfigurationKey(
-            "model", \.model, .optional(.path), default: "the model that comes with Saccade", "Folder of the model."),
+            "model", \.model, .optional(.path), default: "the model that comes with Saccade",
+            "Folder of the model, unless `saccade model use` has chosen another."),
         ConfigurationKey(
             "decoder", \.decoder, .optional(.path), default: "saccade-decode of this installation",
             "Program of the decode worker."),
@@ -98,6 +99,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "ingest.follow_links", \.ingest.followLinks, .flag,
             "Whether symbolic links to files outside of their root are indexed."),
+        ConfigurationKey(
+            "ingest.rebuild_share", \.ingest.rebuildShare, .number(in: 0.05...0.95),
+            "Maximum share of the time that the encoder works on another model's index while new media wait."),
         ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
@@ -156,6 +160,23 @@ extension ConfigurationKey {
         ConfigurationKey(
             "thumbnails.timeout_seconds", \.thumbnails.timeoutSeconds, .number(in: 1...600),
             "A thumbnail that isn't made within this many seconds fails."),
+
+        ConfigurationKey(
+            "previews.disk_bytes", \.previews.diskBytes, .integer(in: 0...1_099_511_627_776),
+            "Maximum size of the previews that are kept on disk, of clips that a browser could not play."),
+        ConfigurationKey(
+            "previews.timeout_seconds", \.previews.timeoutSeconds, .number(in: 1...600),
+            "A preview that isn't made within this many seconds fails."),
+
+        ConfigurationKey(
+            "saved.commands", \.saved.commands, .flag,
+            "Whether saved searches may run a command for each clip that they find."),
+        ConfigurationKey(
+            "saved.commands_per_minute", \.saved.commandsPerMinute, .integer(in: 1...600),
+            "Maximum commands of saved searches that begin within a minute; more wait for their turn."),
+        ConfigurationKey(
+            "saved.command_timeout_seconds", \.saved.commandTimeoutSeconds, .number(in: 1...3600),
+            "A command of a saved search that runs for longer than this many seconds is killed."),
     ]
 
     /// Keys that have another name now, by their old one: they are errors that name the new one.

@@ -29,7 +29,7 @@ package struct CommandFailure: Error {
     ///
     /// - Parameter helping: is given the words after `help`, and may answer them itself.
     package static func run(
-        _ program: (some ParsableCommand).Type, helping: ([String]) throws -> Void = { _ in }
+        _ program: (some AsyncParsableCommand).Type, helping: ([String]) throws -> Void = { _ in }
     ) async {
         do {
             let arguments = CommandLine.arguments.dropFirst()
@@ -37,7 +37,7 @@ package struct CommandFailure: Error {
                 try helping(Array(arguments.dropFirst()))
                 try checkCommand(arguments.dropFirst(), of: program)
             }
-            var command = try program.parseAsRoot()
+            var command = try await program.asyncParseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {

@@ -36,6 +36,12 @@ package enum Quantities {
         return whole == "0" ? "<1 %" : whole == "100" ? ">99 %" : "\(whole) %"
     }
 
+    /// A share as five steps: 0.834 as `▮▮▮▮▯`. Only what is nearly nothing has none.
+    package static func steps(_ share: Double) -> String {
+        let full = (0..<5).count { share > Double($0) / 5 + 0.02 }
+        return String(repeating: "▮", count: full) + String(repeating: "▯", count: 5 - full)
+    }
+
     /// 1234567 as `1,234,567`.
     package static func count(_ value: Int) -> String {
         let digits = Array(String(value.magnitude))

@@ -14,6 +14,7 @@ package struct Terminal: Sendable {
     /// Whether a person reads along, so that lines may be rewritten.
     package let isInteractive: Bool
     private let isColoured: Bool
+    private let showsLinks: Bool
 
     package static let output = Terminal(.standardOutput)
     package static let error = Terminal(.standardError)
@@ -24,6 +25,7 @@ package struct Terminal: Sendable {
         isInteractive = isatty(handle.fileDescriptor) == 1 && environment["TERM"] != "dumb"
         // https://no-color.org: any value but the empty one.
         isColoured = isInteractive && (environment["NO_COLOR"] ?? "").isEmpty
+        showsLinks = isInteractive && Hyperlinks.areKnown(to: environment)
     }
 
     /// Columns of the window; 80 when there is none.
@@ -35,6 +37,11 @@ package struct Terminal: Sendable {
 
     package func styled(_ text: String, _ style: Style) -> String {
         isColoured ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// A text that leads to a file, where the terminal shows links; the text alone elsewhere.
+    package func linked(_ text: String, to path: [UInt8]) -> String {
+        showsLinks ? Hyperlinks.link(text, to: path) : text
     }
 
     /// Writes a line. A reader that has gone is no error: it has read enough.

@@ -2,6 +2,7 @@ import Models
 import Daemon
 import API
 import Catalog
+import DecodeWorkers
 import FolderWatch
 import Foundation
 import Search
@@ -20,22 +21,35 @@ enum DirectSearch {
             return nil
         }
         let begin = ContinuousClock.now
-        return try await BlockingExecutor.shared.run {
+        let (catalog, searcher) = try await BlockingExecutor.shared.run {
             try forgetGoneFiles(in: configuration.state)
             let catalog = try Catalog(state: configuration.state, access: .readOnly)
-            defer { catalog.close() }
             catalog.notices.forEach(warn)
             Terminal.adviseOnBLAS()
-            let model = try InstalledModel.load(configuration.model)
+            let model = try InstalledModel.loadLive(configuration)
             let searcher = Searcher(
                 catalog: catalog,
                 index: try SearchIndex(
                     loading: catalog, encoder: model.queries, earlierDigests: model.earlierDigests,
                     reranker: StoredFeatureReranker(model, catalog: catalog) {
                         warn("nothing is re-ranked: \($0)")
-                    })
+                    }, clips: model.clips)
             )
-            var response = API.SearchResponse(try searcher.search(SearchRequest(request)), query: request.query)
+            return (catalog, searcher)
+        }
+        defer { catalog.close() }
+        let checked: Search.SearchRequest
+        if request.like.contains(where: \.isPicture) {
+            let decoder = try DecodeWorkerPool.executable(configuration.decoder)
+            let pool = DecodeWorkerPool(
+                configuration: .init(
+                    executable: decoder, deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)))
+            checked = try await PictureExamples(pool).resolved(request, for: searcher)
+        } else {
+            checked = try Search.SearchRequest(request)
+        }
+        return try await BlockingExecutor.shared.run {
+            var response = API.SearchResponse(try searcher.search(checked), query: request.query)
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
             return response
         }

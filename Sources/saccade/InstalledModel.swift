@@ -1,3 +1,5 @@
+import Catalog
+import Library
 import Models
 import Settings
 import SystemPackage
@@ -9,6 +11,23 @@ enum InstalledModel {
     /// - Parameter precision: how the rerank features of new clips are stored.
     static func load(_ named: FilePath?, precision: FeaturePrecision = .full) throws -> LoadedModel {
         try LoadedModel.load(named ?? ModelFolder.shipped(), precision: precision)
+    }
+
+    /// The model of the live index where one was chosen with `saccade model use`, else the configuration's. Blocking.
+    ///
+    /// An index that is built for the chosen one is the daemon's work.
+    static func loadLive(
+        _ configuration: Settings.Configuration, precision: FeaturePrecision = .full
+    ) throws -> LoadedModel {
+        if Library.chosenModel(in: configuration.state) != nil {
+            let catalog = try Catalog(state: configuration.state, access: .readOnly)
+            defer { catalog.close() }
+            if let live = try catalog.liveIndex(), let folder = live.model {
+                let model = try LoadedModel.load(folder, precision: precision)
+                if model.hasDigest(live.digest) { return model }
+            }
+        }
+        return try load(configuration.model, precision: precision)
     }
 }
 

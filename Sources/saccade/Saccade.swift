@@ -20,7 +20,8 @@ struct Saccade: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, SearchCommand.self, OpenCommand.self, CutCommand.self, StatusCommand.self,
-            WatchCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self, CalibrateCommand.self,
+            WatchCommand.self, SavedCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self,
+            CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,
             DuplicatesCommand.self, MCPCommand.self, DoctorCommand.self, ManualCommand.self,

@@ -36,6 +36,39 @@ struct WireTypesTests {
     }
 
     @Test(arguments: [
+        (#"{"clip":7}"#, API.Example(.clip(7))), (#"{"clip":7,"weight":0.5}"#, .init(.clip(7), weight: 0.5)),
+        (#"{"file":"/v/a.mp4","time":3.5}"#, .init(.file(API.Path("/v/a.mp4"), time: 3.5))),
+        (#"{"file":"/v/a.mp4","time":0}"#, .init(.file(API.Path("/v/a.mp4"), time: 0))),
+        (#"{"image":"/9j/"}"#, .init(.image(Data([0xFF, 0xD8, 0xFF])))),
+    ])
+    func `an example is a clip, a file's moment or a picture`(text: String, example: API.Example) throws {
+        let request = try decode(API.SearchRequest.self, #"{"like":[\#(text)]}"#)
+        #expect(request == API.SearchRequest(query: "", like: [example]))
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+    }
+
+    @Test(arguments: [
+        "7", "{}", #"{"clip":7,"file":"/a"}"#, #"{"clip":7,"time":3}"#, #"{"clip":1.5}"#, #"{"image":""}"#,
+        #"{"image":"?"}"#, #"{"image":"/9j/","time":1}"#, #"{"time":1}"#, #"{"url":"x"}"#, "null", #"{"clip":"7"}"#,
+    ])
+    func `an example in another shape is refused`(text: String) {
+        #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","like":[\#(text)]}"#) }
+    }
+
+    @Test func `exclusions are strings, or objects with a weight`() throws {
+        let request = try decode(
+            API.SearchRequest.self,
+            #"{"query":"a","not":["night",{"text":"grass","weight":2},{"text":"b"}],"fold":true}"#)
+        #expect(request.not == [.init("night"), .init("grass", weight: 2), .init("b")] && request.fold)
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+        for bad in ["7", "{}", #"{"text":7}"#, #"{"text":"a","w":1}"#] {
+            #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","not":[\#(bad)]}"#) }
+        }
+        #expect(failure(API.SearchRequest.self, #"{"query":"a","not":[7]}"#).contains("“not” must be a string"))
+        #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"not":["night"]}"#) }
+    }
+
+    @Test(arguments: [
         ("null", API.Rerank.standard), ("true", .standard), ("{}", .standard), ("false", .off), (#""off""#, .off),
         (#"{"depth":32}"#, .on(.init(depth: 32))), (#"{"beta":-1.5}"#, .on(.init(beta: -1.5))),
         (#"{"deadline_ms":0}"#, .on(.init(deadline: 0))), (#"{"depth":null,"beta":2}"#, .on(.init(beta: 2))),
@@ -235,7 +268,9 @@ struct WireTypesTests {
             {"engine":{"blas_core":"Haswell","simd":"avx2","threads":2},"failures":[{"attempts":1,"media":9,\
             "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"disk_bytes":8192,"memory_bytes":4096},\
             "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"calibrated":false,\
-            "dimensions":256,"model_digest":"ab12","name":"saccade-small","slow":false},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
+            "dimensions":256,"model_digest":"ab12","name":"saccade-small","slow":false},"next":{"clips":20,\
+            "expected_clips":41,"failed":1,"fraction":0.5,"indexed":3,"media":7,"missing":3,"model_digest":"cd34",\
+            "name":"clip","problem":"a vector isn't of unit length","remaining_seconds":90,"waiting":2},"pid":42,"queue":{"current":[{"duration":60,"media":4,\
             "path":"/v/now.mp4","position":12.5}],"retrying":0,"waiting":2},"rates":{"clips_per_second":2,\
             "frames_per_second":16,"remaining_seconds":30,"video_seconds_per_second":12},"roots":[{"files":7,"id":1,\
             "path":"/v","state":"online"}],"started_at":"2026-01-01T00:00:00Z","state_directory":"/s","version":"0.1.0",\
@@ -268,7 +303,8 @@ struct WireTypesTests {
         let types: [any Codable.Type] = [
             API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self,
             API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.RescanAccepted.self,
-            API.Root.self, API.PageAddress.self, API.ErrorBody.self,
+            API.Root.self, API.SavedSearch.self, API.ModelChange.self, API.Models.self, API.PageAddress.self,
+            API.ErrorBody.self,
         ]
         let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in
             String(block.prefix(upTo: try #require(block.range(of: "\n```")).lowerBound))
@@ -291,6 +327,17 @@ struct WireTypesTests {
             #expect(text.contains("`\(kind.rawValue)`"), "\(kind.rawValue)")
         }
         #expect(API.EventKind.indexSwitched.rawValue == "index_switched")
+    }
+
+    @Test(arguments: [
+        #"{"model":"clip"}"#, #"{"model":""}"#, #"{"model":"/a\u0000b"}"#, #"{}"#, #"{"model":7}"#,
+        #"{"model":"/m","dry":true}"#,
+    ])
+    func `a model is named by its absolute path, or as the previous or the default one`(body: String) throws {
+        #expect(throws: (any Error).self) { try decode(API.UseModel.self, body) }
+        #expect(try decode(API.UseModel.self, #"{"model":"previous"}"#).choice == .previous)
+        #expect(try decode(API.UseModel.self, #"{"model":"default","dry_run":true}"#).choice == .configured)
+        #expect(try decode(API.UseModel.self, #"{"model":"/m"}"#).choice == .folder(API.Path("/m")))
     }
 
     @Test func `an error has a code and a message`() throws {

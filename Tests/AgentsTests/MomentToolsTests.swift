@@ -74,13 +74,13 @@ import Testing
         let result = try await call(
             "search_moments",
             """
-            {"query":"a dog","limit":3,"offset":2,"by_file":true,"min_probability":0.5,"folder":1,"path_prefix":"/v","path_glob":"*.mp4",\
+            {"query":"a dog","like":7,"not":"grass","limit":3,"offset":2,"by_file":true,"min_probability":0.5,"folder":1,"path_prefix":"/v","path_glob":"*.mp4",\
             "recorded_after":"2026-03-01","recorded_before":"2026-03-02T12:00:00Z","min_duration":5,"max_duration":90.5}
             """, source)
         #expect(
             source.asked.withLock { $0 } == [
                 API.SearchRequest(
-                    query: "a dog", limit: 3, offset: 2,
+                    query: "a dog", like: [.init(.clip(7))], not: [.init("grass")], limit: 3, offset: 2,
                     filters: .init(
                         root: 1, pathPrefix: "/v", pathGlob: "*.mp4", recordedAfter: RFC3339.parse("2026-03-01"),
                         recordedBefore: RFC3339.parse("2026-03-02T12:00:00Z"), minDuration: 5, maxDuration: 90.5),

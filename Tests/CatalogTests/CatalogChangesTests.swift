@@ -151,6 +151,7 @@ import Testing
         _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: first, at: 2)
         let step = try #require(try fixture.catalog.indexChanges(of: first.id, after: nil))
         try fixture.catalog.switchLive(to: try fixture.index("b").id)
+        try fixture.catalog.retire(first.id)
         let again = try fixture.index("a")
         #expect(again.id != first.id)
         #expect(throws: CatalogError.self) { try fixture.catalog.indexChanges(of: first.id, after: step.cursor) }

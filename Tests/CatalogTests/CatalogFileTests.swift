@@ -73,6 +73,7 @@ import Testing
         // Another model, and back before anything was purged: the clips of before are gone at once.
         let other = try fixture.index("b", storesRerankFeatures: true)
         try fixture.catalog.switchLive(to: other.id)
+        try fixture.catalog.retire(index.id)
         index = try fixture.index("a", storesRerankFeatures: true)
         #expect(try fixture.catalog.clips(of: media, index: index.id).isEmpty)
         try fixture.reopen()

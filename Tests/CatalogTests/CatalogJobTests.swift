@@ -265,7 +265,10 @@ import Testing
         #expect(try fixture.catalog.media(media)?.state == .indexed)
     }
 
-    @Test func `A new model is built beside the live one, then takes over and the old one is purged`() throws {
+    @Test
+    func `A new model is built beside the live one, then takes over, and the old one is kept until it is given up`()
+        throws
+    {
         let fixture = try CatalogFixture()
         let old = try fixture.index("old")
         #expect(old.state == .live)
@@ -279,11 +282,74 @@ import Testing
         #expect(try fixture.catalog.mediaMissing(from: new.id) == 0)
         try fixture.catalog.switchLive(to: new.id)
         #expect(try fixture.catalog.liveIndex()?.digest == "new")
+        #expect(try fixture.catalog.index(.previous)?.digest == "old")
+        while try fixture.catalog.purge(tombstonesBefore: 0) {}
+        #expect(try fixture.catalog.clips(of: media, index: old.id).count == 1)
+        try fixture.catalog.retire(old.id)
         while try fixture.catalog.purge(tombstonesBefore: 0) {}
         #expect(try fixture.catalog.clips(of: media, index: old.id).isEmpty)
         #expect(try fixture.catalog.clips(of: media, index: new.id).count == 1)
         let again = try fixture.index("old")
         #expect(again.state == .building && again.id != old.id)
         #expect(try fixture.catalog.mediaMissing(from: again.id) == 1)
+    }
+
+    @Test func `Exactly one previous index is kept, and it can be the live one again or be built on`() throws {
+        let fixture = try CatalogFixture()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let indexes = try ["a", "b", "c"].map { digest in
+            let index = try fixture.index(digest)
+            _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, finished: [media], at: 2)
+            try fixture.catalog.switchLive(to: index.id, choosing: .folder(FilePath("/models/\(digest)")))
+            return index
+        }
+        func states() throws -> [IndexRecord.State] { try fixture.catalog.indexes().map(\.state) }
+        #expect(try states() == [.retired, .previous, .live])
+        #expect(try fixture.catalog.chosenModel() == "/models/c")
+        #expect(throws: CatalogError.self) { try fixture.catalog.switchLive(to: indexes[0].id) }
+
+        // What comes now is a job of both.
+        let other = try fixture.file("/b.mp4", content: 2)
+        try fixture.catalog.switchLive(to: indexes[1].id, choosing: .configured)
+        #expect(try states() == [.retired, .live, .previous])
+        #expect(try fixture.catalog.chosenModel() == nil)
+        #expect(try fixture.catalog.nextJobs(of: indexes[1].id, at: 9, limit: 9).map(\.media) == [other])
+
+        let again = try fixture.index("c")
+        #expect(again.id == indexes[2].id && again.state == .building)
+        #expect(try fixture.catalog.clips(of: media, index: again.id).count == 1)
+        #expect(throws: CatalogError.self) { try fixture.catalog.retire(indexes[1].id) }
+    }
+
+    @Test func `An index has a gap where a media item is neither in it nor failed with a reason`() throws {
+        let fixture = try CatalogFixture()
+        let old = try fixture.index("old")
+        let media = try (1...3).map { try fixture.file(FilePath("/\($0).mp4"), content: UInt8($0)) }
+        for id in media { _ = try fixture.catalog.commit([fixture.clip(id, 0)], of: old, finished: [id], at: 2) }
+        let new = try fixture.index("new")
+        #expect(try fixture.catalog.gaps(in: new.id) == 3)
+        _ = try fixture.catalog.commit([fixture.clip(media[0], 0)], of: new, finished: [media[0]], at: 3)
+        try fixture.catalog.fail(media[1], of: new.id, Problem(code: .model, message: "no", retryAt: nil), at: 3)
+        // Said to be indexed, and without a clip.
+        _ = try fixture.catalog.commit([], of: new, finished: [media[2]], at: 3)
+        #expect(try fixture.catalog.mediaMissing(from: new.id) == 0)
+        #expect(try fixture.catalog.gaps(in: new.id) == 1)
+        let progress = try fixture.catalog.progress(of: new.id)
+        #expect(progress.media == 3 && progress.indexed == 2 && progress.failed == 1 && progress.clips == 1)
+    }
+
+    @Test func `What a clip takes is estimated within a fifth`() throws {
+        let fixture = try CatalogFixture()
+        let index = try fixture.index("a", storesRerankFeatures: true)
+        let media = try fixture.file("/a.mp4", content: 1)
+        let before = try fixture.catalog.statistics()
+        let features = [UInt8](repeating: 7, count: 31_000)
+        let clips = (0..<500).map { fixture.clip(media, $0, rerankFeatures: features) }
+        _ = try fixture.catalog.commit(clips, of: index, finished: [media], at: 2)
+        try fixture.catalog.checkpoint()
+        let after = try fixture.catalog.statistics()
+        let bytes = after.featuresBytes - before.featuresBytes
+        let estimate = try fixture.catalog.size(of: index)
+        #expect(estimate.clips == 500 && abs(Double(estimate.bytes) / Double(bytes) - 1) < 0.2, "\(estimate) \(bytes)")
     }
 }

@@ -136,6 +136,7 @@ import Testing
         let live = try #require(try catalog.liveIndex())
         #expect(try vectors(catalog, live.id) == oldVectors)
         #expect(try catalog.media(where: MediaFilter(root: 1)) == [1])
+        #expect(try catalog.chosenModel() == nil)
     }
 
     @Test func `An index under an earlier digest of its model is adopted`() throws {
@@ -160,9 +161,10 @@ import Testing
 
     @Test func `An index that was retired under the model's digest gives way to a live one under an earlier`() throws {
         let fixture = try CatalogFixture()
-        _ = try fixture.index("new")
+        let new = try fixture.index("new")
         let old = try fixture.index("old")
         try fixture.catalog.switchLive(to: old.id)
+        try fixture.catalog.retire(new.id)
         let adopted = try fixture.index("new", earlierDigests: ["old"])
         #expect(adopted.id == old.id && adopted.state == .live)
         #expect(try fixture.catalog.indexes().map(\.digest) == ["new"])
@@ -188,7 +190,7 @@ import Testing
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
         for (file, version, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(4), UInt32(0x5343_4354)),
+            (Catalog.catalogFile(in: directory.path), UInt32(6), UInt32(0x5343_4354)),
             (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)

@@ -7,13 +7,24 @@ import Catalog
 import DecodeProtocol
 import Dispatch
 import Foundation
+import HTTPServer
 import Library
 import Search
+import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
 
 struct LibraryBackendTests {
+    private func error(_ body: () async throws -> Void) async -> APIError? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return error as? APIError
+        }
+    }
+
     private func code(_ body: () async throws -> Void) async -> APIError.Code? {
         do {
             try await body()
@@ -52,6 +63,64 @@ struct LibraryBackendTests {
         #expect(result.scores.words == 1 && answer.found == true && answer.timings.words != nil)
         let picture = try await indexed.backend.search(API.SearchRequest(query: "film", channel: .picture))
         #expect(picture.results.first?.line == nil && picture.timings.words == nil)
+        indexed.library.close()
+    }
+
+    @Test func `a picture is decoded by a worker from a file of its own, which doesn't stay`() async throws {
+        let seen = Mutex<[(path: FilePath, bytes: Data?, mode: Int?)]>([])
+        let indexed = try await IndexedLibrary(
+            pictures: GreyFrames { file in
+                let attributes = try? FileManager.default.attributesOfItem(atPath: file.string)
+                let mode = (attributes?[.posixPermissions] as? NSNumber)?.intValue
+                seen.withLock { $0.append((file, FileManager.default.contents(atPath: file.string), mode)) }
+            })
+        let picture = API.Example(.image(Data("a picture".utf8)))
+        let answer = try await indexed.backend.search(API.SearchRequest(query: "", like: [picture]))
+        #expect(!answer.results.isEmpty && answer.stage == .fast && answer.query == "")
+        var lines: [API.SearchResponse] = []
+        for try await line in indexed.backend.searchStream(
+            API.SearchRequest(query: "grey", like: [picture], stream: true), while: { true })
+        {
+            lines.append(line)
+        }
+        #expect(lines.last?.isFinal == true && lines.last?.results.isEmpty == false)
+        let files = seen.withLock { $0 }
+        #expect(files.count == 2)
+        for file in files {
+            #expect(file.bytes == Data("a picture".utf8) && file.mode == 0o600)
+            #expect(!FileManager.default.fileExists(atPath: file.path.string))
+        }
+        indexed.library.close()
+    }
+
+    @Test(arguments: [
+        (DecodeError.Code.damaged, APIError.Code.invalidPicture), (.workerCrashed, .invalidPicture),
+        (.notMedia, .invalidPicture), (.workerUnavailable, .unavailable),
+    ])
+    func `a picture that can't be decoded is refused, also of a stream`(
+        failure: DecodeError.Code, expected: APIError.Code
+    ) async throws {
+        let indexed = try await IndexedLibrary(
+            pictures: GreyFrames { _ in throw DecodeError(failure, isRetryable: false, message: "It is broken.") })
+        let request = API.SearchRequest(query: "grey", like: [.init(.clip(1)), .init(.image(Data([1])))])
+        let error = await error { _ = try await indexed.backend.search(request) }
+        #expect(error?.code == expected)
+        #expect(expected != .invalidPicture || error?.message.contains("“like[1]” can't be decoded") == true)
+        let streamed = await self.error {
+            for try await _ in indexed.backend.searchStream(request, while: { true }) {}
+        }
+        #expect(streamed == error)
+        indexed.library.close()
+    }
+
+    @Test func `examples that aren't there have their codes`() async throws {
+        let indexed = try await IndexedLibrary()
+        func search(_ source: API.Example.Source) async -> APIError.Code? {
+            await code { _ = try await indexed.backend.search(API.SearchRequest(query: "", like: [.init(source)])) }
+        }
+        #expect(await search(.clip(999)) == .clipNotFound)
+        #expect(await search(.file(API.Path("/elsewhere.mp4"), time: 0)) == .mediaNotFound)
+        #expect(await search(.file(API.Path(indexed.video), time: 1)) == nil)
         indexed.library.close()
     }
 
@@ -95,6 +164,31 @@ struct LibraryBackendTests {
         let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
         let clip = try await indexed.clip()
         #expect(await code { _ = try await indexed.backend.thumbnail(ofClip: clip, side: nil) } == expected)
+        indexed.library.close()
+    }
+
+    @Test func `a preview is made once, and kept on disk for when the file is away`() async throws {
+        let indexed = try await IndexedLibrary()
+        let clip = try await indexed.clip()
+        let preview = try await indexed.backend.preview(ofClip: clip)
+        #expect(preview.contentType == "video/webm" && preview.size == 5)
+        #expect(try await preview.read(3, 10) == [0xA3, 2])
+        _ = try await indexed.backend.preview(ofClip: clip)
+        #expect(indexed.pictures.thumbnailsMade == 1)
+        try FileManager.default.removeItem(atPath: indexed.video.string)
+        #expect(try await indexed.backend.preview(ofClip: clip).digest == preview.digest)
+        #expect(await code { _ = try await indexed.backend.preview(ofClip: 999) } == .clipNotFound)
+        indexed.library.close()
+    }
+
+    @Test(arguments: [
+        (DecodeError.Code.notFound, APIError.Code.mediaOffline), (.damaged, .previewFailed),
+    ])
+    func `a preview that can't be had says why`(failure: DecodeError.Code, expected: APIError.Code) async throws {
+        let error = DecodeError(failure, isRetryable: false, message: "it went wrong")
+        let indexed = try await IndexedLibrary(pictures: GreyFrames(failure: error))
+        let clip = try await indexed.clip()
+        #expect(await code { _ = try await indexed.backend.preview(ofClip: clip) } == expected)
         indexed.library.close()
     }
 

@@ -3,6 +3,7 @@ import Daemon
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
+import HTTPServer
 import Library
 import Logging
 import Models
@@ -56,6 +57,12 @@ final class GreyFrames: FrameSource {
     func probe(_ file: FilePath) async throws -> MediaInfo { info }
 
     func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] { [] }
+
+    func preview(of file: FilePath, at start: Double, seconds: Double, longestSide: Int) async throws -> [UInt8] {
+        counter.withLock { $0 += 1 }
+        if let failure { throw failure }
+        return [0x1A, 0x45, 0xDF, 0xA3, UInt8(seconds)]
+    }
 
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
         counter.withLock { $0 += 1 }
@@ -135,6 +142,8 @@ struct IndexedLibrary {
     let directory: TemporaryDirectory
     let library: Library
     let backend: LibraryBackend
+    let saved: SavedSearches
+    let events = Broadcast<EventStreamItem>()
     let pictures: GreyFrames
     let video: FilePath
 
@@ -151,7 +160,10 @@ struct IndexedLibrary {
         model: ConstantModel = ConstantModel(),
         describingModel: String? = nil,
         reranker: (any Reranker)? = nil,
-        describe: (@Sendable ([UInt8]) throws -> Caption)? = nil
+        describe: (@Sendable ([UInt8]) throws -> Caption)? = nil,
+        savedSettings: Configuration.Saved = Configuration.Saved(),
+        environment: [String: String] = ["PATH": "/usr/bin:/bin"],
+        clock: any WallClock = SystemClock()
     ) async throws {
         self.directory = try directory ?? TemporaryDirectory()
         self.pictures = pictures
@@ -165,29 +177,38 @@ struct IndexedLibrary {
         logger.logLevel = .critical
         library = try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: state, encoder: model, storesRerankFeatures: model.rerankFeatures != nil,
-                model: "/models/constant",
+                state: state,
+                model: IndexingModel(
+                    encoder: model, storesRerankFeatures: model.rerankFeatures != nil, folder: "/models/constant"),
                 source: source ?? GreyFrames(seconds: seconds), logger: logger)
         }
         _ = try await library.index(files)
-        let live = try SearchSwitch(library: library, current: served(model), logger: logger) { _ in served(model) }
-            .index()
+        let models = LoadedModels(served(model)) { _ in served(model) }
+        let live = try SearchSwitch(library: library, models: models, logger: logger).index()
         let searcher = Searcher(
             catalog: library.catalog,
-            index: try SearchIndex(candidates: live.candidates, encoder: live.encoder, reranker: reranker))
+            index: try SearchIndex(
+                candidates: live.candidates, encoder: live.encoder, reranker: reranker, clips: live.clips))
+        saved = SavedSearches(
+            library: library, searcher: searcher, settings: savedSettings, environment: environment, events: events,
+            clock: clock, logger: logger)
+        var describing = model
+        describing.modelDigest = describingModel ?? model.modelDigest
+        var answering = served(describing)
+        answering.captioner = describe.map { ScriptedCaptioner(write: $0) }
         backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0),
-                model: .init(
-                    name: "constant", modelDigest: describingModel ?? model.modelDigest,
-                    dimensions: model.dimensions),
                 engine: .init(blasCore: "none", simd: "scalar", threads: 1)
             ),
             library: library,
             searcher: searcher,
+            saved: saved,
             pictures: pictures,
             settings: Configuration.Thumbnails(),
-            captioner: describe.map { ScriptedCaptioner(write: $0) }
+            previews: (pictures, Configuration.Previews()),
+            model: { [answering] in answering },
+            changes: ModelChanges(library: library, models: models) { "/models/constant" }
         )
     }
 

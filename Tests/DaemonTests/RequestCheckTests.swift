@@ -46,6 +46,14 @@ struct RequestCheckTests {
         (#""filters":{"path_prefix":"videos/"}"#, "“filters.path_prefix” must be an absolute path"),
         (#""filters":{"path_prefix":"/a\u0000b"}"#, "“filters.path_prefix” must be an absolute path"),
         (#""filters":{"path_glob":""}"#, "“filters.path_glob” must have 1 to 512 characters"),
+        (#""like":[{"clip":1,"weight":0}]"#, "“like[0]” has a weight that is not"),
+        (#""like":[{"file":"a.mp4","time":1}]"#, "“like[0]” must name a file by its absolute path"),
+        (#""like":[{"file":"/a.mp4","time":-1}]"#, "“like[0]” has a time that is no number"),
+        (#""like":[{"clip":1}],"channel":"words""#, "“like” compares pictures"),
+        (#""like":[{"clip":1}],"min_probability":0.5"#, "“min_probability” is of words"),
+        (#""not":["a",""]"#, "“not[1]” is empty"),
+        (#""not":["1","2","3","4","5","6","7","8","9"]"#, "“not” must have at most 8 entries"),
+        (#""fold":true,"offset":995"#, "“offset” and “limit” must be at most 1000 together"),
         (#""filters":{"path_glob":"["}"#, "“filters.path_glob” has a bracket that isn't closed"),
     ])
     func `a message names the field and what was expected`(fields: String, message: String) throws {

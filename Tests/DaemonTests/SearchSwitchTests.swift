@@ -24,7 +24,8 @@ struct SearchSwitchTests {
         indexed.library.close()
         return try await BlockingExecutor.shared.run { [logger] in
             try Library(
-                state: directory.path.appending("state"), encoder: model, source: GreyFrames(), logger: logger)
+                state: directory.path.appending("state"), model: IndexingModel(encoder: model), source: GreyFrames(),
+                logger: logger)
         }
     }
 
@@ -32,9 +33,11 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(modelDigest: "decade")
         let library = try await reopened(in: directory, with: new)
-        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
-            served(ConstantModel())
-        }
+        let searchSwitch = SearchSwitch(
+            library: library,
+            models: LoadedModels(served(new)) { _ in
+                served(ConstantModel())
+            }, logger: logger)
         let index = try searchSwitch.index()
         #expect(index.encoder.modelDigest == "c0ffee")
         #expect(index.candidates.count == 1)
@@ -49,9 +52,11 @@ struct SearchSwitchTests {
         renamed.earlierDigests = ["c0ffee"]
         // As the model that was before, and as the configured one.
         for current in [served(new), renamed] {
-            let searchSwitch = SearchSwitch(library: library, current: current, logger: logger) { [renamed] _ in
-                renamed
-            }
+            let searchSwitch = SearchSwitch(
+                library: library,
+                models: LoadedModels(current) { [renamed] _ in
+                    renamed
+                }, logger: logger)
             let index = try searchSwitch.index()
             #expect(index.encoder.modelDigest == "facade")
             #expect(index.candidates.count == 1)
@@ -63,9 +68,11 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(modelDigest: "decade")
         let library = try await reopened(in: directory, with: new)
-        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
-            throw ModelError(.unreadable, "gone")
-        }
+        let searchSwitch = SearchSwitch(
+            library: library,
+            models: LoadedModels(served(new)) { _ in
+                throw ModelError(.unreadable, "gone")
+            }, logger: logger)
         let index = try searchSwitch.index()
         #expect(index.encoder.modelDigest == "decade")
         #expect(index.candidates.count == 0)
@@ -76,9 +83,11 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let new = ConstantModel(modelDigest: "decade")
         let library = try await reopened(in: directory, with: new)
-        let searchSwitch = SearchSwitch(library: library, current: served(new), logger: logger) { _ in
-            served(ConstantModel())
-        }
+        let searchSwitch = SearchSwitch(
+            library: library,
+            models: LoadedModels(served(new)) { _ in
+                served(ConstantModel())
+            }, logger: logger)
         let searcher = Searcher(catalog: library.catalog) { try searchSwitch.index() }
         let request = try SearchRequest(query: "grey")
         #expect(try searcher.search(request).modelDigest == "c0ffee")
@@ -92,12 +101,11 @@ struct SearchSwitchTests {
         let directory = try TemporaryDirectory()
         let library = try await reopened(in: directory, with: ConstantModel(modelDigest: "decade"))
         let loadings = Mutex(0)
-        let searchSwitch = SearchSwitch(
-            library: library, current: served(ConstantModel(modelDigest: "decade")), logger: logger
-        ) { _ in
+        let models = LoadedModels(served(ConstantModel(modelDigest: "decade"))) { _ in
             loadings.withLock { $0 += 1 }
             return served(ConstantModel())
         }
+        let searchSwitch = SearchSwitch(library: library, models: models, logger: logger)
         for _ in 0..<3 { _ = try searchSwitch.index() }
         #expect(loadings.withLock { $0 } == 1)
         library.close()

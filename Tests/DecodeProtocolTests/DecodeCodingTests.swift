@@ -13,6 +13,7 @@ import Testing
                 framesPerSecond: 0.5, geometry: FrameGeometry(side: 2048, fit: .cover, filter: .area),
                 detectsCuts: false, start: 3.25, end: 9)),
         .thumbnail(.path([0x61]), time: 12.5, longestSide: 320),
+        .preview(.path([0x61]), start: 12.5, seconds: 10, longestSide: 480),
         .text(.path([0x61]), .media), .text(.path([0x61, 0xFF]), .subtitles(.webVTT)),
     ]
 
@@ -25,6 +26,7 @@ import Testing
         .event(.mediaInfo(MediaInfo(width: 1, height: 1, codec: "png", container: "png_pipe", isStill: true))),
         .event(.frame(SampledFrame(time: 1.5, side: 2, pixels: Array(0..<12)))),
         .event(.cut(time: 4.25)), .event(.progress(time: 0)), .thumbnail([0xFF, 0xD8, 0xFF]), .thumbnail([]),
+        .preview([0x1A, 0x45]),
         .event(.end(duration: 60)),
         .text([
             TextLine(kind: .subtitle, start: 1, end: 2.5, language: "en", text: "Où est 日本? 🎬"),
@@ -85,35 +87,35 @@ import Testing
         #expect(throws: WireError.self) { try DecodeMessage(part) }
     }
 
-    @Test func `The bytes of version 3 stay as they are`() {
+    @Test func `The bytes of version 4 stay as they are`() {
         let thumbnail = DecodeRequest.thumbnail(.path([0x2F, 0x61]), time: 1.5, longestSide: 320)
         #expect(
             thumbnail.encoded(request: 258) == [
-                19, 0, 0, 0, 3, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x2F, 0x61, 0, 0, 0, 0, 0, 0, 0xF8,
+                19, 0, 0, 0, 4, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x2F, 0x61, 0, 0, 0, 0, 0, 0, 0xF8,
                 0x3F, 64, 1, 0, 0,
             ])
         let frames = DecodeRequest.frames(
             .path([0x61]), FrameSampling(geometry: FrameGeometry(side: 224, fit: .cover, filter: .bilinear)))
         #expect(
             frames.encoded(request: 1) == [
-                30, 0, 0, 0, 3, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0,
+                30, 0, 0, 0, 4, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0,
                 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
             ])
         let failure = DecodeMessage.failure(DecodeError(.noVideo, isRetryable: false, message: "no"))
         #expect(
-            failure.bytes(request: 1) == [19, 0, 0, 0, 3, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
+            failure.bytes(request: 1) == [19, 0, 0, 0, 4, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
                 + Array("no-video".utf8) + [0, 2, 0, 0, 0, 0x6E, 0x6F])
         let frame = DecodeMessage.event(.frame(SampledFrame(time: 1.5, side: 1, pixels: [7, 8, 9])))
         #expect(
             frame.bytes(request: 1) == [
-                12, 0, 0, 0, 3, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
+                12, 0, 0, 0, 4, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
             ])
         let text = DecodeRequest.text(.path([0x61]), .subtitles(.ass))
         #expect(
-            text.encoded(request: 1) == [8, 0, 0, 0, 3, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 1, 2])
+            text.encoded(request: 1) == [8, 0, 0, 0, 4, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 1, 2])
         let line = DecodeMessage.text([TextLine(kind: .chapter, start: 0, end: 1.5, language: "e", text: "hi")])
         #expect(
-            line.bytes(request: 1) == [32, 0, 0, 0, 3, 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+            line.bytes(request: 1) == [32, 0, 0, 0, 4, 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
                 + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 0x65, 2, 0, 0, 0, 0x68, 0x69])
     }
 
@@ -188,6 +190,7 @@ import Testing
         #expect(throws: WireError.self) { try DecodeMessage(part) }
         // A picture may be of any number of bytes, pixels and what has none may not.
         if case .thumbnail = message { return }
+        if case .preview = message { return }
         part.body = body
         for count in Array(0..<payload.count) + [payload.count + 1] {
             part.payload = Array(repeating: 0, count: count)
@@ -234,13 +237,13 @@ import Testing
             }
         }
         #expect(error([0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([101, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
-        #expect(error([0, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
-        #expect(error([100, 0, 0, 0, 3, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
+        #expect(error([0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
+        #expect(error([101, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
+        #expect(error([0, 0, 0, 0, 4, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
+        #expect(error([100, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
     }
 
     @Test(arguments: [

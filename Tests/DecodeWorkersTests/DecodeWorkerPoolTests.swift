@@ -249,6 +249,12 @@ import Testing
         #expect(try await hasWorkers(1...2))
     }
 
+    @Test func `A preview comes as a WebM file`() async throws {
+        let file = try await video("film.avi")
+        let webm = try await pool().preview(of: file, at: 1, seconds: 1.5, longestSide: 160)
+        #expect(webm.starts(with: [0x1A, 0x45, 0xDF, 0xA3]) && webm.count > 1_000)
+    }
+
     @Test func `A thumbnail is an upright JPEG`() async throws {
         let file = try await video("a.mp4")
         let jpeg = try await pool().thumbnail(of: file, at: 1.5, longestSide: 160)

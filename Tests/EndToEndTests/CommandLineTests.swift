@@ -25,6 +25,17 @@ struct CommandLineTests {
         }
     }
 
+    @Test(arguments: [
+        "serve", "search", "open", "cut", "status", "watch", "watch add", "watch list", "watch remove", "index",
+        "describe", "model", "model info", "model import", "model embed", "duplicates", "mcp", "doctor",
+    ])
+    func `help of a command has an example`(command: String) async throws {
+        let help = try await saccade(["help"] + command.split(separator: " ").map { String($0) }, home: home.get().path)
+        #expect(help.status == 0)
+        #expect(
+            help.text.contains("\n  saccade \(command)") || help.text.contains("-- saccade \(command)"), "\(help.text)")
+    }
+
     @Test(arguments: [["train"], ["train", "slow"], ["calibrate"], ["evaluate"]])
     func `help of the commands of saccade-train is that program's own`(words: [String]) async throws {
         let asked = try await saccade(["help"] + words, home: home.get().path)
@@ -80,6 +91,28 @@ struct CommandLineTests {
         for command in ["serve", "search", "watch add", "doctor"] {
             #expect(outcome.text.contains(".SS saccade \(command)"))
         }
+    }
+
+    @Test func `every command has a manual page of its own`() async throws {
+        let names = try await run("manual", "--list").text.split(separator: "\n").map(String.init)
+        #expect(Set(names).isSuperset(of: ["serve", "search", "watch", "saved", "model", "doctor"]))
+        #expect(Set(names).isDisjoint(with: ["manual", "help", "train", "calibrate", "evaluate"]))
+        let whole = try await run("manual").text
+        for name in names {
+            let page = try await run("manual", name)
+            #expect(page.status == 0)
+            #expect(page.text.hasPrefix(".TH SACCADE\\-\(name.uppercased()) 1"), "\(name)")
+            for section in [".SH NAME\nsaccade\\-\(name) \\- ", ".SH SYNOPSIS\n", ".SH SEE ALSO\n.BR saccade (1)"] {
+                #expect(page.text.contains(section), "\(name): \(section)")
+            }
+            #expect(whole.contains(".BR saccade\\-\(name) (1)"), "\(name)")
+        }
+        let watch = try await run("manual", "watch").text
+        #expect(watch.contains(".B saccade watch add DIR...") && watch.contains(".SS saccade watch remove"))
+        let search = try await run("manual", "search").text
+        #expect(search.contains(".SH OPTIONS\n") && search.contains("\\-\\-by\\-video"))
+        #expect(try await run("manual", "nonsense").status == 64)
+        #expect(try await run("manual", "search", "--list").status == 64)
     }
 
     @Test func `the training program has a manual page of its own`() async throws {

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -66,6 +67,36 @@ struct ImportedModelTests {
         #expect(Set(results.map(\.media.path)).count == 2)
         #expect(results.map(\.score) == results.map(\.score).sorted(by: >))
         #expect(results.allSatisfy { (-1...1).contains($0.score) })
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM])
+    func `an import that is ended by a signal leaves nothing`(signal: Int32) async throws {
+        // A vocabulary of zeros that takes a while to copy: 270 MB that are nowhere on the disk.
+        var drawn = try DrawnCheckpoint(.siglip2)
+        let rows = 1 << 20
+        let table = "text_model.embeddings.token_embedding.weight"
+        let width = try #require(drawn.shapes[table]?.last)
+        drawn.set(["config.json", "text_config", "vocab_size"], to: rows)
+        drawn.shapes[table] = [rows, width]
+        let folder = home.path.appending("downloaded")
+        try drawn.write(to: folder, sparse: true)
+        let process = Process()
+        process.executableURL = URL(filePath: Installation.saccade.string)
+        process.arguments = ["model", "import", "downloaded", "--output", "model", "--precision", "float"]
+        process.currentDirectoryURL = URL(filePath: home.path.string)
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        let (ends, continuation) = AsyncStream.makeStream(of: Int32.self)
+        process.terminationHandler = { continuation.yield($0.terminationStatus) }
+        try process.run()
+        let partial = home.path.appending("model.importing").appending("text.safetensors")
+        try await eventually { FileManager.default.fileExists(atPath: partial.string) }
+        kill(process.processIdentifier, signal)
+        for await status in ends {
+            #expect(status == 128 + signal)
+            break
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: home.path.string) == ["downloaded"])
     }
 
     @Test func `a BLIP re-ranks for an imported model, and describes`() async throws {

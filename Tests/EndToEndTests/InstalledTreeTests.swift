@@ -60,7 +60,8 @@ struct InstalledTreeTests {
             contentsOfFile: prefix.appending("lib/systemd/system/saccade.service").string, encoding: .utf8)
         #expect(unit.contains("\nExecStart=/opt/saccade/bin/saccade serve\n"))
         for file in [
-            "share/man/man1/saccade.1.gz", "share/man/man1/saccade-train.1.gz",
+            "share/man/man1/saccade.1.gz", "share/man/man1/saccade-search.1.gz",
+            "share/man/man1/saccade-watch.1.gz", "share/man/man1/saccade-train.1.gz",
             "share/bash-completion/completions/saccade", "share/zsh/site-functions/_saccade",
             "share/fish/vendor_completions.d/saccade.fish", "share/saccade/web/index.html", "share/saccade/web/app.js",
         ] {

@@ -143,8 +143,7 @@ struct OtherArchitectureTests {
         let executable = try DecodeWorkerPool.executable()
         let library = try await BlockingExecutor.shared.run { [directory] in
             try Library(
-                state: directory.path.appending("state"), encoder: model.clips,
-                storesRerankFeatures: model.storesRerankFeatures, model: model.directory,
+                state: directory.path.appending("state"), model: IndexingModel(model),
                 source: DecodeWorkerPool(configuration: .init(executable: executable)), logger: logger)
         }
         defer { library.close() }
@@ -154,7 +153,8 @@ struct OtherArchitectureTests {
         _ = try await library.index([falling, rising, meadow])
 
         try await BlockingExecutor.shared.run {
-            let searchSwitch = SearchSwitch(library: library, current: model, logger: logger) { _ in model }
+            let searchSwitch = SearchSwitch(
+                library: library, models: LoadedModels(model) { _ in model }, logger: logger)
             let searcher = Searcher(catalog: library.catalog, index: try searchSwitch.index())
             func found(_ query: String, rerank: RerankOptions?) throws -> [String] {
                 try searcher.search(SearchRequest(query: query, rerank: rerank)).results

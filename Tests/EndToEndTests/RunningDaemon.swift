@@ -22,8 +22,12 @@ final class RunningDaemon {
 
     /// Starts the daemon and returns when it answers.
     ///
-    /// - Parameter model: its folder; nil takes the shipped one.
-    init(in home: FilePath, footage: FilePath? = nil, model: FilePath? = nil) async throws {
+    /// - Parameters:
+    ///   - model: its folder; nil takes the shipped one.
+    ///   - environment: beside what every test's daemon has.
+    init(
+        in home: FilePath, footage: FilePath? = nil, model: FilePath? = nil, environment: [String: String] = [:]
+    ) async throws {
         state = home.appending("state")
         self.footage = footage ?? home.appending("footage")
         client = ServiceClient(socket: state.appending("saccade.sock"), timeout: 20)
@@ -38,7 +42,7 @@ final class RunningDaemon {
             "SACCADE_ROOTS": self.footage.string,
             "SACCADE_INGEST_SETTLE_SECONDS": "0.3",
             "SACCADE_LOG_LEVEL": "notice",
-        ]) { $1 }
+        ]) { $1 }.merging(environment) { $1 }
         if let model { process.environment?["SACCADE_MODEL"] = model.string }
         let output = try FileHandle(forWritingTo: URL(filePath: log.string))
         try output.seekToEnd()
@@ -117,10 +121,12 @@ final class RunningDaemon {
 
     /// Asks it to end.
     ///
+    /// - Parameter signal: how.
     /// - Returns: its exit status, negative for a signal, and how long it took.
-    func terminate() async throws -> (status: Int32, seconds: Double) {
+    @discardableResult
+    func terminate(_ signal: Int32 = SIGTERM) async throws -> (status: Int32, seconds: Double) {
         let begin = ContinuousClock.now
-        kill(process.processIdentifier, SIGTERM)
+        kill(process.processIdentifier, signal)
         for await status in ended {
             return (status, (ContinuousClock.now - begin) / .seconds(1))
         }

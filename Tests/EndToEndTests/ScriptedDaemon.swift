@@ -69,9 +69,19 @@ final class ScriptedDaemon: Backend {
     func clip(_ id: Int64) async throws -> API.Clip { throw Self.unscripted }
     func description(ofClip id: Int64) async throws -> API.ClipDescription { throw Self.unscripted }
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8] { throw Self.unscripted }
+    func preview(ofClip id: Int64) async throws -> ServedFile { throw Self.unscripted }
     func file(ofMedia id: Int64) async throws -> ServedFile { throw Self.unscripted }
     func status() async throws -> API.Status { throw Self.unscripted }
     func rescan(root: Int64?) async throws -> API.RescanAccepted { throw Self.unscripted }
     func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) { throw Self.unscripted }
     func removeRoot(_ id: Int64) async throws { throw Self.unscripted }
+    func savedSearches() async throws -> API.SavedSearches { throw Self.unscripted }
+    func savedSearch(_ name: String) async throws -> API.SavedSearch { throw Self.unscripted }
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        throw Self.unscripted
+    }
+    func removeSavedSearch(_ name: String) async throws { throw Self.unscripted }
+    func models() async throws -> API.Models { throw Self.unscripted }
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange { throw Self.unscripted }
+    func forgetModel(_ role: API.Models.Role) async throws { throw Self.unscripted }
 }

@@ -44,7 +44,7 @@ struct SearchCommandTests {
     @Test func `without options the model's own re-ranking is asked for`() async throws {
         let (outcome, requests) = try await search(["a", "dog"], answering: answer())
         #expect(outcome.status == 0, "\(outcome.errors)")
-        #expect(requests == [API.SearchRequest(query: "a dog")])
+        #expect(requests == [API.SearchRequest(query: "a dog", fold: true)])
     }
 
     @Test func `lines of text stand below what they were found by`() async throws {
@@ -72,6 +72,16 @@ struct SearchCommandTests {
 
     private static let meanings: [(options: [String], request: API.SearchRequest)] = [
         (["--fast"], .init(query: "a dog", rerank: .off)),
+        (["--no-fold"], .init(query: "a dog")), (["--json"], .init(query: "a dog")),
+        (
+            ["--not", "tall tree*2"],
+            .init(query: "a dog", not: [.init("tall tree", weight: 2)])
+        ),
+        (["--like", "clip:7*0.5"], .init(query: "a dog", like: [.init(.clip(7), weight: 0.5)])),
+        (
+            ["--like", "/v/a.mp4@1:05"],
+            .init(query: "a dog", like: [.init(.file(API.Path("/v/a.mp4"), time: 65))])
+        ),
         (["--picture"], .init(query: "a dog", channel: .picture)),
         (["--text"], .init(query: "a dog", channel: .words)),
         (["--rerank", "16"], .init(query: "a dog", rerank: .on(.init(depth: 16)))),
@@ -85,6 +95,8 @@ struct SearchCommandTests {
     func `options are sent as they are meant`(options: [String], request: API.SearchRequest) async throws {
         let (outcome, requests) = try await search(["a dog"] + options, answering: answer())
         #expect(outcome.status == 0, "\(outcome.errors)")
+        var request = request
+        request.fold = !options.contains("--no-fold") && !options.contains("--json")
         #expect(requests == [request])
     }
 
@@ -92,7 +104,7 @@ struct SearchCommandTests {
         ["--rerank", "0"], ["--rerank", "1001"], ["--rerank", "x"], ["--beta", "inf"], ["--beta", "nan"],
         ["--beta", "1e7"], ["--deadline", "-1"], ["--deadline", "60001"], ["--min-probability", "1.5"],
         ["--min-probability", "nan"], ["--fast", "--rerank", "8"], ["--fast", "--beta", "1"],
-        ["--fast", "--deadline", "5"],
+        ["--fast", "--deadline", "5"], ["--like", "clip:1*11"], ["--not", " "],
     ])
     func `what can't be is wrong usage`(options: [String]) async throws {
         // After an equals sign a value may begin with a dash.
@@ -105,25 +117,66 @@ struct SearchCommandTests {
     @Test func `with a least probability the table has them, and the closing line the re-ranked clips`() async throws {
         let (outcome, _) = try await search(["a dog", "--min-probability", "0"], answering: answer())
         let lines = outcome.text.split(separator: "\n")
-        #expect(lines.first?.split(separator: " ") == ["score", "likely", "time", "path"])
+        #expect(lines.first?.split(separator: " ") == ["likely", "time", "path"])
         #expect(
             lines.dropFirst() == [
-                "1  -1.250    83 %  0:00–0:06  /v/0.mp4",
-                "2  -2.250    <1 %  0:00–0:06  /v/1.mp4",
+                "1  ▮▮▮▮▮  83 %  0:00–0:06  /v/0.mp4",
+                "2  ▯▯▯▯▯  <1 %  0:00–0:06  /v/1.mp4",
             ])
         #expect(outcome.errors == "9 clips searched in 31 ms, 2 of them re-ranked\n")
     }
 
-    @Test(arguments: [nil, false])
-    func `who asks for no least probability gets no column of them`(found: Bool?) async throws {
-        let (outcome, _) = try await search(["a dog"], answering: answer(found: found))
-        #expect(outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "time", "path"])
+    @Test func `a model that can't tell gets steps beside the best, and no log-likelihoods`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer())
+        let lines = outcome.text.split(separator: "\n")
+        #expect(lines.first?.split(separator: " ") == ["fit", "time", "path"])
+        #expect(lines.dropFirst().map { $0.split(separator: " ")[1] } == ["▮▮▮▮▮", "▮▮▯▯▯"])
+        #expect(!outcome.text.contains("1.25"))
+        let json = try await search(["a dog", "--json"], answering: answer()).outcome
+        #expect(json.text.contains("-1.25"), "the scores are there for programs")
+    }
+
+    @Test func `words with a minus sign are excluded`() async throws {
+        let (_, requests) = try await search(
+            ["a dog -grass", "and", "more -\"red car\" -", "--not", "tree"], answering: answer())
+        #expect(
+            requests == [
+                API.SearchRequest(
+                    query: "a dog and more -", not: [.init("grass"), .init("red car"), .init("tree")], fold: true)
+            ])
+    }
+
+    @Test func `what is like an example is told by its likeness`() async throws {
+        let (outcome, requests) = try await search(["--like", "clip:7"], answering: answer(probabilities: [nil, nil]))
+        #expect(requests == [API.SearchRequest(query: "", like: [.init(.clip(7))], fold: true)])
+        let lines = outcome.text.split(separator: "\n")
+        #expect(lines.first?.split(separator: " ") == ["alike", "time", "path"])
+        #expect(lines.last == "2  ▮▮▮▯▯  50 %  0:00–0:06  /v/1.mp4", "\(lines)")
+    }
+
+    @Test func `results that were folded are counted`() async throws {
+        var folding = answer()
+        folding.results[0].folded = 3
+        let (outcome, _) = try await search(["a dog"], answering: folding)
+        #expect(outcome.text.split(separator: "\n")[1].hasSuffix("/v/0.mp4  +3 similar"))
+    }
+
+    @Test func `links and pictures are for terminals, and asked for where there is none`() async throws {
+        let (outcome, _) = try await search(["a dog"], answering: answer())
+        #expect(!outcome.output.contains(0x1B))
+        let (refused, _) = try await search(["a dog", "--preview"], answering: answer())
+        #expect(refused.status == 74 && refused.errors.contains("--preview-format"))
+        for wrong in [
+            ["--preview", "--json"], ["--preview-format", "kitty"], ["--watch", "--json"], ["--preview-format", "x"],
+        ] {
+            #expect(try await saccade(["search", "a"] + wrong, home: home.get().path).status == 64)
+        }
     }
 
     @Test func `where something is found, the table says how likely each result is`() async throws {
         let (outcome, _) = try await search(["a dog"], answering: answer(found: true))
         #expect(
-            outcome.text.split(separator: "\n").first?.split(separator: " ") == ["score", "likely", "time", "path"])
+            outcome.text.split(separator: "\n").first?.split(separator: " ") == ["likely", "time", "path"])
         #expect(!outcome.errors.contains("Nothing"))
     }
 

@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// Decodes a file of text: `SECONDS [CUTS]`, two frames a second; `error [retryable]` at the end fails, `until
 /// SECONDS` says that there is an end when there are no frames any more.
@@ -74,6 +75,8 @@ final class FakeSource: FrameSource {
         MediaInfo(duration: nil, width: 8, height: 8, codec: "text", container: "text")
     }
 
+    func preview(of file: FilePath, at start: Double, seconds: Double, longestSide: Int) async throws -> [UInt8] { [] }
+
     func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] { [] }
 
     /// Each line of a file of subtitles, two seconds each; one that begins with `broken` fails. Of a media file the words after `says`.
@@ -103,7 +106,7 @@ final class FakeEncoder: ClipEncoder {
     let framesPerClip = 8
     let dimensions = 4
     let modelDigest: String
-    private let batches = Mutex<[Int]>([])
+    private let batches = Observed<[Int]>([])
     private let beforeBatch: @Sendable () -> Void
     /// What becomes of a clip of so many frames, instead of its embedding.
     private let spoiled: [Int: [Float]]
@@ -117,11 +120,13 @@ final class FakeEncoder: ClipEncoder {
     }
 
     /// Clips of each batch.
-    var batchSizes: [Int] { batches.withLock { $0 } }
+    var batchSizes: [Int] { batches.value }
+
+    func hasEncoded(batches count: Int) async throws { try await batches.wait { $0.count >= count } }
 
     func encode(clips: [[RGBImage]]) throws -> [EncodedClip] {
         beforeBatch()
-        batches.withLock { $0.append(clips.count) }
+        batches.change { $0.append(clips.count) }
         return clips.map { frames in
             if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
             let length = Float(frames.count * frames.count + 1).squareRoot()

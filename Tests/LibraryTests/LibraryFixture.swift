@@ -25,7 +25,8 @@ final class LibraryFixture: Sendable {
     init(
         in directory: TemporaryDirectory? = nil, ahead: Double = 1000, watches: Int = .max,
         source: FakeSource = FakeSource(), encoder: FakeEncoder = FakeEncoder(), workers: Int = 1,
-        batchFrames: Int = 32
+        batchFrames: Int = 32, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 }
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -38,8 +39,12 @@ final class LibraryFixture: Sendable {
         let settings = IngestSettings(
             decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames))
         library = try Library(
-            state: resolved.appending("state"), encoder: encoder, source: source, settings: settings,
-            surroundings: .init(files: files, watcher: watcher, clock: clock), logger: Self.logger)
+            state: resolved.appending("state"),
+            model: IndexingModel(encoder: encoder, folder: FilePath("/models/\(encoder.modelDigest)")),
+            loadModel: loadModel,
+            source: source, settings: settings,
+            surroundings: .init(files: files, watcher: watcher, clock: clock, freeSpace: freeSpace), logger: Self.logger
+        )
     }
 
     private static var logger: Logger {

@@ -15,7 +15,8 @@ import Testing
         let executable = try DecodeWorkerPool.executable()
         let pool = DecodeWorkerPool(configuration: .init(executable: executable, workers: settings.decodeWorkers))
         return try Library(
-            state: directory.path.appending("state"), encoder: FakeEncoder(), source: pool, settings: settings,
+            state: directory.path.appending("state"), model: IndexingModel(encoder: FakeEncoder()), source: pool,
+            settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -8,6 +8,7 @@ struct Answer {
     var frames: [(time: Double, pixels: [UInt8])] = []
     var cuts: [Double] = []
     var thumbnail: [UInt8]?
+    var preview: [UInt8]?
     var lines: [TextLine] = []
     /// Seconds, as the end told.
     var duration: Double?
@@ -45,6 +46,7 @@ struct Answer {
         case .event(.progress): break
         case .event(.end(let duration)): self.duration = duration
         case .thumbnail(let jpeg): thumbnail = jpeg
+        case .preview(let webm): preview = webm
         case .text(let more): lines += more
         case .failure(let failure): self.failure = failure
         }

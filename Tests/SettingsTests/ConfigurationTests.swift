@@ -73,15 +73,20 @@ struct ConfigurationTests {
     @Test func `every key can be set in every way`() throws {
         let values = [
             "log_level": "debug", "http.tcp_port": "8080", "ingest.frames_per_second": "1.5",
+            "ingest.rebuild_share": "0.25",
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
             "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
-            "ingest.rerank_features": "compact", "ingest.follow_links": "true",
+            "ingest.rerank_features": "compact", "ingest.follow_links": "true", "saved.commands": "true",
         ]
         for key in ConfigurationKey.all {
             let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
             let value = values[key.name] ?? (isPath ? "/some/path" : "1024")
             guard key.name != "http.tcp_port" else { continue }
-            let usable = ["ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3"]
+            let usable = [
+                "ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3",
+                "saved.commands_per_minute": "3",
+                "previews.timeout_seconds": "3",
+            ]
             let text = usable[key.name] ?? value
             let parts = key.name.split(separator: ".")
             let yaml = parts.count == 2 ? "\(parts[0]):\n  \(parts[1]): \(text)\n" : "\(key.name): \(text)\n"
@@ -235,9 +240,11 @@ struct ConfigurationTests {
     private static let otherValues = [
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
         "ingest.rerank_features": "compact", "ingest.follow_links": "true", "ingest.settle_seconds": "3",
-        "ingest.decoders": "3",
+        "ingest.decoders": "3", "ingest.rebuild_share": "0.25",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
+        "saved.commands": "true", "saved.commands_per_minute": "3", "saved.command_timeout_seconds": "3",
+        "previews.timeout_seconds": "3",
     ]
 
     @Test func `reloading takes exactly the values of reloadable keys`() throws {

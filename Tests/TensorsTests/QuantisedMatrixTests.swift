@@ -6,6 +6,7 @@ import Testing
 @Suite struct QuantisedMatrixTests {
     static let kernels: [saccade_quantised_kernel] = [
         SACCADE_QUANTISED_SCALAR, SACCADE_QUANTISED_AVX2, SACCADE_QUANTISED_AVXVNNI, SACCADE_QUANTISED_AVX512VNNI,
+        SACCADE_QUANTISED_AMX,
     ].filter { saccade_quantised_supports($0) != 0 }
 
     private func numbers(_ shape: [Int], seed: UInt64, deviation: Double = 1) -> Tensor<Float> {
@@ -24,8 +25,8 @@ import Testing
     func `A product is that of the rounded numbers, for all sizes`(kernel: saccade_quantised_kernel) {
         var random = SplitMix64(seed: 11)
         for trial in 0..<60 {
-            let rows = 1 + Int(random.next() % 30)
-            let inputs = 1 + Int(random.next() % 70)
+            let rows = 1 + Int(random.next() % 70)
+            let inputs = 1 + Int(random.next() % 140)
             let outputs = 1 + Int(random.next() % 70)
             let x = numbers([rows, inputs], seed: random.next()).scalars
             // The extremes together give the largest sums: bytes multiplied in 16 bits would saturate.

@@ -69,7 +69,9 @@ package struct DrawnCheckpoint {
     }
 
     /// Writes the folder.
-    package func write(to folder: FilePath) throws {
+    ///
+    /// - Parameter sparse: whether all weights are zeros that take no room, so that they may be as large as they like.
+    package func write(to folder: FilePath, sparse: Bool = false) throws {
         let url = URL(filePath: folder.string)
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         for (name, object) in files {
@@ -79,7 +81,20 @@ package struct DrawnCheckpoint {
             try Data(contentsOf: Self.fixtures.appending(path: "Tokenizers/\(source)")).write(
                 to: url.appending(path: name))
         }
-        try Self.safetensors(shapes).write(to: url.appending(path: weightsFile))
+        let weights = url.appending(path: weightsFile)
+        guard sparse else { return try Self.safetensors(shapes).write(to: weights) }
+        var header: [String: Any] = [:]
+        var end = 0
+        for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+            let start = end
+            end += 4 * shape.reduce(1, *)
+            header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [start, end]]
+        }
+        let json = try JSONSerialization.data(withJSONObject: header)
+        try (Data(Self.littleEndian(UInt64(json.count), count: 8)) + json).write(to: weights)
+        let file = try FileHandle(forWritingTo: weights)
+        try file.truncate(atOffset: UInt64(8 + json.count + end))
+        try file.close()
     }
 
     /// A safetensors file of drawn tensors, in F32.

@@ -29,8 +29,13 @@ package struct MomentTools: Sendable {
                 """,
             parameters: [
                 ToolParameter(
-                    "query", .string, "What the moment shows, in English words, such as “a dog catches a ball”.",
-                    isRequired: true),
+                    "query", .string,
+                    "What the moment shows, in English words, such as “a dog catches a ball”. May be left out beside “like”."
+                ),
+                ToolParameter(
+                    "like", .integer(0 ... .max),
+                    "The id of a moment that results are to look like, “clip” of a result."),
+                ToolParameter("not", .string, "What results are not to show, in English words, such as “grass”."),
                 ToolParameter("limit", .integer(1...50), "Maximum number of results; 10 if absent."),
                 ToolParameter("offset", .integer(0...10_000), "Skip this many of the best results."),
                 ToolParameter("by_file", .boolean, "True for the best moment of each file only."),
@@ -68,6 +73,8 @@ package struct MomentTools: Sendable {
     private static func request(_ arguments: ToolArguments) throws -> API.SearchRequest {
         API.SearchRequest(
             query: arguments.string("query") ?? "",
+            like: arguments.integer("like").map { [API.Example(.clip($0))] } ?? [],
+            not: arguments.string("not").map { [API.Exclusion($0)] } ?? [],
             limit: arguments.integer("limit").map { Int($0) } ?? 10,
             offset: arguments.integer("offset").map { Int($0) } ?? 0,
             filters: API.SearchFilters(

@@ -17,6 +17,7 @@ typedef enum {
     SACCADE_QUANTISED_AVX2 = 1,        // products of 16-bit integers
     SACCADE_QUANTISED_AVXVNNI = 2,     // vpdpbusd on 256 bits: Alder Lake, Zen 5
     SACCADE_QUANTISED_AVX512VNNI = 3,  // vpdpbusd on 512 bits: Ice Lake, Zen 4
+    SACCADE_QUANTISED_AMX = 4,         // tdpbusd on tiles of 16 rows of 64 bytes: Sapphire Rapids
 } saccade_quantised_kernel;
 
 // Whether this processor has them.
@@ -25,11 +26,12 @@ int saccade_quantised_supports(saccade_quantised_kernel kernel);
 // The fastest of those that the processor has and `saccade_simd_detected` allows.
 saccade_quantised_kernel saccade_quantised_detected(void);
 
-// "scalar", "avx2", "avxvnni" or "avx512vnni".
+// "scalar", "avx2", "avxvnni", "avx512vnni" or "amx".
 const char *saccade_quantised_name(saccade_quantised_kernel kernel);
 
-// Rows of activations that lie together, and columns of weights that do.
-#define SACCADE_QUANTISED_ROWS 12
+// Rows that are best computed together: a multiple of what every kernel takes at once.
+#define SACCADE_QUANTISED_ROWS 192
+// Columns of weights that lie together.
 #define SACCADE_QUANTISED_COLUMNS 32
 
 // The most inputs: more could overflow a sum.
@@ -39,7 +41,7 @@ const char *saccade_quantised_name(saccade_quantised_kernel kernel);
 typedef struct {
     int inputs;
     int outputs;
-    int8_t *weights;       // panels of 32 columns, each [inputs / 4 rounded up, 32, 4]; 64-byte aligned, zeros where there is nothing
+    int8_t *weights;       // panels of 32 columns, each [inputs rounded up to 64 / 4, 32, 4]; 64-byte aligned, zeros where there is nothing
     int32_t *corrections;  // [outputs, rounded up to panels]: -128 x the column's sum, for activations are stored as 128 + integer
     float *scales;         // likewise
     float *bias;           // likewise
@@ -54,11 +56,14 @@ void saccade_quantised_destroy(saccade_quantised *quantised);
 // Panels of columns of some outputs.
 int saccade_quantised_panels(int outputs);
 
-// Bytes that rows of activations take once they are quantised.
+// Bytes of one row of quantised activations: its inputs, rounded up to 64.
+static inline int saccade_quantised_pitch(int inputs) { return (inputs + 63) / 64 * 64; }
+
+// Bytes that rows of activations take once they are quantised: rows rounded up to 16, because some kernels read so many.
 size_t saccade_quantised_size(int rows, int inputs);
 
 // Quantises rows [rows, inputs]: byte = 128 + round(x / scale), scale = the row's largest magnitude / 127.
-//   bytes: `saccade_quantised_size`, as [rows / 12, inputs / 4 rounded up, 12, 4]; scales: [rows].
+//   bytes: [rows, inputs rounded up to 64], of `saccade_quantised_size`; scales: [rows].
 // A row with a number that isn't finite has the scale NaN, and so has its product.
 void saccade_quantise_rows(saccade_quantised_kernel kernel, const float *input, int rows, int inputs, uint8_t *bytes,
                            float *scales);

@@ -1,6 +1,5 @@
 import API
 import Catalog
-import DecodeProtocol
 import DecodeWorkers
 import Settings
 import Threads
@@ -34,41 +33,10 @@ struct ThumbnailSource: Sendable {
             let time = (clip.start + clip.end) / 2
             let key = ThumbnailStore.Key(content: content, time: time, side: side)
             if let kept = await BlockingExecutor.shared.run({ [store] in store.picture(for: key) }) { return kept }
-            let bytes = try await make(time, at: places, side: side)
+            let bytes = try await places.firstPicture(
+                within: settings.timeoutSeconds, failure: .thumbnailFailed
+            ) { try await pictures.thumbnail(of: $0, at: time, longestSide: side) }
             await BlockingExecutor.shared.run { [store] in store.keep(bytes, for: key) }
-            return bytes
-        }
-    }
-
-    private func make(_ time: Double, at places: [MediaPlace], side: Int) async throws -> [UInt8] {
-        for place in places where place.isOnline {
-            do {
-                return try await withDeadline {
-                    try await pictures.thumbnail(of: place.path, at: time, longestSide: side)
-                }
-            } catch let error as DecodeError {
-                switch error.code {
-                case .notFound, .unreadable, .readError: continue
-                default: throw APIError(.thumbnailFailed, error.message)
-                }
-            }
-        }
-        let path = places.first.map { API.Path($0.path).text } ?? "the file"
-        throw APIError(.mediaOffline, "\(path) can't be read now; connect its disk, or rescan if it was moved")
-    }
-
-    private func withDeadline(_ body: @escaping @Sendable () async throws -> [UInt8]) async throws -> [UInt8] {
-        let seconds = settings.timeoutSeconds
-        return try await withThrowingTaskGroup(of: [UInt8].self) { group in
-            group.addTask { try await body() }
-            group.addTask {
-                try await Task.sleep(for: .seconds(seconds))
-                throw APIError(.thumbnailFailed, "the picture was not made within \(seconds) s; try again later")
-            }
-            defer { group.cancelAll() }
-            guard let bytes = try await group.next() else {
-                throw APIError(.thumbnailFailed, "no picture was made; try again later")
-            }
             return bytes
         }
     }

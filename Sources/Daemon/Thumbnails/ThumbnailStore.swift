@@ -4,11 +4,23 @@ import Foundation
 import Synchronization
 package import SystemPackage
 
-/// Thumbnails on disk, up to a number of bytes, so that clips of offline media still have a picture; the least recently used leave first.
+/// Thumbnails or previews on disk, up to a number of bytes, so that clips of offline media still have a picture; the least recently used leave first.
 ///
 /// Each is named by what it shows, the content of its file, the time and the size, so that no other clip ever gets it. All calls block, and
 /// none fails: what can't be kept is made again.
 package final class ThumbnailStore: Sendable {
+    /// What is kept.
+    package enum Form: Sendable {
+        /// JPEG files.
+        case thumbnails
+        /// WebM files.
+        case previews
+
+        fileprivate var ending: String { self == .thumbnails ? ".jpg" : ".webm" }
+        /// What each file begins with.
+        fileprivate var magic: [UInt8] { self == .thumbnails ? [0xFF, 0xD8] : [0x1A, 0x45, 0xDF, 0xA3] }
+    }
+
     /// What a picture shows.
     package struct Key: Sendable {
         package var content: ContentIdentity
@@ -27,7 +39,7 @@ package final class ThumbnailStore: Sendable {
             var hash = ContentHash()
             hash.update(content.digest)
             hash.update(Array("\(content.size) \(time) \(side)".utf8))
-            return ContentHash.hexadecimal(hash.finish().prefix(16)) + ".jpg"
+            return ContentHash.hexadecimal(hash.finish().prefix(16))
         }
     }
 
@@ -39,22 +51,24 @@ package final class ThumbnailStore: Sendable {
     }
 
     private let folder: FilePath
+    private let form: Form
     private let capacity: Int
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - folder: Made when the first picture is kept; nothing else may be in it.
-    ///   - capacity: In bytes of JPEG; 0 keeps nothing.
-    package init(folder: FilePath, capacity: Int) {
+    ///   - capacity: In bytes; 0 keeps nothing.
+    package init(folder: FilePath, form: Form = .thumbnails, capacity: Int) {
         self.folder = folder
+        self.form = form
         self.capacity = capacity
     }
 
     package func picture(for key: Key) -> [UInt8]? {
         guard capacity > 0 else { return nil }
-        let name = key.name
+        let name = key.name + form.ending
         guard let data = try? Data(contentsOf: URL(filePath: folder.appending(name).string)),
-            data.starts(with: [0xFF, 0xD8])
+            data.starts(with: form.magic)
         else { return nil }
         state.withLock { state in
             lookAtFolder(&state)
@@ -66,7 +80,7 @@ package final class ThumbnailStore: Sendable {
 
     package func keep(_ bytes: [UInt8], for key: Key) {
         guard bytes.count <= capacity else { return }
-        let name = key.name
+        let name = key.name + form.ending
         do {
             try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
             // Under another name first: a crash leaves no half of a picture.

@@ -41,8 +41,8 @@ package struct PageFiles: Sendable {
         self.files = files
     }
 
-    /// Bytes of all files together.
-    package var size: Int { files.values.map(\.bytes.count).reduce(0, +) }
+    /// Bytes of the page's files together; a browser isn't given the description of the API.
+    package var size: Int { files.map { $0.key == Self.openAPI ? 0 : $0.value.bytes.count }.reduce(0, +) }
 
     func named(_ name: some StringProtocol) -> File? {
         files[name.isEmpty ? Self.index : String(name)]

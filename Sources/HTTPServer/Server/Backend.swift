@@ -40,6 +40,11 @@ package protocol Backend: Sendable {
     /// - Throws: `clip_not_found`, `media_offline`, `thumbnail_failed`.
     func thumbnail(ofClip id: Int64, side: Int?) async throws -> [UInt8]
 
+    /// Some seconds of a clip as small WebM without sound, for browsers that can't play the file.
+    ///
+    /// - Throws: `clip_not_found`, `media_offline`, `preview_failed`.
+    func preview(ofClip id: Int64) async throws -> ServedFile
+
     /// A file of a media item, for players.
     ///
     /// - Throws: `media_not_found`, `media_offline`; also when the file has another content than the one that was indexed.
@@ -58,4 +63,31 @@ package protocol Backend: Sendable {
 
     /// - Throws: `root_not_found`.
     func removeRoot(_ id: Int64) async throws
+
+    func savedSearches() async throws -> API.SavedSearches
+
+    /// - Throws: `saved_search_not_found`.
+    func savedSearch(_ name: String) async throws -> API.SavedSearch
+
+    /// Who asks may set a command: that was checked.
+    ///
+    /// - Returns: the saved search, and whether it is new.
+    /// - Throws: `saved_search_exists`, `invalid_request`, `forbidden` where commands are not allowed, and what a search throws.
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool)
+
+    /// - Throws: `saved_search_not_found`.
+    func removeSavedSearch(_ name: String) async throws
+
+    /// The models with an index, and which is to be used.
+    func models() async throws -> API.Models
+
+    /// Uses a model from now on; its index is built in the background.
+    ///
+    /// - Throws: `invalid_model`, `model_not_found`, `insufficient_space`, `overloaded`.
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange
+
+    /// Gives up the index of the previous model, or of the next one.
+    ///
+    /// - Throws: `model_not_found`, `invalid_model`, `overloaded`.
+    func forgetModel(_ role: API.Models.Role) async throws
 }

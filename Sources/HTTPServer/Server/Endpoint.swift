@@ -1,4 +1,5 @@
 import API
+import Foundation
 import HTTPTypes
 
 /// A route of the query socket. Finding it is pure: no server is needed to test it.
@@ -8,11 +9,20 @@ enum Endpoint: Equatable {
     case file(Int64)
     case clip(Int64)
     case thumbnail(Int64)
+    case preview(Int64)
     case description(Int64)
     case status
     case rescan
     case roots
     case root(Int64)
+    case savedSearches
+    case savedSearch(String)
+    case saveSearch(String)
+    case removeSavedSearch(String)
+    case models
+    case useModel
+    /// The index of the previous model, or of the next one.
+    case model(API.Models.Role)
     case events
     case page
     case openAPI
@@ -22,25 +32,41 @@ enum Endpoint: Equatable {
     /// - Throws: `unknown_route`, `method_not_allowed`, or `invalid_request` for an id that is no number.
     static func find(method: HTTPRequest.Method, path: some StringProtocol) throws(APIError) -> Endpoint {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard parts.first == "v1", let endpoint = try find(parts.dropFirst()) else {
+        let words = parts.map { String($0) }
+        let endpoints =
+            words.count == 3 && words[1] == "saved-searches"
+            ? try savedSearch(words[2]) : try find(words.dropFirst()).map { [$0] } ?? []
+        guard parts.first == "v1", !endpoints.isEmpty else {
             throw APIError(.unknownRoute, "there is no route \(path.prefix(100)); docs/API.md lists those that exist")
         }
-        guard method == endpoint.method else {
+        guard let endpoint = endpoints.first(where: { $0.method == method }) else {
+            let methods = endpoints.map(\.method.rawValue).joined(separator: ", ")
             throw APIError(
-                .methodNotAllowed,
-                "\(path.prefix(100)) takes \(endpoint.method.rawValue), not \(method.rawValue.prefix(20))"
-            )
+                .methodNotAllowed, "\(path.prefix(100)) takes \(methods), not \(method.rawValue.prefix(20))")
         }
         return endpoint
     }
 
-    private static func find(_ parts: ArraySlice<some StringProtocol>) throws(APIError) -> Endpoint? {
-        let words = parts.map { String($0) }
+    private static func savedSearch(_ word: String) throws(APIError) -> [Endpoint] {
+        guard let name = word.removingPercentEncoding else {
+            throw APIError(
+                .invalidRequest, "“\(word.prefix(100))” is no name: percent-encode its bytes of UTF-8, as in %20")
+        }
+        return [.savedSearch(name), .saveSearch(name), .removeSavedSearch(name)]
+    }
+
+    private static func find(_ words: ArraySlice<String>) throws(APIError) -> Endpoint? {
+        let words = Array(words)
         switch (words.first, words.count) {
         case ("search", 1): return .search
         case ("status", 1): return .status
         case ("rescan", 1): return .rescan
         case ("roots", 1): return .roots
+        case ("saved-searches", 1): return .savedSearches
+        case ("models", 1): return .models
+        case ("models", 2) where words[1] == "use": return .useModel
+        case ("models", 2) where words[1] == "previous": return .model(.previous)
+        case ("models", 2) where words[1] == "next": return .model(.next)
         case ("events", 1): return .events
         case ("page", 1): return .page
         case ("openapi.json", 1): return .openAPI
@@ -49,6 +75,7 @@ enum Endpoint: Equatable {
         case ("clips", 2): return .clip(try id(words[1]))
         case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
         case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
+        case ("clips", 3) where words[2] == "preview.webm": return .preview(try id(words[1]))
         case ("roots", 2): return .root(try id(words[1]))
         default: return nil
         }
@@ -65,24 +92,42 @@ enum Endpoint: Equatable {
     /// The one method that each route takes.
     var method: HTTPRequest.Method {
         switch self {
-        case .search, .rescan, .roots, .page: .post
-        case .root: .delete
-        case .media, .file, .clip, .thumbnail, .description, .status, .events, .openAPI: .get
+        case .search, .rescan, .roots, .page, .useModel: .post
+        case .root, .removeSavedSearch, .model: .delete
+        case .saveSearch: .put
+        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .models, .events, .openAPI,
+            .savedSearches,
+            .savedSearch:
+            .get
         }
     }
 
     /// Whether a request has a body that means something.
     var takesBody: Bool {
         switch self {
-        case .search, .rescan, .roots: true
+        case .search, .rescan, .roots, .saveSearch, .useModel: true
+        default: false
+        }
+    }
+
+    /// Whether only who may open the Unix socket may ask for it: it loads any folder as a model.
+    var isOfSocketOnly: Bool {
+        switch self {
+        case .useModel, .model: true
         default: false
         }
     }
 
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
-        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/description", .description(0)), ("status", .status),
-        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)), ("events", .events),
+        ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/preview.webm", .preview(0)),
+        ("clips/{id}/description", .description(0)), ("status", .status),
+        ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)),
+        ("saved-searches", .savedSearches), ("saved-searches/{name}", .savedSearch("")),
+        ("saved-searches/{name}", .saveSearch("")), ("saved-searches/{name}", .removeSavedSearch("")),
+        ("models", .models), ("models/use", .useModel), ("models/previous", .model(.previous)),
+        ("models/next", .model(.next)),
+        ("events", .events),
         ("page", .page), ("openapi.json", .openAPI),
     ]
 }
@@ -91,15 +136,21 @@ extension APIError.Code {
     /// The HTTP status that goes with the code.
     var status: HTTPResponse.Status {
         switch self {
-        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot: .badRequest
+        case .malformedRequest, .invalidJSON, .invalidRequest, .emptyQuery, .queryTooLong, .invalidRoot,
+            .invalidPicture, .invalidModel:
+            .badRequest
         case .unauthorized: .unauthorized
         case .forbidden: .forbidden
-        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .noDescription: .notFound
+        case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .savedSearchNotFound, .modelNotFound,
+            .noDescription:
+            .notFound
+        case .savedSearchExists: .conflict
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge
         case .headersTooLarge: .requestHeaderFieldsTooLarge
-        case .thumbnailFailed: .unprocessableContent
+        case .thumbnailFailed, .previewFailed: .unprocessableContent
+        case .insufficientSpace: .init(code: 507, reasonPhrase: "Insufficient Storage")
         case .overloaded, .unavailable, .mediaOffline: .serviceUnavailable
         default: .internalServerError
         }

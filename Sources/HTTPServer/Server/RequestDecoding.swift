@@ -35,6 +35,12 @@ package enum RequestDecoding {
                 "the query has \(length) bytes; write at most \(limits.maxQueryBytes), a sentence is best"
             )
         }
+        guard request.imageBytes <= API.Example.maximumImageBytes else {
+            throw APIError(
+                .invalidRequest,
+                "the pictures of “like” have more than \(API.Example.maximumImageBytes >> 20) MB together; send smaller ones"
+            )
+        }
         guard request.limit <= limits.maxResults else {
             throw APIError(.invalidRequest, "“limit” must be from 1 to \(limits.maxResults)")
         }

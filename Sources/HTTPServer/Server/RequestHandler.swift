@@ -19,8 +19,12 @@ struct RequestHandler: Sendable {
     private let requests = Gate()
     /// Searches and descriptions.
     private let searches = Gate()
+    /// Searches that bring pictures.
+    private let uploads = Gate()
     /// Thumbnails wait for a decoder, so they have places of their own and can't take those of searches.
     private let thumbnails = Gate()
+    /// One is made at a time, so few may wait.
+    private let previews = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
     private let page: SearchPage?
@@ -108,15 +112,25 @@ struct RequestHandler: Sendable {
             }
         }
         let endpoint = try Endpoint.find(method: request.method, path: path)
+        if endpoint.isOfSocketOnly {
+            guard case .socket = door else {
+                throw APIError(
+                    .forbidden, "models are changed over the daemon's Unix socket alone: see `saccade model use`")
+            }
+        }
         if endpoint == .events { return try eventStream(request) }
 
         let limits = limits.current
-        // Before it takes a place: a body that trickles holds nobody else up.
-        let body = endpoint.takesBody ? try await body(of: request, limits: limits) : Data()
+        // Before it takes a place: a body that trickles holds nobody else up, but other pictures.
+        let upload = try endpoint == .search ? uploadPlace(for: request, limits: limits) : nil
+        defer { upload?.end() }
+        let size = upload == nil ? limits.maxBodyBytes : limits.maxBodyBytes + Self.largestPictures
+        let body = endpoint.takesBody ? try await body(of: request, limit: size) : Data()
         let (gate, limit) =
             switch endpoint {
             case .search, .description: (searches, limits.maxRequests)
             case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
+            case .preview: (previews, max(1, limits.maxRequests / 8))
             case .file: (files, max(1, limits.maxRequests / 2))
             default: (requests, limits.maxRequests)
             }
@@ -126,6 +140,10 @@ struct RequestHandler: Sendable {
         }
         if endpoint == .search {
             let search = try RequestDecoding.decode(API.SearchRequest.self, from: body)
+            // What is no picture is no longer than in other requests.
+            guard body.count - Self.inBase64(search.imageBytes) <= limits.maxBodyBytes else {
+                throw tooLarge(limits.maxBodyBytes)
+            }
             try RequestDecoding.check(search, limits: limits)
             if search.stream {
                 return try await answerStream(search, of: request, holding: place, isConnected: isConnected)
@@ -136,10 +154,27 @@ struct RequestHandler: Sendable {
         if case .file(let media) = endpoint {
             return try await backend.file(ofMedia: media).response(to: request, holding: place)
         }
+        if case .preview(let clip) = endpoint {
+            return try await backend.preview(ofClip: clip).response(to: request, holding: place)
+        }
         defer { place.end() }
         if endpoint == .page {
             guard case .page = door else { return try json(try await openPage(), status: .created) }
             throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
+        }
+        if case .saveSearch(let name) = endpoint {
+            let search = try RequestDecoding.decode(API.SaveSearch.self, from: body)
+            try RequestDecoding.check(search.search, limits: limits)
+            if search.command != nil {
+                guard case .socket = door else {
+                    throw APIError(
+                        .forbidden,
+                        "a command is taken over the Unix socket alone: leave “command” out, or run `saccade saved add`"
+                    )
+                }
+            }
+            let saved = try await backend.save(search, as: name)
+            return try json(saved.search, status: saved.isNew ? .created : .ok)
         }
         return try await answer(request, at: endpoint, body: body)
     }
@@ -174,14 +209,30 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .savedSearches:
+            return try json(try await backend.savedSearches())
+        case .savedSearch(let name):
+            return try json(try await backend.savedSearch(name))
+        case .removeSavedSearch(let name):
+            try await backend.removeSavedSearch(name)
+            return Response(status: .noContent)
+        case .models:
+            return try json(try await backend.models())
+        case .useModel:
+            let use = try RequestDecoding.decode(API.UseModel.self, from: body)
+            let change = try await backend.useModel(use)
+            return try json(change, status: use.dryRun || change.outcome != .building ? .ok : .accepted)
+        case .model(let role):
+            try await backend.forgetModel(role)
+            return Response(status: .noContent)
         case .openAPI:
             guard let document = page?.openAPI(for: request) else {
                 throw APIError(
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .page:
-            throw APIError(.internalError, "streams, files and the page are answered before this")
+        case .search, .events, .file, .preview, .page, .saveSearch:
+            throw APIError(.internalError, "what needs more than the request is answered before this")
         }
     }
 
@@ -210,11 +261,39 @@ struct RequestHandler: Sendable {
         )
     }
 
-    private func body(of request: Request, limits: Configuration.HTTP) async throws -> Data {
+    /// Pictures of a search in base64.
+    private static let largestPictures = inBase64(API.Example.maximumImageBytes)
+
+    /// Characters of base64 in JSON at most, where slashes may be escaped and lines broken.
+    private static func inBase64(_ bytes: Int) -> Int { bytes * 3 / 2 }
+
+    /// What a search must have that says to bring pictures: few may, so that they don't fill the memory.
+    ///
+    /// - Returns: nil for a search that says it is no larger than others.
+    /// - Throws: `overloaded`.
+    private func uploadPlace(for request: Request, limits: Configuration.HTTP) throws(APIError) -> Lease? {
+        guard let text = request.headers[.contentLength], let length = Int(text), length > limits.maxBodyBytes,
+            length <= limits.maxBodyBytes + Self.largestPictures
+        else { return nil }
+        let limit = max(1, limits.maxRequests / 16)
+        guard let place = uploads.enter(limit: limit) else {
+            throw APIError(
+                .overloaded, "there are \(limit) concurrent searches with pictures already; try again in a second")
+        }
+        return place
+    }
+
+    private func tooLarge(_ limit: Int) -> APIError {
+        APIError(
+            .bodyTooLarge,
+            "the body has more than \(limit) bytes; send a shorter one, and pictures of a search with a Content-Length")
+    }
+
+    private func body(of request: Request, limit: Int) async throws -> Data {
         do {
-            return Data(buffer: try await request.body.collect(upTo: limits.maxBodyBytes))
+            return Data(buffer: try await request.body.collect(upTo: limit))
         } catch is NIOTooManyBytesError {
-            throw APIError(.bodyTooLarge, "the body has more than \(limits.maxBodyBytes) bytes; send a shorter one")
+            throw tooLarge(limit)
         } catch {
             throw ConnectionBroken(underlying: error)
         }
@@ -264,7 +343,7 @@ struct RequestHandler: Sendable {
         // Nobody reads the rest.
         case .bodyTooLarge: headers[.connection] = "close"
         case .methodNotAllowed:
-            let methods = [HTTPRequest.Method.get, .post, .delete].filter {
+            let methods = [HTTPRequest.Method.get, .post, .put, .delete].filter {
                 (try? Endpoint.find(method: $0, path: path)) != nil
             }
             // Else a file of the search page.

@@ -39,7 +39,7 @@ final class CatalogWriter: Sendable {
         case written(Value)
         /// The catalog refuses it, and would again.
         case refused(CatalogError)
-        /// It had not succeeded at the time of ``stop()``.
+        /// It had not succeeded when the writer was stopped or the write was not wanted any more.
         case stopped
 
         var value: Value? { if case .written(let value) = self { value } else { nil } }
@@ -47,7 +47,11 @@ final class CatalogWriter: Sendable {
 
     /// Runs `body` until it succeeds, for as long as another try may help: while the disk is full, or somebody else is in the way, or the
     /// file can't be written or reached.
-    func persist<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async -> Outcome<Value> {
+    ///
+    /// - Parameter isWanted: asked before another try; ``look()`` has it asked at once.
+    func persist<Value: Sendable>(
+        while isWanted: @Sendable () -> Bool = { true }, _ body: @escaping @Sendable () throws -> Value
+    ) async -> Outcome<Value> {
         while true {
             do {
                 let value = try await executor.run(body)
@@ -60,8 +64,9 @@ final class CatalogWriter: Sendable {
                 return .refused(error)
             } catch {
                 pause(.writing, "\(error)")
-                guard !state.withLock({ $0.isStopped }) else { return .stopped }
+                guard !state.withLock({ $0.isStopped }), isWanted() else { return .stopped }
                 await wait(seconds: Self.patience)
+                guard isWanted() else { return .stopped }
             }
         }
     }
@@ -85,6 +90,9 @@ final class CatalogWriter: Sendable {
         guard !state.withLock({ $0.isStopped }) else { return }
         await wakeup.wait(since: ticket, seconds: seconds, clock: clock)
     }
+
+    /// Has all that wait try again at once.
+    func look() { wakeup.fire() }
 
     func stop() {
         state.withLock { $0.isStopped = true }

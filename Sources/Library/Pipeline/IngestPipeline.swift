@@ -24,6 +24,13 @@ final class IngestPipeline: Sendable {
         var files: any FileSystem
         var clock: any WallClock
         var settings: IngestSettings
+        /// Shared by the pipelines of all indexes, as is the thread that encodes.
+        var writer: CatalogWriter
+        var computing: BlockingExecutor
+        /// Waits until a batch may be encoded.
+        var waitForTurn: @Sendable () async -> Void
+        /// Is told how long a batch was encoded, in seconds.
+        var didEncode: @Sendable (Double) -> Void
         /// Is told what happens, for people.
         var report: @Sendable (LibraryEvent.Kind) -> Void
         /// Is told of files that are not what the catalog says.
@@ -32,13 +39,12 @@ final class IngestPipeline: Sendable {
 
     let parts: Parts
     let meter = StageMeter()
-    let writer: CatalogWriter
-    private let computing = BlockingExecutor(label: "encode", givesWay: true)
+    private var writer: CatalogWriter { parts.writer }
     private let working = Mutex<[MediaID: MediaWork]>([:])
+    private let isStopped = Mutex(false)
 
     init(_ parts: Parts) {
         self.parts = parts
-        writer = CatalogWriter(clock: parts.clock, report: parts.report)
     }
 
     /// The media in work, in the order of their ids.
@@ -53,6 +59,12 @@ final class IngestPipeline: Sendable {
 
     /// The media in work.
     var mediaInWork: Set<MediaID> { working.withLock { Set($0.keys) } }
+
+    private func persist<Value: Sendable>(
+        _ body: @escaping @Sendable () throws -> Value
+    ) async -> CatalogWriter.Outcome<Value> {
+        await writer.persist(while: { !self.isStopped.withLock { $0 } }, body)
+    }
 
     /// Works until the feed ends; then what is decoded already is stored.
     func run(_ feed: JobFeed) async {
@@ -96,7 +108,7 @@ final class IngestPipeline: Sendable {
 
     private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
         let catalog = parts.catalog
-        guard await writer.persist({ try catalog.begin(job) }).value != nil else { return }
+        guard await persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
         let file = await BlockingExecutor.files.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
@@ -113,7 +125,7 @@ final class IngestPipeline: Sendable {
         }
         if job.isStale {
             let keeper = parts.keeper
-            let cleared = await writer.persist {
+            let cleared = await persist {
                 try catalog.clear(job)
                 try keeper.catchUp()
             }
@@ -212,7 +224,7 @@ final class IngestPipeline: Sendable {
     private func keep(_ properties: MediaProperties, _ work: MediaWork) async {
         let (catalog, media) = (parts.catalog, work.job.media)
         work.progress.withLock { $0.duration = properties.duration }
-        _ = await writer.persist { try catalog.setProperties(properties, of: media) }
+        _ = await persist { try catalog.setProperties(properties, of: media) }
     }
 
     /// Sends the last clips of a media item whose file is still the one that was asked for.
@@ -295,9 +307,13 @@ final class IngestPipeline: Sendable {
     private func put(_ batch: [ClipQueue.Item]) async {
         let batch = batch.filter { !$0.work.progress.withLock { $0.isOver } }
         let encoder = parts.encoder
-        let began = ContinuousClock.now
-        let encoded = await computing.run { EncodedBatch(batch, with: encoder) }
-        meter.addEncoding(seconds: began.age)
+        await parts.waitForTurn()
+        let (encoded, seconds) = await parts.computing.run {
+            let began = ContinuousClock.now
+            return (EncodedBatch(batch, with: encoder), began.age)
+        }
+        parts.didEncode(seconds)
+        meter.addEncoding(seconds: seconds)
         await commit(encoded)
         for (work, problem) in encoded.refused { await close(work, .failed(problem)) }
         for item in batch {
@@ -312,7 +328,7 @@ final class IngestPipeline: Sendable {
         let (catalog, index, keeper) = (parts.catalog, parts.index, parts.keeper)
         let (clips, finished) = (batch.clips, batch.finished.map(\.job.media))
         let now = parts.clock.now
-        let outcome = await writer.persist {
+        let outcome = await persist {
             try catalog.commit(clips, of: index, finished: finished, at: now)
         }
         if case .refused(let error) = outcome {
@@ -325,7 +341,7 @@ final class IngestPipeline: Sendable {
         }
         guard let ids = outcome.value else { return }
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
-        _ = await writer.persist { try keeper.catchUp() }
+        _ = await persist { try keeper.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
             stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
@@ -357,14 +373,14 @@ final class IngestPipeline: Sendable {
         case .clip, .finished: return
         case .failed(let problem), .vanished(let problem):
             let isAttempt = if case .failed = step { true } else { false }
-            _ = await writer.persist {
+            _ = await persist {
                 try catalog.fail(media, of: index, problem, isAttempt: isAttempt, at: now)
             }
             parts.report(.mediaFailed(media, path: work.path.isEmpty ? nil : work.path, problem))
         case .released:
-            _ = await writer.persist { try catalog.release(media, of: index) }
+            _ = await persist { try catalog.release(media, of: index) }
         case .changed:
-            _ = await writer.persist {
+            _ = await persist {
                 try catalog.restart(media, of: index)
                 try keeper.catchUp()
             }
@@ -372,6 +388,9 @@ final class IngestPipeline: Sendable {
         _ = working.withLock { $0.removeValue(forKey: media) }
     }
 
-    /// Lets what waits for better times go on or give up.
-    func stop() { writer.stop() }
+    /// Lets what waits for better times give up.
+    func stop() {
+        isStopped.withLock { $0 = true }
+        writer.look()
+    }
 }

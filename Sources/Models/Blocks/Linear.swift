@@ -59,6 +59,20 @@ struct Linear<Scalar: TensorScalar>: Sendable {
     }
 }
 
+extension Linear {
+    /// What several maps make of the same inputs: in 8 bits these are rounded once for all of them.
+    static func apply(_ maps: [Linear], to x: Variable<Scalar>) -> [Variable<Scalar>] {
+        let matrices = maps.compactMap(\.matrix)
+        guard matrices.count == maps.count else { return maps.map { $0(x) } }
+        let rows = QuantisedRows(Tensor(converting: x.value))
+        return matrices.map { Variable(constant: Tensor(converting: $0(rows))) }
+    }
+
+    private var matrix: QuantisedMatrix? {
+        if case .fixed(let map) = content { map as? QuantisedMatrix } else { nil }
+    }
+}
+
 /// A linear map that isn't computed from parameters: weights in 8 bits, or what an import tries.
 protocol FixedLinearMap: Sendable {
     /// [..., inputs] → [..., outputs].

@@ -37,8 +37,9 @@ struct SelfAttention<Scalar: TensorScalar>: Sendable {
         rotation: RotaryPositions<Scalar>? = nil
     ) -> Variable<Scalar> {
         func turned(_ rows: Variable<Scalar>) -> Variable<Scalar> { rotation.map { $0(rows, heads: heads) } ?? rows }
+        let projected = Linear.apply([query, key, value], to: x).map { layout.padded($0) }
         let read = attention(
-            query: turned(layout.padded(query(x))), key: turned(layout.padded(key(x))), value: layout.padded(value(x)),
+            query: turned(projected[0]), key: turned(projected[1]), value: projected[2],
             heads: heads, keyLengths: layout.keyLengths, mask: mask)
         return output(layout.packed(read))
     }

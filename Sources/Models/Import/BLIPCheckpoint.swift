@@ -8,6 +8,8 @@ package struct BLIPCheckpoint: Sendable {
     package var configuration: BLIPConfiguration
     private let weights: CheckpointWeights
     private let vocabulary: FilePath
+    /// In bytes: seventy times BERT's.
+    private static let largestVocabulary = 16 << 20
 
     /// What a model gets whose scores nobody has compared: BLIP costs more than a Slow part of ours.
     private static let reranking = Reranking(depth: 16, beta: 1)
@@ -136,7 +138,11 @@ package struct BLIPCheckpoint: Sendable {
             let folder = ModelFolder(partial)
             for file in try files() { try weights.write(file.parameters, to: partial.appending(file.name)) }
             // The file, not a link to it: Hugging Face's cache is made of links.
-            try Data(contentsOf: URL(filePath: vocabulary.string)).write(to: URL(filePath: folder.vocabulary.string))
+            let words = try ByteSource(opening: vocabulary)
+            guard words.count <= Self.largestVocabulary else {
+                throw ModelError(.malformed, "\(vocabulary): is too large to be a vocabulary of word pieces")
+            }
+            try Data(words.read(0..<words.count)).write(to: URL(filePath: folder.vocabulary.string))
             try copyFiles(of: fast, to: folder.fastModel)
             try Self.reranking.write(to: folder.reranking)
             try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
@@ -149,8 +155,8 @@ package struct BLIPCheckpoint: Sendable {
         try files.createDirectory(atPath: target.string, withIntermediateDirectories: true)
         for name in try files.contentsOfDirectory(atPath: folder.string) {
             let path = URL(filePath: folder.appending(name).string).resolvingSymlinksInPath()
-            var isFolder: ObjCBool = false
-            guard files.fileExists(atPath: path.path, isDirectory: &isFolder), !isFolder.boolValue else { continue }
+            let type = try? files.attributesOfItem(atPath: path.path)[.type] as? FileAttributeType
+            guard type == .typeRegular else { continue }
             try files.copyItem(atPath: path.path, toPath: target.appending(name).string)
         }
     }

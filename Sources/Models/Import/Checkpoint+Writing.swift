@@ -26,14 +26,17 @@ extension Checkpoint {
             for tower in try towers() { try weights.write(tower.parameters, to: partial.appending(tower.file)) }
             for file in tokenizerFiles {
                 // The file, not a link to it: Hugging Face's cache is made of links.
-                let content = try Data(contentsOf: URL(filePath: file.path.string))
-                try content.write(to: URL(filePath: partial.appending(file.name).string))
+                let source = try ByteSource(opening: file.path)
+                try Data(source.read(0..<source.count)).write(to: URL(filePath: partial.appending(file.name).string))
             }
             let folder = ModelFolder(partial)
             try Data(configuration.encoded()).write(to: URL(filePath: folder.configuration.string))
             if precision == .int8 { try pack(folder) }
         }
     }
+
+    /// Where a model is made before it gets its name: to be removed by who ends the program meanwhile.
+    package static func partialFolder(of output: FilePath) -> FilePath { FilePath(output.string + ".importing") }
 
     /// Makes a folder under another name, loads it, and only then gives it its own.
     ///
@@ -45,7 +48,7 @@ extension Checkpoint {
         if files.fileExists(atPath: output.string), try !files.contentsOfDirectory(atPath: output.string).isEmpty {
             throw ModelError(.input, "\(output): is there already; name another folder, or remove it first")
         }
-        let partial = FilePath(output.string + ".importing")
+        let partial = partialFolder(of: output)
         // Left by a program that was killed.
         try? files.removeItem(atPath: partial.string)
         do {

@@ -60,7 +60,7 @@ package struct Checkpoint: Sendable {
         return path.last.flatMap { $0 == "/" ? nil : $0 } ?? "imported"
     }
 
-    /// The sizes, and the shape of every tensor.
+    /// The sizes, the tokenizer, and the shape of every tensor.
     private func check(source: String) throws {
         try configuration.validate(source)
         var used: Set<String> = ["logit_scale", "logit_bias"]
@@ -70,6 +70,8 @@ package struct Checkpoint: Sendable {
         // Places that older versions stored, which are 0, 1, 2 and so on.
         let others = weights.names.filter { !used.contains($0) && !$0.hasSuffix(".position_ids") }
         guard others.isEmpty else { throw WeightsError.unexpected(tensors: others, source: weights.source) }
+        // Before anything is written: a vocabulary is read in a moment, and towers are copied for minutes.
+        try configuration.require(configuration.text.tokenizer.tokenizer(of: tokenizerFiles), source: source)
     }
 
     /// What the licence is known to forbid, as a sentence; nil when nothing is known.
@@ -156,8 +158,10 @@ struct CheckpointParts {
         guard beginning != [0x1F, 0x8B] else {
             throw ModelError(.malformed, "\(named): is compressed; unpack it with gunzip and name the result")
         }
+        let isJSON = beginning.first == UInt8(ascii: "{")
         let name =
-            kind == .siglip ? "spiece.model" : beginning.first == UInt8(ascii: "{") ? "tokenizer.json" : "merges.txt"
+            kind == .siglip || kind == .siglipOpenCLIP && !isJSON
+            ? "spiece.model" : isJSON ? "tokenizer.json" : "merges.txt"
         guard kind.fileSets.contains([name]) else {
             let wanted = kind.fileSets.map { $0.joined(separator: " and ") }.joined(separator: ", or ")
             throw ModelError(.malformed, "\(named): isn't the tokenizer that this model needs: \(wanted)")

@@ -183,14 +183,14 @@ extension CheckpointParts {
             }
             return .clipOpenCLIP
         }
-        let isGemma = ["siglip2", "gemma"].contains { name.lowercased().contains($0) }
-        guard isGemma, cleaning == "canonicalize" else {
+        let word = name.lowercased()
+        guard cleaning == "canonicalize", word.contains("siglip") || word.contains("gemma") else {
             throw text.error(
                 "hf_tokenizer_name",
-                "is \(name)\(cleaning.map { ", cleaned by \($0)" } ?? ""), which isn't implemented; a SigLIP 1 can be imported from its "
-                    + "folder of Hugging Face, whose model_type is siglip")
+                "is \(name)\(cleaning.map { ", cleaned by \($0)" } ?? ""), which isn't implemented; the tokenizers of SigLIP 1 and 2 "
+                    + "are, cleaned by canonicalize")
         }
-        return .gemmaOpenCLIP
+        return word.contains("siglip2") || word.contains("gemma") ? .gemmaOpenCLIP : .siglipOpenCLIP
     }
 }
 

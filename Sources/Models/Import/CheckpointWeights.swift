@@ -40,15 +40,22 @@ struct CheckpointWeights: Sendable {
     }
 
     private init(_ paths: [FilePath]) throws {
-        files = try paths.map { try SafetensorsFile($0) }
+        var files: [SafetensorsFile] = []
         var places: [String: Int] = [:]
-        for (index, file) in files.enumerated() {
+        for (index, path) in paths.enumerated() {
+            let file = try SafetensorsFile(path)
+            files.append(file)
+            guard places.count + file.names.count <= SafetensorsHeader.maximumTensors else {
+                throw WeightsError.malformed(
+                    source: path.string, reason: "it and the files beside it have too many tensors")
+            }
             for name in file.names {
                 guard places.updateValue(index, forKey: name) == nil else {
                     throw WeightsError.duplicate(tensor: name)
                 }
             }
         }
+        self.files = files
         self.places = places
     }
 

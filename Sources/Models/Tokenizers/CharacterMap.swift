@@ -26,7 +26,11 @@ struct CharacterMap: Sendable {
     }
 
     /// What the longest key that the text has at `start` becomes, and where the key ends; nil when there is no key.
-    func replacement(in text: [UInt8], at start: Int) -> (value: ArraySlice<UInt8>, end: Int)? {
+    ///
+    /// - Parameter shortest: takes the shortest key instead.
+    func replacement(
+        in text: [UInt8], at start: Int, shortest: Bool = false
+    ) -> (value: ArraySlice<UInt8>, end: Int)? {
         guard var unit = units.first else { return nil }
         var node = Self.offset(of: unit)
         var found: (value: Int, end: Int)?
@@ -36,7 +40,10 @@ struct CharacterMap: Sendable {
             unit = units[node]
             guard Self.label(of: unit) == UInt32(text[place]) else { break }
             node ^= Self.offset(of: unit)
-            if Self.hasValue(unit), node < units.count { found = (Self.value(of: units[node]), place + 1) }
+            if Self.hasValue(unit), node < units.count {
+                found = (Self.value(of: units[node]), place + 1)
+                if shortest { break }
+            }
         }
         guard let found, found.value < values.count else { return nil }
         let end = values[found.value...].firstIndex(of: 0) ?? values.count

@@ -83,7 +83,7 @@ package struct GemmaTokenizer: Tokenizer {
     package func encode(_ text: String, limit: Int) -> [Int32] {
         let limit = max(limit, 1) - 1
         var ids: [Int32] = []
-        let text = cleaning == .openCLIP ? String(String.UnicodeScalarView(Self.cleaned(text))) : text
+        let text = cleaning == .openCLIP ? TextFixing.canonical(text) : text
         literals.forEachPart(of: Array(text.utf8)) { part in
             switch part {
             case .token(let id): ids.append(id)
@@ -119,12 +119,5 @@ package struct GemmaTokenizer: Tokenizer {
     private static func normalized(_ text: String) -> [UInt8] {
         let small = UnicodeText.lowercased(Array(text.unicodeScalars))
         return Array(String(String.UnicodeScalarView(small.map { $0 == " " ? "\u{2581}" : $0 })).utf8)
-    }
-
-    private static func cleaned(_ text: String) -> [Unicode.Scalar] {
-        let fixed = TextFixing.fixed(Array(text.unicodeScalars))
-        let spaced = HTMLEntities.unescaped(HTMLEntities.unescaped(fixed)).map { $0 == "_" ? " " : $0 }
-        let words = spaced.filter { !UnicodeText.isPunctuation($0) }
-        return UnicodeText.withSingleSpaces(UnicodeText.lowercasedInContext(words))
     }
 }

@@ -35,6 +35,7 @@ struct SentencePieceModel: Sendable {
 
     private static let largestFile = 64 << 20
 
+    /// - Parameter path: a `spiece.model`, or a `tokenizer.json` that was made of one.
     /// - Throws: ``WeightsError`` when the file can't be read, ``ModelError`` when it is no such model.
     init(_ path: FilePath) throws {
         let source = try ByteSource(opening: path)
@@ -47,6 +48,33 @@ struct SentencePieceModel: Sendable {
 
     /// - Throws: ``ModelError`` when the bytes aren't a unigram model.
     init(content: [UInt8]) throws {
+        if content.first == UInt8(ascii: "{") {
+            try self.init(tokenizerJSON: content)
+        } else {
+            try self.init(protocolBuffer: content)
+        }
+        guard (1...Self.mostPieces).contains(pieces.count) else {
+            throw ModelError(.malformed, "a SentencePiece model can't have \(pieces.count) pieces")
+        }
+        let unknowns = pieces.indices.filter { pieces[$0].kind == .unknown }
+        guard unknowns.count == 1 else {
+            throw ModelError(.malformed, "it has \(unknowns.count) unknown pieces, not one")
+        }
+        unknown = Int32(unknowns[0])
+        guard pieces.allSatisfy(\.score.isFinite) else {
+            throw ModelError(.malformed, "a piece's score isn't a number")
+        }
+    }
+
+    static let mostPieces = 1 << 20
+
+    /// What was read elsewhere, before it is checked.
+    init(pieces: [Piece], normalizer: Normalizer) {
+        self.pieces = pieces
+        self.normalizer = normalizer
+    }
+
+    private init(protocolBuffer content: [UInt8]) throws {
         var kind: UInt64 = 1
         var suffixesSpaces = false
         var expandsToBytes = false
@@ -71,17 +99,6 @@ struct SentencePieceModel: Sendable {
         }
         guard !suffixesSpaces, !expandsToBytes else {
             throw ModelError(.malformed, "it treats spaces as suffixes or falls back to bytes, which isn't implemented")
-        }
-        guard (1...1 << 20).contains(pieces.count) else {
-            throw ModelError(.malformed, "a SentencePiece model can't have \(pieces.count) pieces")
-        }
-        let unknowns = pieces.indices.filter { pieces[$0].kind == .unknown }
-        guard unknowns.count == 1 else {
-            throw ModelError(.malformed, "it has \(unknowns.count) unknown pieces, not one")
-        }
-        unknown = Int32(unknowns[0])
-        guard pieces.allSatisfy(\.score.isFinite) else {
-            throw ModelError(.malformed, "a piece's score isn't a number")
         }
     }
 

@@ -39,7 +39,39 @@ struct SentencePieceUnigram: Sendable {
     /// The ids of a text's pieces. O(its length × the longest piece).
     ///
     /// - Parameter text: UTF-8.
-    func encode(_ text: [UInt8]) -> [Int32] { mostProbable(normalized(text)) }
+    func encode(_ text: [UInt8]) -> [Int32] { mostProbable(normalized(text), sums: Float.self) }
+
+    /// The ids of a text's pieces as the library `tokenizers` cuts it by the `tokenizer.json` that `transformers` makes of a SentencePiece
+    /// model: characters are replaced one user-perceived character at a time, a text that begins with "▁" gets no other one, and sums are doubles.
+    ///
+    /// Source: tokenizers 0.23, `Precompiled`, `Strip`, `Replace`, `Metaspace` and `Unigram`. Where it divides Hangul's old letters into other
+    /// characters than Swift does, ids can differ.
+    func encodeByPipeline(_ text: String) -> [Int32] {
+        var spaced: [UInt8] = []
+        spaced.reserveCapacity(text.utf8.count + text.utf8.count / 2)
+        for character in text {
+            let bytes = Array(character.utf8)
+            // Of a character of at most five bytes the shortest key decides, and what follows the key is lost.
+            if bytes.count < 6, let (value, _) = characters.replacement(in: bytes, at: 0, shortest: true) {
+                spaced += value
+                continue
+            }
+            for scalar in character.unicodeScalars {
+                let bytes = Array(String(scalar).utf8)
+                spaced += characters.replacement(in: bytes, at: 0, shortest: true)?.value ?? bytes[...]
+            }
+        }
+        var scalars = Array(String(decoding: spaced, as: UTF8.self).unicodeScalars)
+        while scalars.last?.properties.isWhitespace == true { scalars.removeLast() }
+        guard !scalars.isEmpty else { return [] }
+        var result: [UInt8] = []
+        var isAfterSpace = false
+        for scalar in scalars {
+            if scalar != " " { result += Array(String(scalar).utf8) } else if !isAfterSpace { result += Self.space }
+            isAfterSpace = scalar == " "
+        }
+        return mostProbable(result.starts(with: Self.space) ? result : Self.space + result, sums: Double.self)
+    }
 
     private func normalized(_ text: [UInt8]) -> [UInt8] {
         var place = 0
@@ -85,27 +117,27 @@ struct SentencePieceUnigram: Sendable {
         min(count, first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4)
     }
 
-    /// The best way to each place, found from left to right. In floats as in the reference: they decide what is equally good, and of
+    /// The best way to each place, found from left to right. Sums are as precise as the reference's: they decide what is equally good, and of
     /// that the way with the longer last piece is taken.
-    private func mostProbable(_ text: [UInt8]) -> [Int32] {
+    private func mostProbable<Sum: BinaryFloatingPoint>(_ text: [UInt8], sums: Sum.Type) -> [Int32] {
         guard !text.isEmpty else { return [] }
-        var score = [Float](repeating: 0, count: text.count + 1)
+        var score = [Sum](repeating: 0, count: text.count + 1)
         var begin = [Int32](repeating: -1, count: text.count + 1)
         var piece = [Int32](repeating: unknown, count: text.count + 1)
         var place = 0
         while place < text.count {
             let length = Self.length(of: text[place], within: text.count - place)
             let reached = score[place]
-            func offer(_ id: Int32, _ end: Int, _ sum: Float) {
+            func offer(_ id: Int32, _ end: Int, _ sum: Sum) {
                 guard begin[end] < 0 || sum > score[end] else { return }
                 (score[end], begin[end], piece[end]) = (sum, Int32(place), id)
             }
             var hasSingle = false
             pieces.forEachPiece(of: text, at: place) { id, end in
-                offer(id, end, scores[Int(id)] + reached)
+                offer(id, end, Sum(scores[Int(id)]) + reached)
                 if end == place + length { hasSingle = true }
             }
-            if !hasSingle { offer(unknown, place + length, unknownScore + reached) }
+            if !hasSingle { offer(unknown, place + length, Sum(unknownScore) + reached) }
             place += length
         }
         var ids: [Int32] = []

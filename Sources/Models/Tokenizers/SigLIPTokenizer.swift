@@ -2,11 +2,21 @@ package import SystemPackage
 
 /// The tokenizer of SigLIP 1: text in lower case without punctuation, cut by a SentencePiece unigram model.
 ///
-/// The reference is transformers 5.24.0, `SiglipTokenizer`, with sentencepiece 0.2.3.
+/// The reference is transformers 5.24.0, `SiglipTokenizer`, with sentencepiece 0.2.3; OpenCLIP calls T5's tokenizer, which is the same model, after a
+/// cleaning of its own.
 ///
 /// Source: Zhai et al., "Sigmoid loss for language image pre-training", ICCV 2023.
 package struct SigLIPTokenizer: Tokenizer {
+    /// What is done to a text before it is cut.
+    package enum Cleaning: Sendable {
+        /// Lower case, without punctuation and extra spaces; end tokens that it holds literally are tokens.
+        case huggingFace
+        /// As ``TextFixing/canonical(_:)``.
+        case openCLIP
+    }
+
     private let pieces: SentencePieceUnigram
+    private let cleaning: Cleaning
     private let end: Int32
     private let markers: AddedTokens
     /// The piece of a space alone.
@@ -18,14 +28,20 @@ package struct SigLIPTokenizer: Tokenizer {
     /// The end token: the model was trained with texts filled up by it.
     package var padding: Int32 { end }
 
-    /// - Parameter path: a `spiece.model`.
+    /// - Parameter path: a `spiece.model`, or a `tokenizer.json` with the same.
     /// - Throws: ``WeightsError`` when the file can't be read; ``ModelError`` when it is no unigram model, or has no end token.
-    package init(modelFile path: FilePath) throws { try self.init(SentencePieceModel(path), source: path.string) }
+    package init(modelFile path: FilePath, cleaning: Cleaning = .huggingFace) throws {
+        try self.init(SentencePieceModel(path), cleaning: cleaning, source: path.string)
+    }
 
-    /// The same for the bytes of a `spiece.model`.
-    package init(model: [UInt8]) throws { try self.init(SentencePieceModel(content: model), source: "the model") }
+    /// The same for the bytes of such a file.
+    package init(model: [UInt8], cleaning: Cleaning = .huggingFace) throws {
+        let model = try explaining("the model") { try SentencePieceModel(content: model) }
+        try self.init(model, cleaning: cleaning, source: "the model")
+    }
 
-    private init(_ model: SentencePieceModel, source: String) throws {
+    private init(_ model: SentencePieceModel, cleaning: Cleaning, source: String) throws {
+        self.cleaning = cleaning
         guard let end = model.pieces.firstIndex(where: { $0.text.elementsEqual(Self.end.utf8) && $0.kind == .control })
         else { throw ModelError(.malformed, "\(source) has no \(Self.end); it isn't the tokenizer of a SigLIP model") }
         pieces = try SentencePieceUnigram(model)
@@ -43,6 +59,10 @@ package struct SigLIPTokenizer: Tokenizer {
     /// The ids of a text's pieces and the end token. Linear in the text's length.
     package func encode(_ text: String, limit: Int) -> [Int32] {
         let limit = max(limit, 1) - 1
+        guard cleaning == .huggingFace else {
+            // No end token is left in it: it has no punctuation.
+            return pieces.encodeByPipeline(TextFixing.canonical(text)).prefix(limit) + [end]
+        }
         let marked = [Self.underline] + text.unicodeScalars.map { $0 == Self.underline ? " " : $0 }
         var parts: [AddedTokens.Part] = []
         markers.forEachPart(of: Array(String(String.UnicodeScalarView(marked)).utf8)) {

@@ -38,6 +38,13 @@ struct TokenizerDescription: Sendable {
         var content: String?
         var normalizers: [Step]?
         var pretokenizers: [Step]?
+        /// Of `Precompiled`: SentencePiece's character map, in base 64.
+        var characterMap: String?
+
+        enum CodingKeys: String, CodingKey {
+            case type, pattern, content, normalizers, pretokenizers
+            case characterMap = "precompiled_charsmap"
+        }
 
         /// The steps that are no sequences, in order.
         var leaves: [Step] { (normalizers ?? pretokenizers)?.flatMap(\.leaves) ?? [self] }

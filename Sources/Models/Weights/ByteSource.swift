@@ -1,3 +1,4 @@
+import Glibc
 package import SystemPackage
 
 /// Bytes that are read by range: a file's, or an array's.
@@ -16,11 +17,15 @@ package final class ByteSource: Sendable {
         count = bytes.count
     }
 
-    /// Opens a file for reading. Throws `WeightsError.inaccessible`.
+    /// Opens a file for reading. What is no file, such as a named pipe, is refused and not waited for. Throws `WeightsError`.
     package init(opening path: FilePath) throws {
         do {
-            let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            let descriptor = try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .nonBlocking])
             do {
+                var status = stat()
+                guard fstat(descriptor.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                    throw WeightsError.malformed(source: path.string, reason: "it isn't a regular file")
+                }
                 count = Int(try descriptor.seek(offset: 0, from: .end))
             } catch {
                 try? descriptor.close()

@@ -39,8 +39,10 @@ enum SafetensorsType: String, Sendable {
 /// A general JSON parser would hide what matters here: two tensors of one name.
 /// Source: https://github.com/huggingface/safetensors, "Format".
 struct SafetensorsHeader: Sendable {
-    /// The reference implementation's bound on the header's length, in bytes.
-    static let maximumLength = 100_000_000
+    /// The longest header that is read, in bytes, and the most tensors: several times what the largest published models have, and little enough to be
+    /// refused within a moment. The reference implementation takes 100 MB.
+    static let maximumLength = 16 << 20
+    static let maximumTensors = 1 << 16
 
     private(set) var entries: [String: SafetensorsEntry] = [:]
     private(set) var metadata: [String: String] = [:]
@@ -62,6 +64,7 @@ struct SafetensorsHeader: Sendable {
                         }
                     }
                 } else {
+                    guard entries.count < Self.maximumTensors else { throw reader.mistake("too many tensors") }
                     guard entries[name] == nil else { throw WeightsError.duplicate(tensor: name) }
                     entries[name] = try reader.entry(named: name)
                 }

@@ -45,7 +45,7 @@ package final class QuantisedMatrix: @unchecked Sendable {
 
     /// [outputs, inputs]: the numbers that the integers stand for.
     package var weight: Tensor<Float> {
-        let (columns, groups) = (Int(SACCADE_QUANTISED_COLUMNS), (inputs + 3) / 4)
+        let (columns, groups) = (Int(SACCADE_QUANTISED_COLUMNS), Int(saccade_quantised_pitch(Int32(inputs))) / 4)
         return Tensor(uninitialized: [outputs, inputs]) { numbers in
             for output in 0..<outputs {
                 let (panel, column) = output.quotientAndRemainder(dividingBy: columns)
@@ -64,14 +64,14 @@ package final class QuantisedMatrix: @unchecked Sendable {
     ///
     /// - Parameter operation: what is made of each output, while it is in the cache.
     package func callAsFunction(_ x: Tensor<Float>, then operation: UnaryOperation? = nil) -> Tensor<Float> {
+        self(QuantisedRows(x, kernel: kernel), then: operation)
+    }
+
+    /// The same of activations that several products share.
+    package func callAsFunction(_ x: QuantisedRows, then operation: UnaryOperation? = nil) -> Tensor<Float> {
         precondition(x.shape.last == inputs, "a product of \(inputs) inputs can't take the shape \(x.shape)")
-        let rows = x.count / inputs
-        let size = saccade_quantised_size(Int32(rows), Int32(inputs))
-        let memory = TensorBuffer<Float>(count: rows + (size + 3) / 4)
-        defer { withExtendedLifetime(memory) {} }
-        let scales = memory.pointer
-        let bytes = UnsafeMutableRawPointer(scales + rows).assumingMemoryBound(to: UInt8.self)
-        quantise(x.pointer, rows: rows, bytes, scales)
+        let rows = x.rows
+        defer { withExtendedLifetime(x) {} }
         return Tensor(uninitialized: x.shape.dropLast() + [outputs]) { output in
             // 20 µs of work are some ten million multiplications.
             let each = rows * inputs * Int(SACCADE_QUANTISED_COLUMNS)
@@ -80,30 +80,16 @@ package final class QuantisedMatrix: @unchecked Sendable {
                     let count = min(Self.rowsTogether, rows - first)
                     let output = output + first * outputs
                     saccade_quantised_apply(
-                        kernel, pointer, bytes + saccade_quantised_size(Int32(first), Int32(inputs)), scales + first,
-                        Int32(count), Int32($0.lowerBound), Int32($0.upperBound), output)
+                        kernel, pointer, x.bytes + first * x.pitch, x.scales + first, Int32(count),
+                        Int32($0.lowerBound), Int32($0.upperBound), output)
                     if let operation { apply(operation, to: output, rows: count, panels: $0) }
                 }
             }
         }
     }
 
-    /// What a thread computes of so many rows stays in its cache: 16 tiles.
-    private static let rowsTogether = 16 * Int(SACCADE_QUANTISED_ROWS)
-
-    private func quantise(
-        _ x: UnsafePointer<Float>, rows: Int, _ bytes: UnsafeMutablePointer<UInt8>,
-        _ scales: UnsafeMutablePointer<Float>
-    ) {
-        let block = Int(SACCADE_QUANTISED_ROWS)
-        parallelFor((rows + block - 1) / block, grain: max(1, 65_536 / (block * inputs))) { range in
-            let first = range.lowerBound * block
-            let count = min(range.upperBound * block, rows) - first
-            saccade_quantise_rows(
-                kernel, x + first * inputs, Int32(count), Int32(inputs),
-                bytes + saccade_quantised_size(Int32(first), Int32(inputs)), scales + first)
-        }
-    }
+    /// What a thread computes of so many rows stays in its cache.
+    private static let rowsTogether = Int(SACCADE_QUANTISED_ROWS)
 
     private func apply(
         _ operation: UnaryOperation, to output: UnsafeMutablePointer<Float>, rows: Int, panels: Range<Int>
@@ -114,6 +100,38 @@ package final class QuantisedMatrix: @unchecked Sendable {
             let part = output + row * outputs + first
             Float.apply(operation, part, part, count: count)
         }
+    }
+}
+
+/// Rows of activations in 8 bits, each with a scale of its own.
+package final class QuantisedRows: @unchecked Sendable {
+    // Sendable: the memory is written in `init` only.
+
+    /// [..., inputs], of what was quantised.
+    package let shape: [Int]
+    fileprivate let rows: Int
+    /// Bytes from row to row.
+    fileprivate let pitch: Int
+    private let memory: TensorBuffer<Float>
+
+    /// - Parameter x: [..., inputs].
+    package init(_ x: Tensor<Float>, kernel: saccade_quantised_kernel = saccade_quantised_detected()) {
+        let inputs = x.shape.last ?? 1
+        shape = x.shape
+        rows = x.count / inputs
+        pitch = Int(saccade_quantised_pitch(Int32(inputs)))
+        memory = TensorBuffer(count: rows + saccade_quantised_size(Int32(rows), Int32(inputs)) / 4)
+        let (bytes, scales, pitch) = (bytes, scales, pitch)
+        parallelFor(rows, grain: max(1, 65_536 / inputs)) { range in
+            saccade_quantise_rows(
+                kernel, x.pointer + range.lowerBound * inputs, Int32(range.count), Int32(inputs),
+                bytes + range.lowerBound * pitch, scales + range.lowerBound)
+        }
+    }
+
+    fileprivate var scales: UnsafeMutablePointer<Float> { memory.pointer }
+    fileprivate var bytes: UnsafeMutablePointer<UInt8> {
+        UnsafeMutableRawPointer(memory.pointer + rows).assumingMemoryBound(to: UInt8.self)
     }
 }
 

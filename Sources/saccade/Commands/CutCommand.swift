@@ -78,8 +78,8 @@ private struct Span {
     init(_ text: String) throws(Malformed) {
         guard let sign = text.lastIndex(of: "@") else { throw Malformed() }
         let times = text[text.index(after: sign)...].split(separator: "-", omittingEmptySubsequences: false)
-        guard sign > text.startIndex, times.count == 2, let start = Self.seconds(times[0]),
-            let end = Self.seconds(times[1]),
+        guard sign > text.startIndex, times.count == 2, let start = TimeArgument.seconds(times[0]),
+            let end = TimeArgument.seconds(times[1]),
             end > start
         else { throw Malformed() }
         path = String(text[..<sign])
@@ -88,19 +88,4 @@ private struct Span {
     }
 
     var moment: Moment { Moment(path: FilePath.absolute(path).bytes, start: start, end: end) }
-
-    /// `75`, `75.5`, `1:15`, `1:02:03.5`.
-    private static func seconds(_ text: Substring) -> Double? {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard (1...3).contains(parts.count) else { return nil }
-        var total = 0.0
-        for (place, part) in parts.enumerated() {
-            let isLast = place == parts.count - 1
-            guard !part.isEmpty, part.allSatisfy({ $0.isASCII && ($0.isNumber || (isLast && $0 == ".")) }),
-                let value = Double(part), place == 0 || value < 60
-            else { return nil }
-            total = total * 60 + value
-        }
-        return total < 1e7 ? total : nil
-    }
 }

@@ -12,12 +12,20 @@ import Threads
 struct DescribeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "describe",
-        abstract: "Write a caption for each clip of a file.",
-        discussion: "Shows what the model sees. Needs neither an index nor a daemon."
+        abstract: "Write a caption for each clip of files.",
+        discussion: """
+            Shows what the model sees. Needs neither an index nor a daemon.
+
+              saccade describe film.mp4
+              saccade describe ~/Pictures/2025 photo.jpg
+              saccade describe film.mp4 --json | jq -r .description
+
+            A file that can't be decoded is said, and the others are described.
+            """
     )
 
-    @Argument(help: ArgumentHelp("A video or a picture.", valueName: "file"), completion: .file())
-    var file: String
+    @Argument(help: ArgumentHelp("Videos, pictures and folders of them.", valueName: "file"), completion: .file())
+    var files: [String]
 
     @Option(help: "The beam width of the search for the likeliest caption.")
     var beams = 5
@@ -33,6 +41,7 @@ struct DescribeCommand: AsyncParsableCommand {
     }
 
     private struct Line: Encodable {
+        var path: String
         var start: Double
         var end: Double
         var description: String
@@ -41,10 +50,7 @@ struct DescribeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try places.load(parts.arguments)
-        let path = FilePath.absolute(file)
-        guard FileManager.default.fileExists(atPath: path.string) else {
-            throw CommandFailure(.noInput, "There is no file \(path).")
-        }
+        let paths = try MediaArguments.files(files)
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         let model = try await BlockingExecutor.shared.run {
             Terminal.adviseOnBLAS()
@@ -57,21 +63,34 @@ struct DescribeCommand: AsyncParsableCommand {
         let pool = DecodeWorkerPool(
             configuration: .init(
                 executable: decoder, deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)))
-        var assembler = ClipAssembler(policy: .init(framesPerClip: model.clips.framesPerClip))
         let sampling = FrameSampling(
             framesPerSecond: configuration.ingest.framesPerSecond, geometry: model.clips.input.geometry)
-        do {
-            for try await event in pool.frames(of: path, sampling: sampling) {
-                for clip in assembler.consume(event) { try await show(clip, model.clips, captioner) }
+        var failures = 0
+        for path in paths {
+            if paths.count > 1, !json {
+                Terminal.output.line(
+                    Terminal.output.styled(Terminal.printable(SearchReport.shortened(path.string)), .bold))
             }
-        } catch let error as DecodeError {
-            throw CommandFailure(.noInput, "\(path): \(error)")
+            do {
+                var assembler = ClipAssembler(policy: .init(framesPerClip: model.clips.framesPerClip))
+                for try await event in pool.frames(of: path, sampling: sampling) {
+                    for clip in assembler.consume(event) { try await show(clip, of: path, model.clips, captioner) }
+                }
+            } catch let error as DecodeError {
+                guard paths.count > 1 else { throw CommandFailure(.noInput, "\(path): \(error)") }
+                failures += 1
+                Terminal.error.line("saccade: \(Terminal.printable(path.string)): \(Terminal.printable("\(error)"))")
+            }
+        }
+        if failures > 0 {
+            throw CommandFailure(
+                .partial, "\(Quantities.count(failures, "file")) of \(paths.count) could not be described.")
         }
     }
 
     /// Describes a clip as it would be indexed: from its stored features.
     private func show(
-        _ clip: AssembledClip, _ encoder: any ClipEncoder, _ captioner: any Captioner
+        _ clip: AssembledClip, of path: FilePath, _ encoder: any ClipEncoder, _ captioner: any Captioner
     ) async throws {
         let beams = beams
         let found = try await BlockingExecutor.shared.run {
@@ -85,7 +104,8 @@ struct DescribeCommand: AsyncParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            let line = Line(start: clip.start, end: clip.end, description: found.sentence, score: found.score)
+            let line = Line(
+                path: path.string, start: clip.start, end: clip.end, description: found.sentence, score: found.score)
             Terminal.output.line(String(decoding: try encoder.encode(line), as: UTF8.self))
         } else {
             Terminal.output.line(Quantities.span(clip.start, clip.end) + "  " + found.sentence)

@@ -11,7 +11,12 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check this installation: kernels, limits, codecs, model, databases, permissions.",
-        discussion: "Exits with 1 if anything is wrong."
+        discussion: """
+            Exits with 1 if anything is wrong.
+
+              saccade doctor
+              saccade doctor --json | jq '.[] | select(.verdict != "good")'
+            """
     )
 
     @Flag(help: "Print the findings as JSON.")

@@ -19,7 +19,10 @@ struct IndexCommand: AsyncParsableCommand {
         abstract: "Index files, or the videos and pictures in folders, once and without a daemon.",
         discussion: """
             Files that are indexed already are not decoded again; an interrupted run resumes after the last committed clip. \
-            While a daemon uses the same state, add the folder to it with `saccade watch add` instead.
+            While a daemon uses the same state, add the folder to it with `saccade watch add` instead. At the end stands what failed, and why.
+
+              saccade index ~/Videos
+              saccade index film.mp4 photo.jpg --state ./index
             """
     )
 
@@ -54,8 +57,8 @@ struct IndexCommand: AsyncParsableCommand {
     private static func open(_ configuration: Settings.Configuration) throws -> Library {
         let decoder = try DecodeWorkerPool.executable(configuration.decoder)
         Terminal.adviseOnBLAS()
-        let model = try InstalledModel.load(
-            configuration.model, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
+        let model = try InstalledModel.loadLive(
+            configuration, precision: FeaturePrecision(configuration.ingest.rerankFeatures))
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
             folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
@@ -68,10 +71,8 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, encoder: model.clips, earlierDigests: model.earlierDigests,
-                storesRerankFeatures: model.storesRerankFeatures,
-                model: model.directory,
-                source: pool, settings: settings, logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
+                state: configuration.state, model: IndexingModel(model), source: pool, settings: settings,
+                logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch let error as CatalogError where error.code == .locked {
             throw CommandFailure(
@@ -80,7 +81,7 @@ struct IndexCommand: AsyncParsableCommand {
     }
 
     private func report(_ outcomes: [FileOutcome]) throws {
-        var failures = 0
+        var failures = FailureSummary()
         var clips = 0
         for outcome in outcomes {
             let path = Terminal.printable(String(decoding: outcome.path.bytes, as: UTF8.self))
@@ -92,18 +93,17 @@ struct IndexCommand: AsyncParsableCommand {
                 clips += count
                 Terminal.output.line("\(path): \(Quantities.count(count, "clip")), indexed before")
             case .failed(let problem):
-                failures += 1
-                Terminal.error.line("saccade: \(path): \(Terminal.printable(problem.message))")
+                failures.add(outcome.path, problem.message)
             case .stopped:
-                failures += 1
-                Terminal.error.line("saccade: \(path): not indexed, since the run was stopped; run the command again.")
+                failures.add(outcome.path, "The run was stopped before its turn: run the command again.")
             }
         }
         guard !outcomes.isEmpty else {
             throw CommandFailure(.noInput, "No video or picture was found there.")
         }
-        if failures > 0 {
-            let files = Quantities.count(failures, "file")
+        if failures.count > 0 {
+            failures.lines.forEach(Terminal.error.line)
+            let files = Quantities.count(failures.count, "file")
             throw CommandFailure(.partial, "\(files) of \(Quantities.count(outcomes.count)) could not be indexed.")
         }
         Terminal.error.line(

@@ -16,6 +16,9 @@ extension ModelCommand {
             discussion: """
                 Unit vectors: their dot products are the scores of a search that isn't re-ranked. Given both texts and \
                 pictures, it shows the score of each pair, and with --json the re-ranker's too, where the model has one.
+
+                  saccade model embed --text "a dog" --text "a cat" --image photo.jpg
+                  saccade model embed --text "a dog" --json | jq '.texts[0].embedding'
                 """)
 
         @Option(help: "A text; may be repeated.")

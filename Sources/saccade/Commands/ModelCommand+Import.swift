@@ -1,5 +1,7 @@
 import ArgumentParser
+import Dispatch
 import Foundation
+import Glibc
 import Models
 import SystemPackage
 import Terminal
@@ -18,6 +20,9 @@ extension ModelCommand {
 
                 A BLIP re-ranks for another model, which --fast names: one that was imported before, or saccade-small. The \
                 result has both, the BLIP as precise as it is published.
+
+                  saccade model import clip-vit-base-patch32 --output models/clip
+                  saccade serve --model models/clip
                 """)
 
         @Argument(help: ArgumentHelp("The folder that was downloaded.", valueName: "folder"), completion: .directory)
@@ -73,6 +78,8 @@ extension ModelCommand {
 
         func run() async throws {
             let command = self
+            let endings = HalfMadeFolder.removed(Checkpoint.partialFolder(of: .absolute(output)))
+            defer { for ending in endings { ending.cancel() } }
             let (report, warning) = try await BlockingExecutor.shared.run {
                 Terminal.adviseOnBLAS()
                 return try command.imported()
@@ -172,6 +179,29 @@ extension ModelCommand {
                 (["\(report.name) in \(report.folder)"]
                 + rows.map { $0.0.padding(toLength: 13, withPad: " ", startingAt: 0) + $0.1 })
                 .joined(separator: "\n")
+        }
+    }
+}
+
+/// A folder that is of no use until it has its name.
+private enum HalfMadeFolder {
+    /// Attempts, since files may be added meanwhile.
+    private static let attempts = 100
+
+    /// Has SIGINT and SIGTERM remove it before they end the program.
+    static func removed(_ folder: FilePath) -> [any DispatchSourceSignal] {
+        [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { @Sendable in
+                for _ in 0..<attempts where FileManager.default.fileExists(atPath: folder.string) {
+                    try? FileManager.default.removeItem(atPath: folder.string)
+                }
+                // What a shell reports of a program that the signal has ended.
+                _exit(128 + number)
+            }
+            source.resume()
+            return source
         }
     }
 }

@@ -6,23 +6,44 @@ import SystemPackage
 import Terminal
 import Threads
 
-/// Inspects models, and makes them of published checkpoints.
+/// Inspects models, makes them of published checkpoints, and changes the one in use.
 struct ModelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "model", abstract: "Inspect a model, or import one.",
-        subcommands: [Info.self, Import.self, Embed.self])
+        commandName: "model", abstract: "Inspect a model, import one, or change the one in use.",
+        discussion: """
+              saccade model info
+              saccade model import clip-vit-base-patch32 --output models/clip
+              saccade model use models/clip
+              saccade model embed --text "a dog" --image photo.jpg
+            """,
+        subcommands: [Info.self, Import.self, Embed.self, List.self, Use.self, Forget.self])
 }
 
 extension ModelCommand {
     struct Info: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "info", abstract: "Show what a model is, and check that all of its files can be read.")
+            commandName: "info", abstract: "Show what a model is, and check that all of its files can be read.",
+            discussion: """
+                  saccade model info
+                  saccade model info models/mine
+                  saccade model info models/mine --json | jq .parts
+                """)
+
+        @Argument(
+            help: ArgumentHelp("The model's folder, as with --model.", valueName: "dir"), completion: .directory)
+        var folder: String?
 
         @Flag(help: "Print one JSON object.")
         var json = false
 
         @OptionGroup var modelOptions: ModelOptions
         @OptionGroup(title: "Places") var places: PlaceOptions
+
+        func validate() throws {
+            guard folder == nil || modelOptions.model == nil else {
+                throw ValidationError("Name the folder once: as the argument, or with --model.")
+            }
+        }
 
         private struct Report: Encodable {
             struct Part: Encodable {
@@ -52,7 +73,7 @@ extension ModelCommand {
         }
 
         func run() async throws {
-            let folder = try modelOptions.folder()
+            let folder = try folder.map { .absolute($0) } ?? modelOptions.folder()
             let model = try await BlockingExecutor.shared.run { try LoadedModel.load(folder) }
             let files = try FileManager.default.contentsOfDirectory(atPath: folder.string)
             let bytes = files.reduce(0) { total, file in

@@ -14,6 +14,9 @@ struct OpenCommand: AsyncParsableCommand {
             browser in within five minutes, and starts the desktop's browser (xdg-open) there. The browser stays let in for \
             30 days. On a machine without a desktop, forward the port and open the address on your own: \
             `ssh -L PORT:127.0.0.1:PORT HOST`.
+
+              saccade open
+              ssh nas saccade open --print
             """
     )
 

@@ -27,6 +27,15 @@ struct SearchCommand: AsyncParsableCommand {
               saccade search '"to be or not to be"'
               saccade search "lighthouse" --text
               saccade search "surfing" --format m3u > surfing.m3u
+              saccade search "a dog -grass"
+              saccade search --like 2
+              saccade search "a fox" --watch --preview
+              saccade search "at night" --like photo.jpg --like "film.mp4@12:30"
+              saccade search "surfing" --limit 24 --thumbnails surfing.jpg --columns 6
+
+            A word with a minus sign before it is one that results are not to show; -"two words" are excluded together. --like looks for what looks like a \
+            result of the last search, a picture, or a moment of an indexed video, alone or beside words. Results that show nearly the same are \
+            one, with how many more there are; --no-fold shows all.
 
             `saccade cut` writes a result to a file of its own.
             """
@@ -34,7 +43,24 @@ struct SearchCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("What to look for, in English; in any language where it is text.", valueName: "words"))
-    var words: [String]
+    var words: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Look for what looks like this: the number of a result of the last search, clip:ID, a picture file, or FILE@TIME of an indexed file. *WEIGHT may follow. May be repeated.",
+            valueName: "example"), completion: .file())
+    var like: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "What results are not to show, as with a minus sign before a word. *WEIGHT may follow. May be repeated.",
+            valueName: "words"))
+    var not: [String] = []
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Make one result of those that show nearly the same. (default: unless with --json or --format)")
+    var fold: Bool?
 
     @Option(name: [.short, .long], help: ArgumentHelp("Maximum number of results.", valueName: "count"))
     var limit = 10
@@ -63,6 +89,26 @@ struct SearchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("With --format edl or otio: the timeline's frames per second.", valueName: "fps"))
     var frameRate: Int?
 
+    @Flag(help: "Show the pictures of the results in the terminal.")
+    var preview = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --preview: kitty, sixel or blocks. (default: what the terminal is found to show)", valueName: "format"
+        ))
+    var previewFormat: PictureFormat?
+
+    @Flag(help: "Go on until you press Ctrl-C, and show what new clips bring among the results.")
+    var watch = false
+    @Option(
+        help: ArgumentHelp(
+            "Write a contact sheet: a JPEG file with a picture of each result, row by row. Needs the daemon and the program ffmpeg.",
+            valueName: "file"), completion: .file(extensions: ["jpg", "jpeg"]))
+    var thumbnails: String?
+
+    @Option(help: ArgumentHelp("With --thumbnails: pictures in a row. (default: 4)", valueName: "count"))
+    var columns: Int?
+
     @Flag(help: "Open the best moment in a player: mpv, vlc, ffplay, or what the desktop opens videos with.")
     var play = false
 
@@ -75,8 +121,12 @@ struct SearchCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func validate() throws {
+        guard !(words.isEmpty && like.isEmpty) else {
+            throw ValidationError("Say what to look for, in words or with --like.")
+        }
         do {
-            _ = try Search.SearchRequest(request)
+            _ = try Search.SearchRequest(
+                request(like: like.map { API.Example(.clip(0), weight: ExampleArgument.weight(of: $0)) }))
         } catch {
             // What is wrong with the words is no wrong usage.
             guard let field = error.field, let option = Self.option(for: field) else { return }
@@ -86,8 +136,21 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
         guard !(picture && text) else { throw ValidationError("Give --picture or --text, not both.") }
-        guard [json, play, format != nil].count(where: { $0 }) < 2 else {
-            throw ValidationError("Give one of --json, --play and --format.")
+        guard [json, play, format != nil, watch].count(where: { $0 }) < 2 else {
+            throw ValidationError("Give one of --json, --play, --format and --watch.")
+        }
+        guard !preview || !json && format == nil else {
+            throw ValidationError("--preview is for people: leave out --json and --format.")
+        }
+        guard previewFormat == nil || preview else { throw ValidationError("--preview-format goes with --preview.") }
+        guard thumbnails == nil || !watch else { throw ValidationError("Give --thumbnails or --watch, not both.") }
+        guard columns == nil || thumbnails != nil else { throw ValidationError("--columns is for --thumbnails.") }
+        guard ContactSheet.columns.contains(columns ?? Self.columns) else {
+            throw ValidationError(
+                "--columns must be \(ContactSheet.columns.lowerBound) to \(ContactSheet.columns.upperBound).")
+        }
+        guard thumbnails == nil || limit <= ContactSheet.maximumPictures else {
+            throw ValidationError("With --thumbnails, --limit must be at most \(ContactSheet.maximumPictures).")
         }
         guard frameRate == nil || format == .edl || format == .otio else {
             throw ValidationError("--frame-rate is for --format edl and otio.")
@@ -95,8 +158,11 @@ struct SearchCommand: AsyncParsableCommand {
         guard (1...120).contains(frameRate ?? 25) else { throw ValidationError("--frame-rate must be 1 to 120.") }
     }
 
+    /// Pictures in a row of a contact sheet.
+    private static let columns = 4
+
     /// The option that sets a field of the request.
-    private static func option(for field: SearchError.Field) -> String? {
+    static func option(for field: SearchError.Field) -> String? {
         switch field {
         case .query: nil
         case .limit: "--limit"
@@ -105,6 +171,8 @@ struct SearchCommand: AsyncParsableCommand {
         case .rerankBeta: "--beta"
         case .rerankDeadline: "--deadline"
         case .minProbability: "--min-probability"
+        case .likes, .like: "--like"
+        case .nots, .not: "--not"
         case .filter(.root): "--root"
         case .filter(.pathPrefix): "--under"
         case .filter(.pathGlob): "--glob"
@@ -115,22 +183,43 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private var request: API.SearchRequest {
+    private var typed: TypedQuery { TypedQuery(words.joined(separator: " ")) }
+
+    /// - Parameter like: what ``like`` stands for.
+    private func request(like: [API.Example]) -> API.SearchRequest {
         API.SearchRequest(
-            query: words.joined(separator: " "),
+            query: typed.words,
+            like: like,
+            not: typed.exclusions.map { API.Exclusion($0) } + not.map(ExampleArgument.exclusion),
             limit: limit,
             offset: offset,
             filters: filters.filters,
             rerank: reranking.choice,
             minProbability: reranking.minProbability,
             group: byVideo ? .media : .clip,
-            channel: picture ? .picture : text ? .words : .both
+            channel: picture ? .picture : text ? .words : .both,
+            fold: fold ?? (!json && format == nil)
         )
     }
 
     func run() async throws {
-        let request = request
+        let request = request(like: try like.map(ExampleArgument.example))
+        if watch {
+            try await watch(request)
+            return
+        }
+        let sheet = try thumbnails.map { try Sheet(FilePath.absolute($0)) }
         let answer = try await ask(request)
+        if let sheet {
+            guard case .sent = answer else {
+                throw CommandFailure(
+                    .unavailable,
+                    "A contact sheet needs the daemon, which has the pictures: start one with `saccade serve`.")
+            }
+            try await sheet.write(
+                try answer.response, columns: columns ?? Self.columns,
+                asking: ServiceClient(socket: places.socketToAsk(try places.load())))
+        }
         if json {
             Terminal.output.document(try answer.json)
             return
@@ -138,11 +227,34 @@ struct SearchCommand: AsyncParsableCommand {
         let response = try answer.response
         LastSearch.remember(response, offset: offset)
         if let format {
-            try export(response, as: format)
+            try export(response, of: request, as: format)
             return
         }
-        show(SearchReport(request: request, response: response))
+        try await show(SearchReport(request: request, response: response))
         if play { try open(response) }
+    }
+
+    /// Shows the answer, and then what comes into it. The events are read from before the first answer on, so that none is missed.
+    private func watch(_ request: API.SearchRequest) async throws {
+        let configuration = try places.load()
+        let client = ServiceClient(socket: places.socketToAsk(configuration))
+        var watch = SearchWatch(client)
+        let changes = watch.changes()
+        func look(isFirst: Bool) async throws {
+            let response = try await client.request(.post, "/v1/search", body: request, as: API.SearchResponse.self)
+            guard let news = watch.news(of: response) else {
+                if isFirst { Terminal.error.line(SearchReport(request: request, response: response).emptiness) }
+                return
+            }
+            var shown = request
+            shown.offset = news.offset
+            try await show(SearchReport(request: shown, response: news.response))
+            var all = response
+            all.results = watch.shown
+            LastSearch.remember(all, offset: 0)
+        }
+        try await look(isFirst: true)
+        for try await _ in changes { try await look(isFirst: false) }
     }
 
     /// An answer as it came.
@@ -187,24 +299,42 @@ struct SearchCommand: AsyncParsableCommand {
         }
     }
 
-    private func show(_ report: SearchReport) {
+    private func show(_ report: SearchReport) async throws {
         let (output, error) = (Terminal.output, Terminal.error)
+        let previews = try preview ? makePreviews() : nil
         guard let lines = report.table?.lines() else {
             error.line(report.emptiness)
             return
         }
         if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
-        for (line, text) in zip(lines.dropFirst(), report.texts) {
-            output.line(line)
+        for (row, result) in report.response.results.enumerated() {
+            output.line(report.linked(result, in: lines[row + 1], on: output))
+            if let picture = await previews?.text(of: result, on: output) { output.write(Array(picture.utf8)) }
+            let text = report.texts[row]
             if let text { output.line(output.styled(text, .dim)) }
         }
         error.line(error.styled(report.summary, .dim))
     }
 
-    private func export(_ response: API.SearchResponse, as format: MomentList.Format) throws {
+    private func makePreviews() throws -> Previews {
+        let output = Terminal.output
+        guard previewFormat != nil || output.isInteractive else {
+            throw CommandFailure(
+                .output,
+                "--preview shows pictures in a terminal, and the output is none: name --preview-format to force it.")
+        }
+        let configuration = try places.load()
+        return try Previews(
+            configuration, client: ServiceClient(socket: places.socketToAsk(configuration), timeout: 10),
+            format: previewFormat ?? output.pictureFormat(ProcessInfo.processInfo.environment))
+    }
+
+    private func export(
+        _ response: API.SearchResponse, of request: API.SearchRequest, as format: MomentList.Format
+    ) throws {
         let moments = response.results.filter(\.media.online).map { Moment($0) }
-        let list = MomentList(title: request.query, moments: moments, frameRate: frameRate ?? 25)
+        let list = MomentList(title: SearchReport.title(of: request), moments: moments, frameRate: frameRate ?? 25)
         Terminal.output.write(try list.exported(as: format))
         let offline = response.results.count - moments.count
         if offline > 0 {
@@ -227,3 +357,4 @@ struct SearchCommand: AsyncParsableCommand {
 }
 
 extension MomentList.Format: ExpressibleByArgument {}
+extension PictureFormat: ExpressibleByArgument {}

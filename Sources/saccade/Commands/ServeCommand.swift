@@ -14,6 +14,9 @@ struct ServeCommand: AsyncParsableCommand {
         discussion: """
             Runs in the foreground and logs to standard error. SIGTERM and SIGINT stop it after the current clip; SIGHUP \
             reloads the configuration. Under systemd it uses the socket that is passed to it, and reports when it is ready.
+
+              saccade serve --root ~/Videos
+              saccade serve --state /srv/saccade --log-level debug
             """
     )
 

@@ -7,7 +7,13 @@ import Terminal
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Show what is indexed, what is in progress, and what failed."
+        abstract: "Show what is indexed, what is in progress, and what failed.",
+        discussion: """
+              saccade status
+              saccade status --watch
+              saccade status --wait && saccade search "a dog"
+              saccade status --json | jq .failures
+            """
     )
 
     @Flag(help: "Print the response of GET /v1/status.")

@@ -11,12 +11,21 @@ struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
         abstract: "Add, list and remove the folders that the daemon watches.",
+        discussion: """
+              saccade watch add ~/Videos ~/Pictures
+              saccade watch
+              saccade watch remove ~/Pictures
+            """,
         subcommands: [Add.self, List.self, Remove.self],
         defaultSubcommand: List.self
     )
 
     struct Add: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Watch a folder and everything below it.")
+        static let configuration = CommandConfiguration(
+            abstract: "Watch a folder and everything below it.",
+            discussion: """
+                  saccade watch add ~/Videos /media/disk/Footage
+                """)
 
         @Argument(help: ArgumentHelp("The folder.", valueName: "dir"), completion: .directory)
         var folders: [String]
@@ -35,7 +44,12 @@ struct WatchCommand: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show the watched folders.")
+        static let configuration = CommandConfiguration(
+            abstract: "Show the watched folders.",
+            discussion: """
+                  saccade watch list
+                  saccade watch list --json | jq '.[].path'
+                """)
 
         @Flag(help: "Print them as JSON, as in GET /v1/status.")
         var json = false
@@ -67,10 +81,16 @@ struct WatchCommand: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Stop watching a folder and remove its files from the index. The files themselves are not touched."
+                "Stop watching a folder and remove its files from the index. The files themselves are not touched.",
+            discussion: """
+                  saccade watch remove ~/Pictures
+                  saccade watch remove 2
+                """
         )
 
-        @Argument(help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"))
+        @Argument(
+            help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"),
+            completion: Completions.rootPaths)
         var folders: [String]
 
         @OptionGroup(title: "Places") var places: PlaceOptions

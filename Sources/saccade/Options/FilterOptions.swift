@@ -6,11 +6,13 @@ import SystemPackage
 
 /// Which clips may answer a search.
 struct FilterOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Only the watched folder with this id; see `saccade watch list`.", valueName: "id"))
+    @Option(
+        help: ArgumentHelp("Only the watched folder with this id; see `saccade watch list`.", valueName: "id"),
+        completion: Completions.rootIDs)
     var root: Int64?
 
     @Option(
-        help: ArgumentHelp("Only files at or below this path.", valueName: "path"), completion: .file()
+        help: ArgumentHelp("Only files at or below this path.", valueName: "path"), completion: .directory
     )
     var under: String?
 

@@ -36,8 +36,13 @@ struct LastSearch: Codable {
 
     /// The moment of a result of the last search.
     ///
+    /// - Throws: as ``result(_:)``.
+    static func moment(_ number: Int) throws(CommandFailure) -> Moment { Moment(try result(number)) }
+
+    /// A result of the last search.
+    ///
     /// - Throws: `CommandFailure` when there was none, or it has no such number.
-    static func moment(_ number: Int) throws(CommandFailure) -> Moment {
+    static func result(_ number: Int) throws(CommandFailure) -> API.SearchResult {
         guard let data = FileManager.default.contents(atPath: file.string),
             let last = try? API.decoder().decode(LastSearch.self, from: data)
         else {
@@ -53,7 +58,7 @@ struct LastSearch: Codable {
             throw CommandFailure(
                 .noInput, "The last search, “\(last.response.query)”, has \(numbers), and no number \(number).")
         }
-        return Moment(results[number - last.first])
+        return results[number - last.first]
     }
 }
 

@@ -1,5 +1,6 @@
 import API
 import Catalog
+import Foundation
 import Search
 import SystemPackage
 import Terminal
@@ -12,31 +13,69 @@ struct SearchReport {
     /// The table with the results; nil when there are none.
     var table: Table? {
         guard !response.results.isEmpty else { return nil }
-        // Where nothing is found all are low, and a model that can't tell has numbers that help only beside a least one.
-        let hasProbabilities =
-            (request.minProbability != nil || response.found == true)
-            && response.results.contains { $0.probability != nil && $0.why != .words }
         var table = Table(
-            [("", .right), ("score", .right)] + (hasProbabilities ? [("likely", .right)] : [])
-                + (hasText ? [("why", .left)] : []) + [("time", .left), ("path", .left)])
+            [("", .right), (measure.rawValue, .left)] + (hasText ? [("why", .left)] : [])
+                + [("time", .left), ("path", .left)])
         for (index, result) in response.results.enumerated() {
-            let path = Terminal.printable(Self.shortened(result.media.path.text))
             table.add(
-                ["\(request.offset + index + 1)", Quantities.fixed(result.score, 3)]
-                    + (hasProbabilities ? [likelihood(of: result)] : [])
-                    + (hasText ? [result.why.rawValue] : [])
-                    + [
-                        Quantities.span(result.start, result.end),
-                        result.media.online ? path : path + " (offline)",
-                    ])
+                ["\(request.offset + index + 1)", worth(of: result)] + (hasText ? [result.why.rawValue] : [])
+                    + [Quantities.span(result.start, result.end), path(of: result)])
         }
         return table
     }
 
+    /// What stands in the last column, as the terminal shows it: the path as a link, where it knows links.
+    func linked(_ result: API.SearchResult, in line: String, on terminal: Terminal) -> String {
+        let text = path(of: result)
+        guard line.hasSuffix(text) else { return line }
+        return line.dropLast(text.count) + terminal.linked(text, to: result.media.path.bytes)
+    }
+
+    private func path(of result: API.SearchResult) -> String {
+        Terminal.printable(Self.shortened(result.media.path.text)) + (result.media.online ? "" : " (offline)")
+            + (result.folded.map { "  +\($0) similar" } ?? "")
+    }
+
+    /// What the results are told apart by, in words and steps: the scores themselves are for programs.
+    private enum Measure: String {
+        /// How likely a result is to be about the words.
+        case likely
+        /// How like the example it is.
+        case alike
+        /// How it stands beside the best one, for a model whose scores say nothing by themselves.
+        case fit
+    }
+
+    private var measure: Measure {
+        if request.query.isEmpty { return .alike }
+        let isCalibrated = response.results.contains { $0.probability != nil }
+        // A probability that can't tell that nothing is there helps only beside a least one.
+        return isCalibrated && (request.minProbability != nil || response.found != nil) ? .likely : .fit
+    }
+
     /// Of the picture, so that it says nothing where that isn't what was found.
-    private func likelihood(of result: API.SearchResult) -> String {
+    private func worth(of result: API.SearchResult) -> String {
         guard result.why != .words else { return "" }
-        return result.probability.map(Quantities.percent) ?? ""
+        func told(_ share: Double) -> String {
+            let percent = Quantities.percent(share)
+            return Quantities.steps(share) + String(repeating: " ", count: max(1, 6 - percent.count)) + percent
+        }
+        switch measure {
+        case .likely: return result.probability.map(told) ?? ""
+        case .alike: return told(min(1, max(0, result.scores.fast)))
+        case .fit:
+            let best =
+                response.results.lazy.filter { ($0.scores.slow != nil) == (result.scores.slow != nil) }
+                .map(\.score).max() ?? result.score
+            // A score of the Slow model is a log-likelihood a word; cosines are of a temperature of about a tenth.
+            return Quantities.steps(exp((result.score - best) / (result.scores.slow == nil ? 0.1 : 1)))
+        }
+    }
+
+    /// What a search looks for, for people.
+    static func title(of request: API.SearchRequest) -> String {
+        let words = request.query.isEmpty ? "more like this" : request.query
+        return ([words] + request.not.map { "-" + $0.text }).joined(separator: " ")
     }
 
     private var hasText: Bool { response.results.contains { $0.line != nil } }
@@ -66,7 +105,8 @@ struct SearchReport {
 
     /// Whether the text alone was asked.
     private var isOfText: Bool {
-        request.channel == .words || request.channel == .both && WordQuery(request.query).isQuoted
+        request.channel == .words
+            || request.channel == .both && request.like.isEmpty && WordQuery(request.query).isQuoted
     }
 
     /// What stands before the table: that its results are the nearest, and not what was looked for.

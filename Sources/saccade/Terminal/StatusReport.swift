@@ -16,7 +16,8 @@ struct StatusReport {
         let scanned = status.roots.allSatisfy { $0.state != .scanning }
         let unfinished =
             status.media.pending + status.media.indexing + status.queue.waiting + status.queue.current.count
-        return settled && scanned && unfinished == 0
+        let isBuilding = status.next.map { $0.waiting > 0 || $0.missing == 0 && $0.problem == nil } ?? false
+        return settled && scanned && unfinished == 0 && !isBuilding
     }
 
     /// The share of media that is done, with what is in work counted by its time; nil when there are none.
@@ -70,7 +71,10 @@ struct StatusReport {
                 "\(Quantities.count(status.index.clips, "clip")), \(Quantities.bytes(Int64(status.index.memoryBytes))) in memory"
             ),
             ("media", mediaLine),
-            ("watcher", watcherLine),
+        ]
+        if let next = status.next { facts.append(("next", Self.line(next))) }
+        facts += [
+            ("watcher", watcherLine)
         ]
         facts += status.roots.map { root in
             ("folder \(root.id)", "\(Terminal.printable(root.path.text)): \(rootLine(root))")
@@ -118,6 +122,19 @@ struct StatusReport {
         if counts.indexing > 0 { parts.append("\(Quantities.count(counts.indexing)) in progress") }
         if counts.pending > 0 { parts.append("\(Quantities.count(counts.pending)) waiting") }
         if counts.failed > 0 { parts.append("\(Quantities.count(counts.failed)) failed") }
+        return parts.joined(separator: ", ")
+    }
+
+    /// How far the index of another model is.
+    static func line(_ build: API.Status.Build) -> String {
+        var parts = [
+            "\(Quantities.percent(build.fraction)) of the index of "
+                + Terminal.printable(build.name ?? "the model \(build.modelDigest.prefix(12))"),
+            "\(Quantities.count(build.clips)) of about \(Quantities.count(build.expectedClips, "clip"))",
+        ]
+        if build.failed > 0 { parts.append("\(Quantities.count(build.failed, "file")) failed") }
+        if let remaining = build.remaining, build.fraction < 1 { parts.append("\(Quantities.time(remaining)) left") }
+        if let problem = build.problem { parts.append("can't take over: \(Terminal.printable(problem))") }
         return parts.joined(separator: ", ")
     }
 

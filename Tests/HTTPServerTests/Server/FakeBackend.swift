@@ -12,6 +12,7 @@ final class FakeBackend: Backend {
     struct State: Sendable {
         var searches: [API.SearchRequest] = []
         var roots: [Int64: API.Root] = [:]
+        var saved: [String: API.SavedSearch] = [:]
         /// What a search waits for before it answers, or before it ends when it is told to stop.
         var hold: AsyncStream<Void>?
         var steps: [StreamStep] = [.improvement(.fast), .end]
@@ -153,6 +154,14 @@ final class FakeBackend: Backend {
         return [0xFF, 0xD8] + [UInt8](repeating: UInt8(side ?? 0 & 0xFF), count: 4 << 20)
     }
 
+    func preview(ofClip id: Int64) async throws -> ServedFile {
+        if id == 8 { throw APIError(.previewFailed, "the file can't be decoded") }
+        let clip = try await clip(id)
+        return ServedFile(size: 4, contentType: "video/webm", digest: "\(clip.id)") { offset, count in
+            Array([0x1A, 0x45, 0xDF, 0xA3][Int(offset)...].prefix(count))
+        }
+    }
+
     /// More than one block of a body.
     static let fileBytes = (0..<600_000).map { UInt8($0 % 251) }
 
@@ -188,6 +197,49 @@ final class FakeBackend: Backend {
         guard state.change({ $0.roots.removeValue(forKey: id) }) != nil else {
             throw APIError(.rootNotFound, "there is no root \(id)")
         }
+    }
+
+    func savedSearches() async throws -> API.SavedSearches {
+        API.SavedSearches(savedSearches: state.value.saved.values.sorted { $0.name < $1.name })
+    }
+
+    func savedSearch(_ name: String) async throws -> API.SavedSearch {
+        guard let saved = state.value.saved[name] else {
+            throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
+        }
+        return saved
+    }
+
+    func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool) {
+        let saved = API.SavedSearch(
+            name: name, search: search.search, command: search.command, created: Date(timeIntervalSince1970: 0))
+        let isNew = state.change { state in
+            let isNew = state.saved[name] == nil
+            if isNew || search.replace { state.saved[name] = saved }
+            return isNew
+        }
+        guard isNew || search.replace else { throw APIError(.savedSearchExists, "there is one already") }
+        return (saved, isNew)
+    }
+
+    func removeSavedSearch(_ name: String) async throws {
+        guard state.change({ $0.saved.removeValue(forKey: name) }) != nil else {
+            throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
+        }
+    }
+
+    func models() async throws -> API.Models { Samples.models }
+
+    /// A folder `/full` is of a model whose index has no room.
+    func useModel(_ request: API.UseModel) async throws -> API.ModelChange {
+        if request.choice == .folder(API.Path("/full")) { throw APIError(.insufficientSpace, "free 7 GB") }
+        var change = Samples.modelChange
+        if request.choice == .previous { change.outcome = .switched }
+        return change
+    }
+
+    func forgetModel(_ role: API.Models.Role) async throws {
+        if role == .next { throw APIError(.modelNotFound, "no index is being built") }
     }
 
     static let media = API.MediaReference(id: 2, path: API.Path("/v/dog.mp4"), duration: 12.5, online: true)

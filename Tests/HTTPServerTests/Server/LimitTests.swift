@@ -1,3 +1,4 @@
+import API
 import Settings
 import HTTPServer
 import Foundation
@@ -48,6 +49,27 @@ struct LimitTests {
             try await client.waitForHangUp()
             let taken = try await client.receive(until: "never")
             #expect(taken.utf8.count < 4 << 20)
+        }
+    }
+
+    @Test func `a search may be larger than other requests by the pictures that it brings`() async throws {
+        let backend = FakeBackend()
+        try await RunningServer.run(backend: backend) { server async throws in
+            let most = API.Example.maximumImageBytes
+            func search(_ sizes: [Int]) async throws -> RawResponse {
+                let images = sizes.map { #"{"image":"\#(Data(count: $0).base64EncodedString())"}"# }
+                return try await server.request(
+                    "POST", "/v1/search", json: #"{"like":[\#(images.joined(separator: ","))]}"#)
+            }
+            #expect(try await search([most]).status == 200)
+            #expect(try await search([most / 2, most / 2]).status == 200)
+            let tooMuch = try await search([most / 2, most / 2 + 9])
+            #expect(tooMuch.errorCode == "invalid_request")
+            #expect(try await search([most + 1]).errorCode == "invalid_request")
+            #expect(try await search([most * 9 / 8 + 100_000]).errorCode == "body_too_large")
+            let roots = try await server.request(
+                "POST", "/v1/roots", json: #"{"path":"\#(String(repeating: "a", count: 100_000))"}"#)
+            #expect(roots.errorCode == "body_too_large")
         }
     }
 

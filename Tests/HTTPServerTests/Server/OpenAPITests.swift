@@ -54,11 +54,16 @@ struct OpenAPITests {
         let page = SearchPage(
             files: try PageFiles(folder: Self.web), settings: Configuration.HTTP(), sessions: PageSessions(secret: [1]))
         try await RunningServer.run(page: page) { server async throws in
+            let saved = #"{"query":"a dog","filters":{"min_duration":2},"min_probability":0.5,"command":["/bin/true"]}"#
             let asked: [(method: String, path: String, body: String?, schema: String)] = [
                 ("POST", "/v1/search", #"{"query":"a dog"}"#, "SearchResponse"), ("GET", "/v1/media/2", nil, "Media"),
                 ("GET", "/v1/clips/7", nil, "Clip"), ("GET", "/v1/clips/7/description", nil, "ClipDescription"),
                 ("GET", "/v1/status", nil, "Status"), ("POST", "/v1/rescan", "{}", "RescanAccepted"),
                 ("POST", "/v1/roots", #"{"path":"/videos"}"#, "Root"), ("POST", "/v1/page", nil, "PageAddress"),
+                ("PUT", "/v1/saved-searches/a%20dog", saved, "SavedSearch"),
+                ("GET", "/v1/saved-searches/a%20dog", nil, "SavedSearch"),
+                ("GET", "/v1/saved-searches", nil, "SavedSearches"),
+                ("GET", "/v1/models", nil, "Models"), ("POST", "/v1/models/use", #"{"model":"/m"}"#, "ModelChange"),
                 ("GET", "/v1/clips/3", nil, "Error"),
             ]
             for (method, path, body, schema) in asked {

@@ -46,6 +46,45 @@ struct RouteTests {
         }
     }
 
+    @Test func `a preview is served as a file is, with ranges`() async throws {
+        try await RunningServer.run { server async throws in
+            let whole = try await server.request("GET", "/v1/clips/7/preview.webm")
+            #expect(whole.status == 200 && whole.headers["content-type"] == "video/webm" && whole.body.count == 4)
+            #expect(whole.headers["accept-ranges"] == "bytes")
+            let failed = try await server.request("GET", "/v1/clips/8/preview.webm")
+            #expect(failed.status == 422 && failed.errorCode == "preview_failed")
+            #expect(try await server.request("GET", "/v1/clips/9/preview.webm").errorCode == "clip_not_found")
+        }
+    }
+
+    @Test func `saved searches are put, listed and removed by their percent-encoded names`() async throws {
+        try await RunningServer.run { server async throws in
+            let path = "/v1/saved-searches/caf%C3%A9%20at%2050%25"
+            let json = #"{"query":"a café","channel":"words","command":["/bin/true","{file}"]}"#
+            let added = try await server.request("PUT", path, json: json)
+            #expect(added.status == 201)
+            let search = try added.decode(API.SavedSearch.self)
+            #expect(search.name == "café at 50%" && search.channel == .words)
+            #expect(search.command == ["/bin/true", "{file}"])
+            #expect(try await server.request("PUT", path, json: json).status == 409)
+            #expect(try await server.request("PUT", path, json: #"{"query":"q","replace":true}"#).status == 200)
+            #expect(try await server.request("GET", path).decode(API.SavedSearch.self).query == "q")
+            let list = try await server.request("GET", "/v1/saved-searches").decode(API.SavedSearches.self)
+            #expect(list.savedSearches.map(\.name) == ["café at 50%"])
+            #expect(try await server.request("DELETE", path).status == 204)
+            #expect(try await server.request("DELETE", path).errorCode == "saved_search_not_found")
+            for (path, body) in [
+                ("%zz", #"{"query":"q"}"#), ("%FF", #"{"query":"q"}"#), ("a", #"{"query":"q","limit":3}"#), ("a", "{}"),
+                ("a", #"{"query":"q","command":"rm"}"#), ("a", #"{"query":"q","filters":{"colour":"red"}}"#),
+            ] {
+                let answer = try await server.request("PUT", "/v1/saved-searches/\(path)", json: body)
+                #expect(answer.errorCode == "invalid_request", "\(path) \(body)")
+            }
+            let wrong = try await server.request("POST", path, json: json)
+            #expect(wrong.status == 405 && wrong.headers["allow"] == "GET, PUT, DELETE")
+        }
+    }
+
     @Test func `roots are added once, removed once, and scanned`() async throws {
         try await RunningServer.run { server async throws in
             let added = try await server.request("POST", "/v1/roots", json: #"{"path":"/videos"}"#)
@@ -61,12 +100,29 @@ struct RouteTests {
         }
     }
 
+    @Test func `a model is used, given up, or refused with a status of its own`() async throws {
+        try await RunningServer.run { server async throws in
+            #expect(try await server.request("GET", "/v1/models").decode(API.Models.self) == Samples.models)
+            let used = try await server.request("POST", "/v1/models/use", json: #"{"model":"/m/clip"}"#)
+            #expect(used.status == 202)
+            #expect(try used.decode(API.ModelChange.self) == Samples.modelChange)
+            for body in [#"{"model":"/m/clip","dry_run":true}"#, #"{"model":"previous"}"#] {
+                #expect(try await server.request("POST", "/v1/models/use", json: body).status == 200)
+            }
+            let full = try await server.request("POST", "/v1/models/use", json: #"{"model":"/full"}"#)
+            #expect(full.status == 507 && full.errorCode == "insufficient_space")
+            #expect(try await server.request("DELETE", "/v1/models/previous").status == 204)
+            #expect(try await server.request("DELETE", "/v1/models/next").errorCode == "model_not_found")
+        }
+    }
+
     @Test(arguments: [
         ("GET", "/", 404, "unknown_route"), ("GET", "/v2/status", 404, "unknown_route"),
         ("GET", "/v1/clips/7/thumbnail.png", 404, "unknown_route"), ("GET", "/v1/search", 405, "method_not_allowed"),
         ("POST", "/v1/status", 405, "method_not_allowed"), ("PUT", "/v1/roots/1", 405, "method_not_allowed"),
         ("PATCH", "/v1/status", 405, "method_not_allowed"), ("GET", "/v1/media/x", 400, "invalid_request"),
         ("GET", "/v1/media/-1", 400, "invalid_request"),
+        ("DELETE", "/v1/models/live", 404, "unknown_route"), ("GET", "/v1/models/use", 405, "method_not_allowed"),
         ("GET", "/v1/media/99999999999999999999", 400, "invalid_request"),
         ("GET", "/v1/media/3", 404, "media_not_found"), ("GET", "/v1/clips/3", 404, "clip_not_found"),
         ("GET", "/v1/clips/3/description", 404, "clip_not_found"),

@@ -1,3 +1,4 @@
+import API
 import Foundation
 import HTTPServer
 import Logging
@@ -25,6 +26,43 @@ struct TCPTests {
                 #expect(response.errorCode == "unauthorized")
                 #expect(response.headers["www-authenticate"] == "Bearer")
             }
+        }
+    }
+
+    @Test func `a command of a saved search is taken over the Unix socket alone`() async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        @Sendable func put(_ body: String) async throws -> RawResponse {
+            let client = try await RawClient.connect(toPort: port)
+            let headers = "Authorization: Bearer \(Self.token)\r\nContent-Length: \(body.utf8.count)\r\n"
+            try await client.send(RawClient.request("PUT", "/v1/saved-searches/a", headers: headers) + Data(body.utf8))
+            return try await client.response()
+        }
+        try await RunningServer.run(listener: listener) { server async throws in
+            let refused = try await put(#"{"query":"q","command":["/bin/true"]}"#)
+            #expect(refused.status == 403 && refused.errorCode == "forbidden")
+            #expect(try await server.backend.savedSearches().savedSearches.isEmpty)
+            #expect(try await put(#"{"query":"q"}"#).status == 201)
+        }
+        try await OpenedPage.run { page async throws in
+            let json = #"{"query":"q","command":["/bin/true"]}"#
+            let refused = try await page.ask("PUT", "/v1/saved-searches/a", json: json)
+            #expect(refused.errorCode == "forbidden")
+        }
+    }
+
+    @Test(arguments: [
+        ("POST", "/v1/models/use"), ("DELETE", "/v1/models/next"), ("DELETE", "/v1/models/previous"),
+    ])
+    func `models are changed over the Unix socket alone`(method: String, path: String) async throws {
+        let port = try RawClient.freePort()
+        let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
+        try await RunningServer.run(listener: listener) { _ async throws in
+            let client = try await RawClient.connect(toPort: port)
+            let header = "Authorization: Bearer \(Self.token)\r\n"
+            try await client.send(RawClient.request(method, path, body: Data(#"{"model":"/m"}"#.utf8), headers: header))
+            let response = try await client.response()
+            #expect(response.status == 403 && response.errorCode == "forbidden")
         }
     }
 

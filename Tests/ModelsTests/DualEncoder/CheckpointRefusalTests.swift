@@ -1,5 +1,6 @@
 import Basics
 import Foundation
+import Glibc
 import Models
 import SystemPackage
 import TestSupport
@@ -85,7 +86,7 @@ import Testing
             (["vision_cfg", "timm_model_name"], "vit_base_patch16_224", ["timm_model_name", "vit_base_patch16_224"]),
             (["text_cfg", "hf_model_name"], "roberta-base", ["hf_model_name", "isn't implemented"]),
             (["text_cfg", "pool_type"], "first", ["pool_type", "first"]),
-            (["text_cfg", "hf_tokenizer_name"], "timm/ViT-B-16-SigLIP", ["hf_tokenizer_name", "siglip"]),
+            (["text_cfg", "hf_tokenizer_name"], "timm/ViT-B-16-SigLIP", ["hf_tokenizer_name", "canonicalize"]),
         ] as [([String], String, [String])])
     func `a choice of OpenCLIP that isn't implemented`(keys: [String], value: String, words: [String]) throws {
         var drawn = try DrawnCheckpoint(.clipOfOpenCLIP)
@@ -209,6 +210,90 @@ import Testing
                     try FileManager.default.contentsOfDirectory(atPath: directory.path.string) == ["checkpoint"])
             }
             try whole.write(to: url)
+        }
+    }
+
+    @Test func `A named pipe in a file's place is refused and not waited for`() throws {
+        let drawn = try DrawnCheckpoint(.clip)
+        for name in ["config.json", "preprocessor_config.json", drawn.weightsFile, "merges.txt"] {
+            try drawn.write(to: folder)
+            let path = folder.appending(name)
+            try FileManager.default.removeItem(atPath: path.string)
+            #expect(mkfifo(path.string, 0o600) == 0)
+            try expectRefusal(naming: [name, "regular file"])
+            try FileManager.default.removeItem(atPath: folder.string)
+        }
+    }
+
+    @Test func `A tokenizer that doesn't fit is refused before the towers are copied`() throws {
+        var drawn = try DrawnCheckpoint(.siglip2)
+        drawn.set(["config.json", "text_config", "vocab_size"], to: 2000)
+        drawn.shapes["text_model.embeddings.token_embedding.weight"]?[0] = 2000
+        try drawn.write(to: folder)
+        let error = #expect(throws: ModelError.self) { try Checkpoint(recognising: folder) }
+        #expect(error?.message.contains("2057 pieces") == true)
+        try DrawnCheckpoint(.siglip2).write(to: folder)
+        let path = folder.appending("tokenizer.json").string
+        let json = try String(contentsOfFile: path, encoding: .utf8)
+        let merge = #/"merges":\[\["[^"]*"/#
+        #expect(json.contains(merge))
+        try json.replacing(merge, with: #""merges":[["nowhere""#).write(toFile: path, atomically: true, encoding: .utf8)
+        let other = #expect(throws: ModelError.self) { try Checkpoint(recognising: folder) }
+        #expect(other?.message.contains("nowhere") == true, "\(other?.message ?? "")")
+    }
+
+    @Test(arguments: ["tensors", "spaces", "metadata", "depth", "name"])
+    func `A header as long as may be is refused within a moment`(filledWith content: String) throws {
+        let drawn = try DrawnCheckpoint(.clip)
+        try drawn.write(to: folder)
+        let room = 15 << 20
+        var header: String
+        switch content {
+        case "tensors":
+            header = "{"
+            for number in 0..<150_000 {
+                header += "\"\(number)\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},"
+            }
+        case "spaces": header = "{" + String(repeating: " ", count: room)
+        case "metadata": header = "{\"__metadata__\":{\"a\":\"" + String(repeating: "b", count: room)
+        case "depth": header = "{\"a\":" + String(repeating: "[", count: room)
+        default: header = "{\"" + String(repeating: "n", count: room)
+        }
+        let length = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+        try (length + Data(header.utf8)).write(to: URL(filePath: folder.appending(drawn.weightsFile).string))
+        let started = ContinuousClock.now
+        try expectRefusal(naming: [drawn.weightsFile])
+        // A debug build or a busy machine takes several times as long as the tenth of a second of an idle one.
+        #expect(ContinuousClock.now - started < .seconds(10))
+    }
+
+    @Test func `Folders of other things are refused by name`() throws {
+        let others: [(files: [String: String], words: [String])] = [
+            ([:], ["neither config.json nor open_clip_config.json"]),
+            (["config.json": "{}"], ["model_type", "none"]),
+            (["config.json": "[1]"], ["config.json", "JSON"]), (["config.json": ""], ["config.json", "JSON"]),
+            (["config.json": String(repeating: "[", count: 900_000)], ["config.json", "JSON"]),
+            (["config.json": #"{"model_type":"llama","hidden_size":4096}"#], ["llama", "isn't known"]),
+            (
+                ["config.json": #"{"model_type":"clip"}"#, "pytorch_model.bin": "x"],
+                ["pytorch_model.bin", "save_file"]
+            ),
+            (["config.json": #"{"model_type":"clip"}"#, "model.safetensors": "x"], ["shorter than 8 bytes"]),
+            (["config.json": #"{"_class_name":"StableDiffusionPipeline"}"#], ["model_type"]),
+            (["open_clip_config.json": #"{"model_cfg":{"embed_dim":1e300}}"#], ["embed_dim", "whole number"]),
+            (["open_clip_config.json": #"{"model_cfg":7}"#], ["model_cfg", "object"]),
+            (
+                [
+                    "config.json": #"{"model_type":"clip"}"#,
+                    "model.safetensors.index.json": #"{"weight_map":{"a":"../../secret.safetensors"}}"#,
+                ], ["index", "can't be"]
+            ),
+        ]
+        for (files, words) in others {
+            try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+            for (name, content) in files { try directory.write(Data(content.utf8), to: "checkpoint/" + name) }
+            try expectRefusal(naming: words)
+            try FileManager.default.removeItem(atPath: folder.string)
         }
     }
 

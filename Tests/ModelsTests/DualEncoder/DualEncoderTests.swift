@@ -53,6 +53,24 @@ import Testing
         #expect(try again.clips.encode(clips: clips) == model.clips.encode(clips: clips))
     }
 
+    @Test(arguments: ["siglip.json", "siglip.model"])
+    func `A SigLIP 1 of OpenCLIP is imported with T5's tokenizer`(tokenizer: String) throws {
+        var drawn = try DrawnCheckpoint(.siglip2OfOpenCLIP)
+        let model = ["open_clip_config.json", "model_cfg"]
+        drawn.set(model + ["vision_cfg", "timm_model_name"], to: "vit_base_patch16_siglip_224")
+        drawn.set(model + ["text_cfg", "hf_tokenizer_name"], to: "timm/ViT-B-16-SigLIP")
+        drawn.set(model + ["text_cfg", "act_kwargs"], to: nil)
+        drawn.tokenizer = [tokenizer.hasSuffix("json") ? "tokenizer.json" : "spiece.model": tokenizer]
+        let made = try imported(drawn)
+        let configuration = try DualEncoderConfiguration(ModelFolder(made.directory))
+        #expect(configuration.text.tokenizer == .siglipOpenCLIP)
+        #expect(configuration.text.activation == .gelu && configuration.image.activation == .gelu)
+        let vectors = try ["A dog's tail, it_is!", "a dogs tail it is", "two dogs"].map {
+            try made.queries.embed(query: $0)
+        }
+        #expect(vectors[0] == vectors[1] && vectors[0] != vectors[2])
+    }
+
     @Test func `A clip's vector is the mean of its frames', as a unit vector`() throws {
         let drawn = try DrawnCheckpoint(.siglip2)
         let model = try imported(drawn)

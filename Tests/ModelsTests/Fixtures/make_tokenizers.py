@@ -20,7 +20,8 @@ from pathlib import Path
 import ftfy
 import open_clip.tokenizer as open_clip
 import sentencepiece
-from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import CLIPTokenizer, SiglipTokenizer
 from transformers.models.siglip2.tokenization_siglip2 import Siglip2Tokenizer
 
@@ -130,6 +131,25 @@ def siglip():
     return {"siglip": lambda text: tokenizer(text).input_ids}
 
 
+def siglip_open_clip():
+    """The tokenizer.json of the same model, made as transformers makes T5's, which is what OpenCLIP loads."""
+    path = OUT / "siglip.json"
+    if not path.exists():
+        model = sentencepiece_model_pb2.ModelProto()
+        model.ParseFromString(siglip_model().read_bytes())
+        made = Tokenizer(models.Unigram([(piece.piece, piece.score) for piece in model.pieces], unk_id=2, byte_fallback=False))
+        made.normalizer = normalizers.Sequence([
+            normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap),
+            normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(" {2,}"), "\u2581")])
+        made.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always")
+        made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+        made.add_special_tokens(["<pad>", "</s>", "<unk>"])
+        content = json.loads(made.to_str())
+        path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")))
+    tokenizer = Tokenizer.from_file(str(path))
+    return {"siglip-openclip": lambda text: tokenizer.encode(open_clip._clean_canonicalize(text)).ids}
+
+
 def gemma():
     tokenizer = Tokenizer.from_file(str(gemma_vocabulary()))
     eos = tokenizer.token_to_id("<eos>")
@@ -210,7 +230,7 @@ def main():
     OUT.mkdir(exist_ok=True)
     _, _, lines = clip_vocabulary(MERGES)
     (OUT / "clip-merges.txt").write_text("#version: 0.2\n" + "\n".join(lines) + "\n")
-    tokenizers = clip(MERGES) | siglip() | gemma()
+    tokenizers = clip(MERGES) | siglip() | siglip_open_clip() | gemma()
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--data")
     arguments.add_argument("--long", action="store_true", help="only what long texts are made into")

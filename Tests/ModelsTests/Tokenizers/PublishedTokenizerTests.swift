@@ -8,6 +8,7 @@ enum PublishedTokenizer: String, CaseIterable, CustomTestStringConvertible {
     case clip
     case clipOfHuggingFace = "clip-hf"
     case siglip
+    case siglipOfOpenCLIP = "siglip-openclip"
     case gemma
     case gemmaOfOpenCLIP = "gemma-openclip"
 
@@ -19,6 +20,8 @@ enum PublishedTokenizer: String, CaseIterable, CustomTestStringConvertible {
         case .clipOfHuggingFace:
             try CLIPTokenizer(merges: Self.content("clip-merges.txt"), cleaning: .huggingFace, source: "merges")
         case .siglip: try SigLIPTokenizer(modelFile: FilePath(repositoryFile(Self.folder + "siglip.model")))
+        case .siglipOfOpenCLIP:
+            try SigLIPTokenizer(modelFile: FilePath(repositoryFile(Self.folder + "siglip.json")), cleaning: .openCLIP)
         case .gemma: try Self.gemma(.huggingFace)
         case .gemmaOfOpenCLIP: try Self.gemma(.openCLIP)
         }

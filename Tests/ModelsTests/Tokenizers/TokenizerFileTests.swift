@@ -87,6 +87,36 @@ import Testing
         #expect(error?.code == .malformed && error?.message.contains(named) == true, "\(error?.message ?? "")")
     }
 
+    @Test(arguments: [
+        (#""type":"Unigram""#, #""type":"BPE""#, "no unigram model"),
+        (#""byte_fallback":false"#, #""byte_fallback":true"#, "bytes"), (#""unk_id":2"#, #""unk_id":2000"#, "unknown"),
+        (#""unk_id":2,"#, "", "unknown"), (#""type":"Metaspace""#, #""type":"Digits""#, "Digits"),
+        (#""type":"Strip""#, #""type":"Lowercase""#, "Lowercase"), (#"["s",-2.6606130599975586]"#, #"["s"]"#, "score"),
+        (#"["s",-2.6606130599975586]"#, #"["s",-1e999]"#, "score"),
+        (#"{"id":1,"content":"</s>""#, #"{"id":7,"content":"</s>""#, "</s>"),
+        (#"{"id":1,"content":"</s>""#, #"{"id":3,"content":"qqq""#, "qqq"),
+        (#""precompiled_charsmap":"ABAAA"#, #""precompiled_charsmap":"!!!"#, "base 64"),
+    ])
+    func `A unigram model in JSON that does something else is refused, and what it is is named`(
+        from: String, to: String, named: String
+    ) throws {
+        let siglip = String(decoding: try PublishedTokenizer.content("siglip.json"), as: UTF8.self)
+        #expect(siglip.contains(from))
+        let error = #expect(throws: ModelError.self) {
+            try SigLIPTokenizer(model: Array(siglip.replacing(from, with: to).utf8), cleaning: .openCLIP)
+        }
+        #expect(error?.code == .malformed && error?.message.contains(named) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `A unigram model is the same as spiece.model and as tokenizer.json`() throws {
+        let tokenizers = try ["siglip.model", "siglip.json"].map {
+            try SigLIPTokenizer(model: PublishedTokenizer.content($0), cleaning: .openCLIP)
+        }
+        for text in ["A photo of a dog's tail, it_is", "", "☃ a☃ b", "ｗｉｄｅ &amp; “quoted” ﬃ", "snake_case"] {
+            #expect(tokenizers[0].encode(text, limit: 64) == tokenizers[1].encode(text, limit: 64), "\(text)")
+        }
+    }
+
     @Test func `Merges that are written as one text are read too`() throws {
         let pairs = #/\["((?:[^"\\]|\\.)*)","((?:[^"\\]|\\.)*)"\]/#
         let joined = gemma.replacing(pairs) { "\"\($0.output.1) \($0.output.2)\"" }
@@ -96,7 +126,9 @@ import Testing
     }
 
     @Test func `Files that are cut short or changed in places are refused or read, and nothing else happens`() throws {
-        let files = try ["gemma.json", "siglip.model", "clip-merges.txt"].map { try PublishedTokenizer.content($0) }
+        let files = try ["gemma.json", "siglip.model", "siglip.json", "clip-merges.txt"].map {
+            try PublishedTokenizer.content($0)
+        }
         var random = SystemRandomNumberGenerator()
         for (number, file) in files.enumerated() {
             for attempt in 0..<40 {
@@ -115,7 +147,7 @@ import Testing
                         case 0:
                             try GemmaTokenizer(
                                 BytePairVocabulary(tokenizerJSON: bytes, source: "t"), cleaning: .huggingFace)
-                        case 1: try SigLIPTokenizer(model: bytes)
+                        case 1, 2: try SigLIPTokenizer(model: bytes)
                         default: try CLIPTokenizer(merges: bytes, cleaning: .openCLIP, source: "t")
                         }
                     #expect(tokenizer.encode("a dog ran, ｗｉｄｅ ☃", limit: 64).count <= 64)

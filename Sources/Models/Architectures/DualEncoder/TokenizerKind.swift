@@ -8,6 +8,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
     case clipHuggingFace = "clip/hugging-face"
     /// ``SigLIPTokenizer``.
     case siglip = "siglip/hugging-face"
+    case siglipOpenCLIP = "siglip/open-clip"
     /// ``GemmaTokenizer``.
     case gemmaOpenCLIP = "gemma/open-clip"
     case gemmaHuggingFace = "gemma/hugging-face"
@@ -17,6 +18,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
         switch self {
         case .clipOpenCLIP, .clipHuggingFace: [["tokenizer.json"], ["vocab.json", "merges.txt"], ["merges.txt"]]
         case .siglip: [["spiece.model"]]
+        case .siglipOpenCLIP: [["tokenizer.json"], ["spiece.model"]]
         case .gemmaOpenCLIP, .gemmaHuggingFace: [["tokenizer.json"]]
         }
     }
@@ -37,14 +39,21 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
     ///
     /// - Throws: ``ModelError`` or ``WeightsError`` that names the file and what is wrong with it.
     func tokenizer(in folder: FilePath) throws -> any Tokenizer {
-        let files = try files(in: folder)
+        try tokenizer(of: files(in: folder).map { ($0.lastComponent?.string ?? "", $0) })
+    }
+
+    /// Reads a tokenizer from files that are named as one of ``fileSets``, wherever they are.
+    ///
+    /// - Throws: as ``tokenizer(in:)``.
+    func tokenizer(of named: [(name: String, path: FilePath)]) throws -> any Tokenizer {
+        let files = named.map(\.path)
         func vocabulary() throws -> BytePairVocabulary {
             files.count == 2
                 ? try BytePairVocabulary(vocabularyFile: files[0], mergesFile: files[1])
                 : try BytePairVocabulary(tokenizerFile: files[0])
         }
         func clip(_ cleaning: CLIPTokenizer.Cleaning) throws -> CLIPTokenizer {
-            guard files[0].lastComponent?.string == "merges.txt" else {
+            guard named[0].name == "merges.txt" else {
                 return try CLIPTokenizer(vocabulary(), cleaning: cleaning)
             }
             return try CLIPTokenizer(
@@ -55,6 +64,7 @@ package enum TokenizerKind: String, Sendable, Codable, CaseIterable {
             case .clipOpenCLIP: try clip(.openCLIP)
             case .clipHuggingFace: try clip(.huggingFace)
             case .siglip: try SigLIPTokenizer(modelFile: files[0])
+            case .siglipOpenCLIP: try SigLIPTokenizer(modelFile: files[0], cleaning: .openCLIP)
             case .gemmaOpenCLIP: try GemmaTokenizer(vocabulary(), cleaning: .openCLIP)
             case .gemmaHuggingFace: try GemmaTokenizer(vocabulary(), cleaning: .huggingFace)
             }

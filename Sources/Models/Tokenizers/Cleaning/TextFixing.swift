@@ -117,4 +117,12 @@ enum TextFixing {
         default: false
         }
     }
+
+    /// A text as OpenCLIP's cleaning `canonicalize` leaves it: mended, character references replaced twice, in lower case, without punctuation and extra spaces.
+    static func canonical(_ text: String) -> String {
+        let fixed = fixed(Array(text.unicodeScalars))
+        let spaced = HTMLEntities.unescaped(HTMLEntities.unescaped(fixed)).map { $0 == "_" ? " " : $0 }
+        let words = spaced.filter { !UnicodeText.isPunctuation($0) }
+        return String(String.UnicodeScalarView(UnicodeText.withSingleSpaces(UnicodeText.lowercasedInContext(words))))
+    }
 }
