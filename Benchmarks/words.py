@@ -104,7 +104,7 @@ def ask(program, state, items, ranks):
                 body = {"query": item["captions"][0].replace('"', " "), "limit": 50, "group": "media", **fields}
                 connection.request("POST", "/v1/search", json.dumps(body), {"Content-Type": "application/json"})
                 answer = json.loads(connection.getresponse().read())
-                names = [pathlib.Path(result["path"]).stem for result in answer["results"]]
+                names = [pathlib.Path(result["media"]["path"]).stem for result in answer["results"]]
                 ranks[mode].append(names.index(f"{n:05}") + 1 if f"{n:05}" in names else 1000)
     finally:
         server.terminate()
