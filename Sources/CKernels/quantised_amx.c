@@ -37,7 +37,8 @@ __attribute__((always_inline)) static inline AVX512 void store(const saccade_qua
     }
 }
 
-// Sums in registers 0 to 3, activations in 4 and 5, weights in 6 and 7: rows and columns that aren't there cost nothing.
+// Sums in registers 0 to 3, activations in 4 and 5, weights in 6 and 7: rows and columns that aren't there cost nothing. Activations pass by
+// the first cache, which the weights of a panel need for the next rows: they would come from the second again.
 AMX void saccade_quantised_tile_amx(const saccade_quantised_tile *t) {
     _Alignas(64) int32_t sums[4][256];
     const int steps = t->groups / 16;
@@ -55,12 +56,12 @@ AMX void saccade_quantised_tile_amx(const saccade_quantised_tile *t) {
                 __builtin_prefetch(t->output + r * t->stride, 1);
                 __builtin_prefetch(t->output + r * t->stride + 16, 1);
             }
-            _tile_loadd(4, bytes + step * 64, t->pitch);
+            _tile_stream_loadd(4, bytes + step * 64, t->pitch);
             _tile_loadd(6, weights, 128);
             _tile_dpbusd(0, 4, 6);
             _tile_loadd(7, weights + 64, 128);
             _tile_dpbusd(1, 4, 7);
-            _tile_loadd(5, below + step * 64, t->pitch);
+            _tile_stream_loadd(5, below + step * 64, t->pitch);
             _tile_dpbusd(2, 5, 6);
             _tile_dpbusd(3, 5, 7);
             weights += 16 * SACCADE_QUANTISED_COLUMNS * 4;
