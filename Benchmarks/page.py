@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""How soon the search page shows results, in a headless Chromium, over a library of many clips.
+
+    page.py BIN FOOTAGE QUERIES [--clips 100000]
+
+BIN is the folder of the built programs, FOOTAGE a folder of videos that are indexed and then multiplied (grow.py), QUERIES a file with a
+query a line. For each, from the press of Enter: until the first results are painted, and until the order has settled after re-ranking.
+Each is asked twice; the second time the daemon has its vector. Needs chromium, ffmpeg and NumPy.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests" / "Page"))
+from browser import Browser
+from grow import grow
+from page_test import Daemon
+
+# Queries asked first, and not counted.
+WARM_UP = 3
+# Milliseconds from the key to the first frame that has results of this query, and to the first that has the settled order.
+WATCH = r"""(() => {
+    const state = document.querySelector('#state');
+    let begin, first;
+    window.measured = null;
+    addEventListener('keydown', () => { begin = performance.now(); state.textContent = ''; }, { once: true, capture: true });
+    // The page draws results and this line together; a task after a frame's callbacks runs when the frame was painted.
+    const watcher = new MutationObserver(() => {
+        const isFirst = /searched in/i.test(state.textContent), isLast = isFirst && !/may still change/.test(state.textContent);
+        if (isFirst) requestAnimationFrame(() => setTimeout(() => {
+            first ??= performance.now() - begin;
+            if (!isLast) return;
+            watcher.disconnect();
+            window.measured = [first, performance.now() - begin];
+        }));
+    });
+    watcher.observe(state, { childList: true, characterData: true, subtree: true });
+})()"""
+
+
+def ask(browser, query):
+    browser.run("document.querySelector('#query').focus()")
+    browser.run(WATCH)
+    # Set rather than typed: typing alone would search already.
+    browser.run(f"document.querySelector('#query').value = {json.dumps(query)}")
+    browser.press("Enter")
+    return browser.wait("window.measured", f"an answer to {query}", 20)
+
+
+def describe(name, times):
+    times = sorted(times)
+    at = lambda share: times[min(len(times) - 1, int(share * len(times)))]
+    print(f"{name:>30}: median {statistics.median(times):.0f} ms, 95 % within {at(0.95):.0f}, most {times[-1]:.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", type=pathlib.Path)
+    parser.add_argument("footage", type=pathlib.Path)
+    parser.add_argument("queries", type=pathlib.Path)
+    parser.add_argument("--clips", type=int, default=100_000)
+    arguments = parser.parse_args()
+    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if not chromium:
+        sys.exit("This needs the Debian package chromium: apt-get install chromium")
+    queries = [line for line in arguments.queries.read_text().splitlines() if line]
+    home = pathlib.Path(tempfile.mkdtemp(prefix="saccade-page-"))
+    browser = daemon = None
+    try:
+        program = arguments.programs.resolve() / "saccade"
+        subprocess.run([program, "index", arguments.footage.resolve(), "--state", home / "state"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        clips = grow(home / "state", arguments.clips)
+        daemon = Daemon(arguments.programs.resolve(), home, arguments.footage.resolve())
+        print(f"{clips} clips, {len(queries) - WARM_UP} queries")
+        browser = Browser(chromium)
+        browser.size(1280, 800)
+        browser.go(daemon.run("open", "--print").stdout.strip())
+        browser.wait("document.activeElement.id === 'query' && document.querySelector('#state').textContent", "the page")
+        for query in queries[:WARM_UP]:
+            ask(browser, query)
+        for name in ("new queries", "again"):
+            times = [ask(browser, query) for query in queries[WARM_UP:]]
+            describe(f"{name}, first results", [first for first, _ in times])
+            describe(f"{name}, settled", [settled for _, settled in times])
+    finally:
+        if browser:
+            browser.close()
+        if daemon:
+            daemon.process.kill()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
