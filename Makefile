@@ -15,7 +15,7 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
-.PHONY: help run test test-page test-api test-mcp test-otio build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
+.PHONY: help run test test-page test-api test-mcp test-otio test-deb crash-test build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
@@ -26,12 +26,14 @@ help:
 	@echo 'make test-api         2,000 requests made of the description of the API, by schemathesis'
 	@echo 'make test-mcp         saccade mcp with the official Python client of the Model Context Protocol, from PyPI'
 	@echo 'make test-otio        --format otio with the package of OpenTimelineIO, from PyPI'
+	@echo 'make crash-test       500 kills of the daemon and its workers, and faults of their files; KILLS=50 FAULTS=10 for fewer'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
 	@echo 'make coverage         how much of each module the tests run'
 	@echo 'make install          what was built, into DESTDIR and PREFIX ($(PREFIX)); runs where no Swift is'
 	@echo 'make deb              the same as a Debian package, in .build'
+	@echo 'make test-deb         that package on a fresh Debian in a container, as root; PREVIOUS=FILE.deb is upgraded'
 	@echo 'make lint | format    check the source format and the module graph, or apply the format'
 	@echo 'make clean            remove what was built; state and footage stay'
 
@@ -64,6 +66,13 @@ test-mcp: $(PROGRAMS)
 
 test-otio: $(PROGRAMS)
 	@python3 Tests/Export/otio_test.py "$(BIN)" .build/otio
+
+# An hour or so: each kill and each fault is followed by a look at all that is indexed.
+KILLS ?= 500
+FAULTS ?= 1
+
+crash-test: $(PROGRAMS)
+	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Crash/crash_test.py "$(BIN)" --kills $(KILLS) --faults $(FAULTS)
 
 bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks
@@ -121,6 +130,10 @@ install: $(PROGRAMS)
 
 deb: build
 	@BIN="$(BIN)" MODEL="$(MODEL)" OUT=.build packaging/deb.sh
+
+# The package that `make deb` left.
+test-deb:
+	@Tests/Packaging/package_test.sh .build/saccade_*.deb .build/debian $(PREVIOUS)
 
 clean:
 	$(SWIFT) package clean
