@@ -10,6 +10,7 @@ fi
 
 version=$("$BIN/saccade" --version)
 architecture=$(dpkg --print-architecture)
+maintainer="The Saccade maintainers <maintainers@localhost>"
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 root=$stage/debian/saccade
@@ -35,29 +36,40 @@ cat >"$root/DEBIAN/control" <<TEXT
 Package: saccade
 Version: $version
 Architecture: $architecture
-Maintainer: The Saccade maintainers <maintainers@localhost>
+Maintainer: $maintainer
 Section: video
 Priority: optional
-Depends: $depends, libopenblas0
+Depends: $depends, libopenblas0, init-system-helpers (>= 1.52)
+Suggests: ffmpeg
 Installed-Size: $(du -sk "$root/usr" | cut -f1)
 Description: find moments in your own videos by describing them
  A daemon that watches folders, indexes every shot of every video in them,
  and answers queries in plain English over a local socket. A model comes along,
  and the commands to train, calibrate and evaluate one of your own.
 TEXT
-# Debian's names for what other systems have elsewhere.
-mv "$root/usr/share/doc/saccade/LICENSE" "$root/usr/share/doc/saccade/copyright"
+# Debian's names and forms for what other systems have elsewhere.
+rm "$root/usr/share/doc/saccade/LICENSE"
+install -m 0644 packaging/debian/copyright "$root/usr/share/doc/saccade/copyright"
+install -D -m 0644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/saccade"
+gzip --best --no-name <CHANGELOG.md >"$stage/CHANGELOG.md.gz"
+install -m 0644 "$stage/CHANGELOG.md.gz" "$root/usr/share/doc/saccade/CHANGELOG.md.gz"
+date=$(date --utc --rfc-email ${SOURCE_DATE_EPOCH:+--date=@$SOURCE_DATE_EPOCH})
+printf 'saccade (%s) unstable; urgency=medium\n\n  * What changed is in CHANGELOG.md.gz beside this file.\n\n -- %s  %s\n' \
+    "$version" "$maintainer" "$date" | gzip --best --no-name >"$stage/changelog.gz"
+install -m 0644 "$stage/changelog.gz" "$root/usr/share/doc/saccade/changelog.gz"
 mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
 
+# As dh_installsystemd writes it: units that a person has enabled, masked or stopped stay so.
 cat >"$root/DEBIAN/postinst" <<'TEXT'
 #!/bin/sh
 set -e
 if [ "$1" = configure ]; then
     # The user; a system that doesn't run now makes it when it starts.
     if command -v systemd-sysusers >/dev/null; then systemd-sysusers saccade.conf; fi
+    for unit in saccade.socket saccade.service; do deb-systemd-helper update-state "$unit" >/dev/null || true; done
     if [ -d /run/systemd/system ]; then
-        systemctl daemon-reload
-        if [ -n "$2" ]; then systemctl try-restart saccade.service; fi
+        systemctl --system daemon-reload >/dev/null || true
+        if [ -n "$2" ]; then deb-systemd-invoke try-restart saccade.socket saccade.service >/dev/null || true; fi
     fi
 fi
 TEXT
@@ -65,15 +77,20 @@ cat >"$root/DEBIAN/prerm" <<'TEXT'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-    systemctl disable --now saccade.socket saccade.service
+    deb-systemd-invoke stop saccade.socket saccade.service >/dev/null || true
 fi
 TEXT
 cat >"$root/DEBIAN/postrm" <<'TEXT'
 #!/bin/sh
 set -e
-if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-# The index stays in /var/lib/saccade until the package is purged.
-if [ "$1" = purge ]; then rm -rf /var/lib/saccade; fi
+if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
+if [ "$1" = purge ]; then
+    if command -v deb-systemd-helper >/dev/null; then
+        deb-systemd-helper purge saccade.socket saccade.service >/dev/null || true
+    fi
+    # The index stays until here.
+    rm -rf /var/lib/saccade
+fi
 TEXT
 chmod 0755 "$root"/DEBIAN/{postinst,prerm,postrm}
 

@@ -48,7 +48,8 @@ for command in $("$BIN/saccade" manual --list); do
     install -D -m 0644 "$generated/saccade-$command.1.gz" "$root/share/man/man1/saccade-$command.1.gz"
 done
 for shell in bash zsh fish; do
-    "$BIN/saccade" --generate-completion-script "$shell" >"$generated/$shell"
+    # Sourced, not run: bash's has a line for running it.
+    "$BIN/saccade" --generate-completion-script "$shell" | sed '1{/^#!/d}' >"$generated/$shell"
 done
 install -D -m 0644 "$generated/bash" "$root/share/bash-completion/completions/saccade"
 install -D -m 0644 "$generated/zsh" "$root/share/zsh/site-functions/_saccade"
