@@ -67,6 +67,8 @@ done
 for file in packaging/systemd/*.tmpfiles packaging/systemd/tmpfiles.d/*.conf; do
     [[ -e $file ]] && install -D -m 0644 "$file" "$root/lib/tmpfiles.d/saccade.conf"
 done
+sed "s|@PREFIX@|$PREFIX|g" packaging/apparmor/saccade-daemon >"$generated/profile"
+install -D -m 0644 "$generated/profile" "$root/share/saccade/apparmor/saccade-daemon"
 install -D -m 0644 LICENSE "$root/share/doc/saccade/LICENSE"
 [[ -f README.md ]] && install -m 0644 README.md "$root/share/doc/saccade/README.md"
 echo "Installed into $root. Next: saccade doctor"
