@@ -160,7 +160,7 @@ package struct LibraryBackend: Backend {
                 return (media, try catalog.places(of: id))
             }
         }
-        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places) }
+        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places, with: library.opener) }
     }
 
     package func clip(_ id: Int64) async throws -> API.Clip {

@@ -1,4 +1,5 @@
 import API
+import Basics
 import CKernels
 import CLinux
 import DecodeProtocol
@@ -72,6 +73,10 @@ package struct SaccadeDaemon: Sendable {
         // Until there is something to reload, a reload must not end the program.
         signal(SIGHUP, SIG_IGN)
         let logger = makeLogger("saccade")
+        // A worker has the same user, as may have other programs that were taken over: none of them may look into this process.
+        if saccade_refuse_tracing() != 0 {
+            logger.warning("other programs of this user can trace this process")
+        }
         for notice in configuration.notices { logger.warning("\(notice)") }
         let manager = ServiceManager(environment: program.environment)
         ServiceManager.forgetEnvironment()
@@ -96,8 +101,9 @@ package struct SaccadeDaemon: Sendable {
         let models = LoadedModels(model) { [program] in try program.loadModel($0) }
         // As many again, so that new media don't wait for those of an index that is built beside the live one; and one more, so that the text of a
         // file of subtitles doesn't wait for the end of a film.
+        let opener = FileOpener(followsLinks: configuration.ingest.followLinks)
         let ingestDecoders = decoders(
-            executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true)
+            executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true, opener: opener)
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,
@@ -105,6 +111,7 @@ package struct SaccadeDaemon: Sendable {
                 loadModel: { IndexingModel(try models.model(of: $0)) },
                 source: ingestDecoders,
                 settings: settings,
+                surroundings: Library.Surroundings(opener: opener),
                 logger: makeLogger("ingest")
             )
         }
@@ -140,10 +147,10 @@ package struct SaccadeDaemon: Sendable {
             library: library,
             searcher: searcher,
             saved: saved,
-            pictures: decoders(executable: decoder, workers: 1, givesWay: false),
+            pictures: decoders(executable: decoder, workers: 1, givesWay: false, opener: opener),
             settings: configuration.thumbnails,
             previews: (
-                decoders(executable: decoder, workers: 1, givesWay: true), configuration.previews
+                decoders(executable: decoder, workers: 1, givesWay: true, opener: opener), configuration.previews
             ),
             model: { try searchSwitch.model() },
             changes: ModelChanges(library: library, models: models) { [configuration] in
@@ -259,13 +266,14 @@ package struct SaccadeDaemon: Sendable {
         }
     }
 
-    private func decoders(executable: FilePath, workers: Int, givesWay: Bool) -> DecodeWorkerPool {
+    private func decoders(executable: FilePath, workers: Int, givesWay: Bool, opener: FileOpener) -> DecodeWorkerPool {
         DecodeWorkerPool(
             configuration: DecodeWorkerPool.Configuration(
                 executable: executable,
                 workers: workers,
                 deadline: .seconds(configuration.ingest.decodeTimeoutSeconds),
-                limits: WorkerLimits(givesWay: givesWay)
+                limits: WorkerLimits(givesWay: givesWay),
+                opener: opener
             )
         )
     }

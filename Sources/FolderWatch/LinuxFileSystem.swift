@@ -1,4 +1,4 @@
-internal import Basics
+package import Basics
 internal import CLinux
 package import Catalog
 internal import Glibc
@@ -10,7 +10,12 @@ package struct LinuxFileSystem: FileSystem {
     /// is hashed whole.
     package static let regionSize: Int64 = 64 * 1024
 
-    package init() {}
+    private let opener: FileOpener
+
+    /// - Parameter opener: what opens files; the default opens them as they are named.
+    package init(opening opener: FileOpener = FileOpener()) {
+        self.opener = opener
+    }
 
     package func attributes(of path: FilePath, followsLinks: Bool) throws(Errno) -> FileAttributes {
         var status = stat()
@@ -125,14 +130,7 @@ package struct LinuxFileSystem: FileSystem {
         return saccade_open_for_writing(descriptor) == 1
     }
 
-    /// Not blocking, because a pipe may have taken the file's place.
-    private func open(_ file: FilePath) throws(Errno) -> Int32 {
-        let descriptor = unsafe file.withPlatformString {
-            unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        }
-        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        return descriptor
-    }
+    private func open(_ file: FilePath) throws(Errno) -> Int32 { try opener.open(file).rawValue }
 
     /// Up to `count` bytes; fewer at the end of the file.
     private static func read(_ descriptor: Int32, at offset: Int64, count: Int) throws(Errno) -> [UInt8] {

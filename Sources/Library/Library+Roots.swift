@@ -27,7 +27,9 @@ extension Library {
             throw CatalogError(.notFound, "\(path) is the kernel's own and holds no files: name a directory of media.")
         }
         let added = try await BlockingExecutor.shared.run { [self] in
-            try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
+            let added = try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
+            try opener.hold { try catalog.roots().map(\.path) }
+            return added
         }
         report(.rootAdded(added.id))
         scan(ScanScope(roots: [added.id]))
@@ -46,6 +48,7 @@ extension Library {
         try await scanning.run { [self] in
             let path = try catalog.root(id)?.path
             try catalog.removeRoot(id, at: clock.now)
+            try opener.hold { try catalog.roots().map(\.path) }
             try keeper.catchUp()
             if let path { watcher.unwatch(tree: path) }
         }

@@ -1,3 +1,4 @@
+package import Basics
 package import Catalog
 package import DecodeWorkers
 package import FolderWatch
@@ -34,6 +35,8 @@ package final class Library: Service {
     /// One batch at a time, whichever index it is for.
     let computing = BlockingExecutor(label: "encode", givesWay: true)
     let source: any FrameSource
+    /// What lies in a watched folder is opened with it, by whoever opens it.
+    package let opener: FileOpener
     let hand = WorkInHand()
     let share: EncodingShare
     /// The indexes that are filled have changed.
@@ -71,6 +74,8 @@ package final class Library: Service {
 
     /// The seams, with the real things as defaults.
     package struct Surroundings: Sendable {
+        /// Opens the files; it is told which folders are watched.
+        package var opener: FileOpener
         package var files: any FileSystem
         /// nil for inotify, or rescans alone where there is none to be had.
         package var watcher: (any DirectoryWatcher)?
@@ -79,11 +84,12 @@ package final class Library: Service {
         package var freeSpace: @Sendable (FilePath) -> Int64?
 
         package init(
-            files: any FileSystem = LinuxFileSystem(), watcher: (any DirectoryWatcher)? = nil,
+            opener: FileOpener = FileOpener(), files: (any FileSystem)? = nil, watcher: (any DirectoryWatcher)? = nil,
             clock: any WallClock = SystemClock(),
             freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) }
         ) {
-            self.files = files
+            self.opener = opener
+            self.files = files ?? LinuxFileSystem(opening: opener)
             self.watcher = watcher
             self.clock = clock
             self.freeSpace = freeSpace
@@ -113,6 +119,8 @@ package final class Library: Service {
         freeSpace = surroundings.freeSpace
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
         let record = try catalog.prepareIndex(model, at: clock.now)
+        opener = surroundings.opener
+        try opener.hold { [catalog] in try catalog.roots().map(\.path) }
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()

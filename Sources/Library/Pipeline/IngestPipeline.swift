@@ -169,7 +169,7 @@ final class IngestPipeline: Sendable {
                     return
                 }
                 guard mayReplace, (error as? DecodeError)?.code == .workerCrashed else {
-                    await fail(error, reading, work, queue)
+                    await fail(error, reading, work, feed, queue)
                     return
                 }
                 mayReplace = false
@@ -265,7 +265,7 @@ final class IngestPipeline: Sendable {
     }
 
     private func fail(
-        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ queue: ClipQueue
+        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue
     ) async {
         switch (error as? DecodeError)?.code {
         case .cancelled:
@@ -284,6 +284,7 @@ final class IngestPipeline: Sendable {
             if problem.retryAt == nil {
                 var reading = reading
                 for (clip, ordinal) in reading.finish(duration: 0) {
+                    guard !feed.isStopped, !Task.isCancelled else { break }
                     await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
                 }
             }
