@@ -84,8 +84,13 @@ package struct SaccadeDaemon: Sendable {
         let token = try configuration.http.tokenFile.map { file throws(ConfigurationError) in
             try AccessToken(file: file)
         }
+        let access = try await BlockingExecutor.shared.run { [configuration] in try SocketAccess(configuration.access) }
         // Bound before the long work, so that a second daemon ends at once; nobody is answered before READY.
-        let sockets = try activated.isEmpty ? [ListeningSocket.bind(path: configuration.socket)] : activated
+        let sockets =
+            try activated.isEmpty
+            ? [
+                ListeningSocket.bind(path: configuration.socket, isForOthers: configuration.access.isGranted)
+            ] : activated
 
         defer {
             for socket in sockets { socket.file?.remove() }
@@ -164,7 +169,7 @@ package struct SaccadeDaemon: Sendable {
         if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
         let page = await BlockingExecutor.shared.run { searchPage(logger) }
         let server = HTTPServer(
-            listeners: listeners, backend: backend, page: page, limits: limits, events: events,
+            listeners: listeners, access: access, backend: backend, page: page, limits: limits, events: events,
             logger: makeLogger("http")
         ) {
             manager?.notify(.ready, .status("Ready"))

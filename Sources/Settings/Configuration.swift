@@ -18,6 +18,7 @@ package struct Configuration: Sendable, Equatable {
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     package var logLevel = "info"
     package var ingest = Ingest()
+    package var access = Access()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
     package var previews = Previews()
@@ -58,6 +59,21 @@ package struct Configuration: Sendable, Equatable {
         package enum RerankFeatures: String, Sendable, CaseIterable { case full, compact }
 
         package init() {}
+    }
+
+    /// Who may use the query socket besides the daemon's own user and root: names or numbers of users and groups.
+    package struct Access: Sendable, Equatable {
+        /// Who may do everything.
+        package var users: [String] = []
+        package var groups: [String] = []
+        /// Who may search, and change nothing.
+        package var searchUsers: [String] = []
+        package var searchGroups: [String] = []
+
+        package init() {}
+
+        /// Whether anybody else may.
+        package var isGranted: Bool { !(users + groups + searchUsers + searchGroups).isEmpty }
     }
 
     /// Limits of the query socket.

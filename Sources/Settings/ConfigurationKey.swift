@@ -107,6 +107,19 @@ extension ConfigurationKey {
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
 
         ConfigurationKey(
+            "access.users", \.access.users, .texts(of: "users"),
+            "Users who may do everything over the Unix socket, besides root and the daemon's own user."),
+        ConfigurationKey(
+            "access.groups", \.access.groups, .texts(of: "groups"),
+            "Groups whose users may do everything over the Unix socket."),
+        ConfigurationKey(
+            "access.search_users", \.access.searchUsers, .texts(of: "users"),
+            "Users who may search over the Unix socket, and change nothing."),
+        ConfigurationKey(
+            "access.search_groups", \.access.searchGroups, .texts(of: "groups"),
+            "Groups whose users may search over the Unix socket, and change nothing."),
+
+        ConfigurationKey(
             "http.max_body_bytes", \.http.maxBodyBytes, .integer(in: 1024...16_777_216), reloadable: true,
             "Maximum size of a request's body."),
         ConfigurationKey(

@@ -30,7 +30,8 @@ final class RunningDaemon {
     ) async throws {
         state = home.appending("state")
         self.footage = footage ?? home.appending("footage")
-        client = ServiceClient(socket: state.appending("saccade.sock"), timeout: 20)
+        let socket = environment["SACCADE_SOCKET"].map { FilePath($0) } ?? state.appending("saccade.sock")
+        client = ServiceClient(socket: socket, timeout: 20)
         log = home.appending("daemon.log")
         try FileManager.default.createDirectory(atPath: self.footage.string, withIntermediateDirectories: true)
         if !FileManager.default.fileExists(atPath: log.string) { try Data().write(to: URL(filePath: log.string)) }

@@ -31,6 +31,7 @@ final class ScriptedDaemon: Backend {
         logger.logLevel = .critical
         let server = HTTPServer(
             listeners: [.unix(try ListeningSocket.bind(path: socket))],
+            access: try SocketAccess(),
             backend: daemon,
             limits: LiveLimits(Configuration.HTTP()),
             events: Broadcast<EventStreamItem>(),

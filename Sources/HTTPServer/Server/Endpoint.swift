@@ -110,6 +110,16 @@ enum Endpoint: Equatable {
         }
     }
 
+    /// Whether it needs more than searching does. The page is what its user may do.
+    var changesSomething: Bool {
+        switch self {
+        case .rescan, .roots, .root, .saveSearch, .removeSavedSearch, .useModel, .model: true
+        case .search, .media, .file, .clip, .thumbnail, .preview, .description, .status, .savedSearches, .savedSearch,
+            .models, .events, .page, .openAPI:
+            false
+        }
+    }
+
     /// Whether only who may open the Unix socket may ask for it: it loads any folder as a model.
     var isOfSocketOnly: Bool {
         switch self {

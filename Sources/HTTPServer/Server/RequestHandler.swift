@@ -28,14 +28,15 @@ struct RequestHandler: Sendable {
     /// Players hold a file for as long as they play it.
     private let files = Gate()
     private let page: SearchPage?
-    private let openPage: @Sendable () async throws -> API.PageAddress
+    private let openPage: @Sendable (Access) async throws -> API.PageAddress
+    let refusals = Refusals()
 
     /// - Parameters:
     ///   - page: Whose files have the description of the API.
-    ///   - openPage: An address that lets a browser into the search page.
+    ///   - openPage: An address that lets a browser into the search page, for what its user may do.
     init(
         backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
-        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable () async throws -> API.PageAddress
+        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable (Access) async throws -> API.PageAddress
     ) {
         self.backend = backend
         self.limits = limits
@@ -60,7 +61,7 @@ struct RequestHandler: Sendable {
         let begin = ContinuousClock.now
         var response: Response
         do {
-            response = try await answer(request, door: door, isConnected: isConnected)
+            response = try await answer(request, of: peer, door: door, isConnected: isConnected)
         } catch let error as ConnectionBroken {
             throw error.underlying
         } catch let error as CancellationError where !isConnected() {
@@ -79,7 +80,8 @@ struct RequestHandler: Sendable {
         let isRoutine =
             request.method == .get && (response.status.kind == .successful || response.status == .notModified)
         logger.log(
-            level: isRoutine ? .debug : .info,
+            // Of those that show no token, the log has a line now and then.
+            level: isRoutine || response.status == .unauthorized ? .debug : .info,
             "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
             metadata: peer.metadata.merging(["ms": "\((elapsed * 100).rounded() / 100)"]) { $1 }
         )
@@ -95,23 +97,35 @@ struct RequestHandler: Sendable {
 
     private func answer(
         _ request: Request,
+        of peer: Peer,
         door: Door,
         isConnected: @escaping @Sendable () -> Bool
     ) async throws -> Response {
         var path = request.uri.path
+        let access: Access
         switch door {
-        case .socket: break
+        case .socket(let socket):
+            guard let granted = socket.access(of: peer) else { throw APIError.notGranted }
+            access = granted
         case .token(let token):
+            try PageOrigin(proxied: limits.current.pageOrigin).checkName(request.head)
             guard token.isShown(by: request.headers[.authorization]) else {
+                try? await Task.sleep(
+                    for: refusals.note(logger, "a request had no token, or a wrong one", peer.metadata))
                 throw APIError(.unauthorized, "a token is required: send “Authorization: Bearer TOKEN”")
             }
+            access = .full
         case .page(let page):
             switch try page.admit(request) {
             case .answered(let response): return response
-            case .api(let rest): path = rest
+            case .api(let rest, let granted): (path, access) = (rest, granted)
             }
         }
         let endpoint = try Endpoint.find(method: request.method, path: path)
+        guard access == .full || !endpoint.changesSomething else {
+            throw APIError(
+                .forbidden, "you may search here, not change anything; access.users and access.groups say who may")
+        }
         if endpoint.isOfSocketOnly {
             guard case .socket = door else {
                 throw APIError(
@@ -159,7 +173,7 @@ struct RequestHandler: Sendable {
         }
         defer { place.end() }
         if endpoint == .page {
-            guard case .page = door else { return try json(try await openPage(), status: .created) }
+            guard case .page = door else { return try json(try await openPage(access), status: .created) }
             throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
         }
         if case .saveSearch(let name) = endpoint {
@@ -356,6 +370,14 @@ struct RequestHandler: Sendable {
             status: error.code.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(data: data))
         )
     }
+}
+
+extension APIError {
+    /// For somebody whom the configuration names nowhere.
+    static let notGranted = APIError(
+        .forbidden,
+        "this user may not use the daemon; its owner grants it with access.search_users, access.search_groups, access.users or "
+            + "access.groups")
 }
 
 /// The connection failed while a body was read: there is nobody to answer.
