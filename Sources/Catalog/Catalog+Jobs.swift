@@ -120,6 +120,16 @@ extension Catalog {
         }
     }
 
+    /// Has all that waits to be tried again wait so many seconds less: the clock, by which their times were kept, was set back.
+    package func bringRetriesForward(by seconds: Double) throws(CatalogError) {
+        try write { db in
+            for table in ["jobs", "files", "text_sources"] {
+                try db.execute(
+                    sql: "UPDATE \(table) SET retry_at = retry_at - ? WHERE retry_at IS NOT NULL", arguments: [seconds])
+            }
+        }
+    }
+
     /// Marks a job as started, before anything of it is read, so that a media item that takes the program down is known.
     package func begin(_ job: Job) throws(CatalogError) {
         try write { db in
@@ -201,7 +211,8 @@ extension Catalog {
                 try db.execute(
                     sql: """
                         UPDATE jobs SET state = 'indexed', problem_code = NULL, problem = NULL, retry_at = NULL,
-                            attempts = 0, crashes = 0, finished_at = ?
+                            attempts = 0, crashes = 0, finished_at = ?, clips = (SELECT count(*) FROM clips
+                                WHERE clips.generation_id = jobs.generation_id AND clips.media_id = jobs.media_id)
                         WHERE media_id = ? AND generation_id = ?
                         """, arguments: [now, media, index.id])
             }
@@ -217,12 +228,12 @@ extension Catalog {
     /// Called inside of the catalog's transaction, which alone knows the clips' ids.
     private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, index: String) throws(CatalogError) {
         guard let features else { return }
-        try translatingErrors(on: featuresFile) {
-            try features.write { db in
-                try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
-                let insert = try db.cachedStatement(
-                    sql: "INSERT INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
-                for (clip, memory) in stored { try insert.execute(arguments: [clip, index, Data(memory)]) }
+        try features.writeAtOnce { db in
+            try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
+            let insert = try db.cachedStatement(
+                sql: "INSERT INTO memories (clip_id, generation, memory, checksum) VALUES (?, ?, ?, ?)")
+            for (clip, memory) in stored {
+                try insert.execute(arguments: [clip, index, Data(memory), FeatureChecksum.of(memory)])
             }
         }
     }

@@ -92,18 +92,27 @@ extension Catalog {
     }
 
     /// The clips' rerank features that are there, by clip.
+    ///
+    /// Those that can't be read are left out, and ``mendFeatures()`` is due then.
     package func rerankFeatures(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
         guard let features else { return [:] }
-        return try translatingErrors(on: featuresFile) {
-            try features.read { db in
-                var found: [ClipID: [UInt8]] = [:]
-                let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
-                for clip in clips {
+        let (found, damage) = try features.read { db in
+            var found: [ClipID: [UInt8]] = [:]
+            var damage: DatabaseError?
+            let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
+            for clip in clips {
+                do {
                     if let memory = try Data.fetchOne(statement, arguments: [clip]) { found[clip] = [UInt8](memory) }
+                } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+                    damage = error
                 }
-                return found
             }
+            return (found, damage)
         }
+        guard let damage else { return found }
+        noticeDamage()
+        guard access == .readOnly, found.isEmpty else { return found }
+        throw CatalogError(damage, file: featuresFile)
     }
 
     /// Media, files and files of subtitles that are not indexed because something is wrong with them, the newest of each first.
@@ -181,10 +190,23 @@ extension Catalog {
                         SELECT count(*) FROM clips JOIN media ON media.id = media_id AND deleted_at IS NULL
                         WHERE generation_id = ?
                         """, arguments: [live]) ?? 0
+            numbers.deletedClips =
+                try Int.fetchOne(
+                    db,
+                    sql:
+                        "SELECT count(*) FROM clips WHERE media_id IN (SELECT id FROM media WHERE deleted_at IS NOT NULL)"
+                ) ?? 0
             return numbers
         }
         statistics.catalogBytes = size(catalogFile)
         statistics.featuresBytes = size(featuresFile)
+        statistics.freeBytes = try freeBytes()
+        if statistics.deletedClips > 0 {
+            let all = try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM clips") ?? 0 }
+            let used = statistics.catalogBytes + statistics.featuresBytes - statistics.freeBytes
+            statistics.deletedBytes = Int64(
+                Double(max(0, used)) * Double(statistics.deletedClips) / Double(max(1, all)))
+        }
         return statistics
     }
 

@@ -36,6 +36,8 @@ package struct CatalogError: ExplainedError {
 
     package let code: Code
     package let message: String
+    /// The database that the error is about, where SQLite said it.
+    var file: FilePath?
 
     package init(_ code: Code, _ message: String) {
         self.code = code
@@ -74,8 +76,8 @@ package struct CatalogError: ExplainedError {
             self.init(
                 .damaged,
                 """
-                \(file) is damaged (\(detail)). Stop the program and move the file and its -wal and -shm files away; \
-                a new one is made at the next start, and the media are indexed again. Roots have to be added again.
+                \(file) is damaged (\(detail)): who writes the index next, the daemon or `saccade index`, mends it. What \
+                can't be read is indexed again.
                 """)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, "\(file) is in use by another process: try again. (\(detail))")
@@ -91,6 +93,7 @@ package struct CatalogError: ExplainedError {
         default:
             self.init(.sqlite, "SQLite on \(file): \(error)")
         }
+        self.file = file
     }
 }
 

@@ -203,5 +203,10 @@ package struct CatalogStatistics: Sendable, Equatable {
     /// Bytes of the two database files.
     package var catalogBytes: Int64 = 0
     package var featuresBytes: Int64 = 0
+    /// Clips that are kept of media items whose files are gone, in any index, and about what they take of the two files.
+    package var deletedClips = 0
+    package var deletedBytes: Int64 = 0
+    /// Bytes of the two files that nothing uses.
+    package var freeBytes: Int64 = 0
     package init() {}
 }

@@ -79,7 +79,7 @@ package final class FolderScanner: Sendable {
 
     package var settlingFiles: Int { settling.withLock { $0.count } }
     /// When a pass should be made although nothing was told.
-    package var nextLook: Timestamp? { settling.withLock { $0.nextLook } }
+    package var nextLook: Double? { settling.withLock { $0.nextLook } }
     /// Why some directories are not watched; nil when all are.
     package var watchTrouble: WatchOutcome? { limit.withLock { $0 } }
 
@@ -91,7 +91,7 @@ package final class FolderScanner: Sendable {
     package func scan(_ scope: ScanScope, isStopped: () -> Bool = { false }) throws {
         var pass = ScanPass()
         let now = clock.now
-        let due = settling.withLock { $0.due(at: now) }
+        let due = settling.withLock { $0.due(at: clock.uptime) }
         pass.due = Set(due)
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
@@ -135,7 +135,7 @@ package final class FolderScanner: Sendable {
         // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
         for path in pass.due {
             let isHidden = pass.unreadable.contains { path.starts(with: $0) }
-            settling.withLock { isHidden ? $0.postpone(path, at: now) : $0.forget(path) }
+            settling.withLock { isHidden ? $0.postpone(path, at: clock.uptime) : $0.forget(path) }
         }
     }
 
@@ -212,11 +212,10 @@ package final class FolderScanner: Sendable {
             }
         }
         pass.vanished += known.values
-        let now = clock.now
         try recordSubtitles(subtitles, in: directory) { path, attributes in
             pass.due.remove(path)
             return settling.withLock { settling in
-                settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+                settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
             }
         }
     }
@@ -253,14 +252,14 @@ package final class FolderScanner: Sendable {
             return true
         }
         let isSettled = settling.withLock { settling in
-            settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+            settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
         }
         guard isSettled else { return true }
         do {
             _ = try take(path, attributes.stamp, known: known, root: root.id)
         } catch {
             // The catalog can't be written: the file's turn comes again.
-            settling.withLock { $0.postpone(path, stamp: attributes.stamp, at: now) }
+            settling.withLock { $0.postpone(path, stamp: attributes.stamp, at: clock.uptime) }
             throw error
         }
         return true
@@ -301,7 +300,7 @@ package final class FolderScanner: Sendable {
             guard try files.attributes(of: path, followsLinks: true).stamp.isSameContent(as: stamp) else {
                 // Written to while it was read: it has to settle again.
                 let attributes = try files.attributes(of: path, followsLinks: true)
-                settling.withLock { _ = $0.observe(path, attributes, at: now) { true } }
+                settling.withLock { _ = $0.observe(path, attributes, at: clock.reading) { true } }
                 return nil
             }
             let (media, isNew, hidden) = try catalog.recordFile(

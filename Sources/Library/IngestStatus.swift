@@ -85,4 +85,6 @@ package struct IngestStatus: Sendable, Equatable {
     package var indexBytes = 0
     /// Why ingest waits; nil when it goes on.
     package var paused: String?
+    /// What was mended since the start, in sentences.
+    package var notices: [String] = []
 }

@@ -27,11 +27,12 @@ extension Library {
             status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
             if let track = live ?? next {
                 status.queueDepth = try catalog.queueDepth(of: track.index.id, at: clock.now)
-                status.rates = track.pipeline.meter.rates(at: clock.now)
+                status.rates = track.pipeline.meter.rates(at: clock.uptime)
             }
             status.build = try next.map { try build($0) }
             status.failures = try catalog.failures(limit: failures)
             status.paused = writer.paused ?? state.trouble
+            status.notices = catalog.notices + [state.mendingTrouble].compactMap { $0 }
             let isLimited = scanner.watchTrouble != nil
             status.watcher = state.watcher(isLimited: isLimited)
             if isLimited {

@@ -1,3 +1,4 @@
+internal import Basics
 package import Catalog
 package import DecodeWorkers
 package import FolderWatch
@@ -55,6 +56,9 @@ package final class Library: Service {
         var scannedAt: Timestamp?
         var scanningRoots: Set<RootID> = []
         var trouble: String?
+        /// Notices of the catalog that are in the log.
+        var toldNotices = 0
+        var mendingTrouble: String?
     }
 
     /// What ingest fills; at least one of them is there.
@@ -104,7 +108,6 @@ package final class Library: Service {
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
         catalog = try Catalog(state: state, access: .readWrite)
-        for notice in catalog.notices { logger.warning("\(notice)") }
         clock = surroundings.clock
         self.settings = settings
         self.logger = logger
@@ -123,7 +126,10 @@ package final class Library: Service {
             if case .mediaIndexed = kind { textWakeup.fire() }
         }
         tell = report
-        writer = CatalogWriter(clock: clock, report: report)
+        writer = CatalogWriter(
+            clock: clock,
+            shortage: Self.shortage(in: state, below: settings.minFreeBytes, freeSpace: surroundings.freeSpace),
+            report: report)
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
             catchUp: { [keeper] in try keeper.catchUp() }, report: { report(.folder($0)) })
@@ -131,6 +137,8 @@ package final class Library: Service {
         text = TextReader(
             catalog: catalog, source: source, writer: writer, clock: clock, retry: settings.folders.retry,
             wakeup: textWakeup, report: report)
+        catalog.onNotice { [wakeup] in wakeup.fire() }
+        tellNotices()
         let wanted = track(model, record)
         guard let live = keeper.live?.record, live.id != record.id else {
             self.state.withLock { $0.tracks = Tracks(live: wanted) }
@@ -151,6 +159,18 @@ package final class Library: Service {
         // There is one from the start to the end.
         guard let wanted = state.withLock({ $0.tracks.wanted }) else { preconditionFailure("no index is filled") }
         return wanted.index
+    }
+
+    private static func shortage(
+        in state: FilePath, below least: Int64, freeSpace: @escaping @Sendable (FilePath) -> Int64?
+    ) -> @Sendable () -> String? {
+        {
+            guard least > 0, let free = freeSpace(state), free < least else { return nil }
+            return """
+                only \(free >> 20) MB are free for \(state), and \(least >> 20) MB are to stay free (ingest.min_free_bytes): free \
+                some, and indexing goes on by itself
+                """
+        }
     }
 
     private static func makeWatcher(_ logger: Logger) -> any DirectoryWatcher {

@@ -10,8 +10,11 @@ import Threads
 package final class ManualClock: WallClock {
     private struct State {
         var now: Timestamp
+        /// Begins elsewhere, so that nobody takes one for the other.
+        var uptime = 77.0
         var waitsForNobody = false
-        var sleepers: [UUID: (until: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
+        /// By the clock that nobody sets.
+        var sleepers: [UUID: (until: Double, continuation: CheckedContinuation<Void, any Error>)] = [:]
     }
 
     private let state: Mutex<State>
@@ -22,11 +25,16 @@ package final class ManualClock: WallClock {
     }
 
     package var now: Timestamp { state.withLock { $0.now } }
+    package var uptime: Double { state.withLock { $0.uptime } }
+
+    /// Somebody sets the time of day.
+    package func set(_ seconds: Double) { state.withLock { $0.now += seconds } }
 
     package func advance(_ seconds: Double) {
         let due = state.withLock { state in
             state.now += seconds
-            let due = state.sleepers.filter { $0.value.until <= state.now }
+            state.uptime += seconds
+            let due = state.sleepers.filter { $0.value.until <= state.uptime }
             for key in due.keys { state.sleepers[key] = nil }
             return due.values.map(\.continuation)
         }
@@ -37,9 +45,9 @@ package final class ManualClock: WallClock {
     package func waitsForNobody() {
         let latest = state.withLock { state in
             state.waitsForNobody = true
-            return state.sleepers.values.map(\.until).max() ?? state.now
+            return state.sleepers.values.map(\.until).max() ?? state.uptime
         }
-        advance(latest - now)
+        advance(latest - uptime)
     }
 
     package func sleep(seconds: Double) async throws {
@@ -52,9 +60,10 @@ package final class ManualClock: WallClock {
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if state.waitsForNobody {
                         state.now += seconds
+                        state.uptime += seconds
                         return .success(())
                     }
-                    state.sleepers[key] = (state.now + seconds, continuation)
+                    state.sleepers[key] = (state.uptime + seconds, continuation)
                     return nil
                 }
                 if let outcome { continuation.resume(with: outcome) }

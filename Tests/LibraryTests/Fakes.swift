@@ -110,10 +110,14 @@ final class FakeEncoder: ClipEncoder {
     private let beforeBatch: @Sendable () -> Void
     /// What becomes of a clip of so many frames, instead of its embedding.
     private let spoiled: [Int: [Float]]
+    /// Bytes of rerank features.
+    private let featureBytes: Int?
 
     init(
-        modelDigest: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
+        modelDigest: String = "a", spoiled: [Int: [Float]] = [:], featureBytes: Int? = nil,
+        beforeBatch: @escaping @Sendable () -> Void = {}
     ) {
+        self.featureBytes = featureBytes
         self.modelDigest = modelDigest
         self.spoiled = spoiled
         self.beforeBatch = beforeBatch
@@ -130,7 +134,11 @@ final class FakeEncoder: ClipEncoder {
         return clips.map { frames in
             if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
             let length = Float(frames.count * frames.count + 1).squareRoot()
-            return EncodedClip(embedding: [Float(frames.count) / length, 1 / length, 0, 0])
+            let features = featureBytes.map { count in
+                (0..<count).map { UInt8(truncatingIfNeeded: $0 * 31 + frames.count) }
+            }
+            return EncodedClip(
+                embedding: [Float(frames.count) / length, 1 / length, 0, 0], rerankFeatures: features)
         }
     }
 }

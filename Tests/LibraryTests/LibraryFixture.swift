@@ -25,7 +25,8 @@ final class LibraryFixture: Sendable {
     init(
         in directory: TemporaryDirectory? = nil, ahead: Double = 1000, watches: Int = .max,
         source: FakeSource = FakeSource(), encoder: FakeEncoder = FakeEncoder(), workers: Int = 1,
-        batchFrames: Int = 32, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        batchFrames: Int = 32, storesRerankFeatures: Bool = false, minFreeBytes: Int64 = 0,
+        loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 }
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
@@ -37,10 +38,13 @@ final class LibraryFixture: Sendable {
         self.source = source
         self.encoder = encoder
         let settings = IngestSettings(
-            decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames))
+            decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames),
+            minFreeBytes: minFreeBytes)
         library = try Library(
             state: resolved.appending("state"),
-            model: IndexingModel(encoder: encoder, folder: FilePath("/models/\(encoder.modelDigest)")),
+            model: IndexingModel(
+                encoder: encoder, storesRerankFeatures: storesRerankFeatures,
+                folder: FilePath("/models/\(encoder.modelDigest)")),
             loadModel: loadModel,
             source: source, settings: settings,
             surroundings: .init(files: files, watcher: watcher, clock: clock, freeSpace: freeSpace), logger: Self.logger

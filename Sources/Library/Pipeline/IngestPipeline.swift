@@ -66,6 +66,10 @@ final class IngestPipeline: Sendable {
         await writer.persist(while: { !self.isStopped.withLock { $0 } }, body)
     }
 
+    private func waitForSpace() async -> Bool {
+        await writer.waitForSpace { !self.isStopped.withLock { $0 } }
+    }
+
     /// Works until the feed ends; then what is decoded already is stored.
     func run(_ feed: JobFeed) async {
         let queue = ClipQueue(limit: parts.settings.queuedFrames)
@@ -108,7 +112,7 @@ final class IngestPipeline: Sendable {
 
     private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
         let catalog = parts.catalog
-        guard await persist({ try catalog.begin(job) }).value != nil else { return }
+        guard await waitForSpace(), await persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
         let file = await BlockingExecutor.files.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
@@ -314,6 +318,8 @@ final class IngestPipeline: Sendable {
         }
         parts.didEncode(seconds)
         meter.addEncoding(seconds: seconds)
+        // What was encoded is kept even where there is too little room, once the program ends.
+        _ = await waitForSpace()
         await commit(encoded)
         for (work, problem) in encoded.refused { await close(work, .failed(problem)) }
         for item in batch {
@@ -344,7 +350,8 @@ final class IngestPipeline: Sendable {
         _ = await persist { try keeper.catchUp() }
         meter.addStoring(seconds: began.age)
         meter.addClips(
-            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
+            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start },
+            at: parts.clock.uptime)
         for (work, clip) in zip(batch.works, clips) {
             let progress = work.progress.withLock { progress in
                 progress.clips = max(progress.clips, clip.ordinal + 1)
