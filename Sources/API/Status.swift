@@ -18,6 +18,8 @@ extension API {
         package var index: Index
         /// The index that is built beside the live one; nil when there is none.
         package var next: Build?
+        /// What of the databases was damaged since the start, and how it was mended, in sentences; nil when nothing was.
+        package var notices: [String]?
         /// The newest failures, at most `Status.maximumFailures`.
         package var failures: [Failure]
 
@@ -37,6 +39,7 @@ extension API {
             rates: Rates,
             index: Index,
             next: Build? = nil,
+            notices: [String]? = nil,
             failures: [Failure]
         ) {
             self.version = version
@@ -52,11 +55,12 @@ extension API {
             self.rates = rates
             self.index = index
             self.next = next
+            self.notices = notices
             self.failures = failures
         }
 
         enum CodingKeys: String, CodingKey {
-            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, failures
+            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, notices, failures
             case started = "started_at"
             case stateDirectory = "state_directory"
         }
@@ -257,17 +261,32 @@ extension API.Status {
         package var memoryBytes: Int
         /// Of the databases.
         package var diskBytes: Int64
+        /// Clips that are kept of media whose files are gone.
+        package var deletedClips: Int
+        /// About what those take of the databases.
+        package var deletedBytes: Int64
+        /// What of the databases nothing uses.
+        package var freeBytes: Int64
 
-        package init(clips: Int, memoryBytes: Int, diskBytes: Int64) {
+        package init(
+            clips: Int, memoryBytes: Int, diskBytes: Int64, deletedClips: Int = 0, deletedBytes: Int64 = 0,
+            freeBytes: Int64 = 0
+        ) {
             self.clips = clips
             self.memoryBytes = memoryBytes
             self.diskBytes = diskBytes
+            self.deletedClips = deletedClips
+            self.deletedBytes = deletedBytes
+            self.freeBytes = freeBytes
         }
 
         enum CodingKeys: String, CodingKey {
             case clips
             case memoryBytes = "memory_bytes"
             case diskBytes = "disk_bytes"
+            case deletedClips = "deleted_clips"
+            case deletedBytes = "deleted_bytes"
+            case freeBytes = "free_bytes"
         }
     }
 

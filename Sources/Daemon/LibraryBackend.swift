@@ -44,6 +44,7 @@ package struct LibraryBackend: Backend {
     private let changes: ModelChanges
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
+    private let backups = BlockingExecutor(label: "backup", givesWay: true)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails, and the pictures of searches, come from; not the one that ingest uses, so that neither waits for the other.
@@ -229,6 +230,28 @@ package struct LibraryBackend: Backend {
             engine: identity.engine,
             nameOfNext: nameOfNext
         )
+    }
+
+    package func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream {
+        let backup = try await translating {
+            do {
+                return try await backups.run { [catalog, identity] in
+                    try catalog.backup(
+                        withRerankFeatures: hasRerankFeatures, program: identity.version,
+                        at: Date().timeIntervalSince1970)
+                }
+            } catch let error as CatalogError where error.code == .damaged {
+                throw APIError(.unavailable, error.message)
+            }
+        }
+        return BackupStream(
+            next: { [backups] in
+                let begin = ContinuousClock.now
+                let bytes = try await backups.run { try backup.next() }
+                // As long as it took, the disk is everybody else's.
+                try await Task.sleep(for: ContinuousClock.now - begin)
+                return bytes
+            }, end: { backup.end() })
     }
 
     package func models() async throws -> API.Models {

@@ -246,6 +246,8 @@ package struct SaccadeDaemon: Sendable {
             rescanInterval: configuration.ingest.rescanSeconds
         )
         settings.rebuildShare = configuration.ingest.rebuildShare
+        settings.tombstoneLifetime = configuration.catalog.keepDeletedDays * 86_400
+        settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         return settings
     }

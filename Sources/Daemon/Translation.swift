@@ -343,9 +343,13 @@ extension API.Status {
             index: Index(
                 clips: status.indexedClips,
                 memoryBytes: status.indexBytes,
-                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
+                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes,
+                deletedClips: status.statistics.deletedClips,
+                deletedBytes: status.statistics.deletedBytes,
+                freeBytes: status.statistics.freeBytes
             ),
             next: status.build.map { Build($0, name: nameOfNext) },
+            notices: status.notices.isEmpty ? nil : status.notices,
             failures: failures
         )
     }

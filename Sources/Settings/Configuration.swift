@@ -17,6 +17,7 @@ package struct Configuration: Sendable, Equatable {
     package var decoder: FilePath?
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     package var logLevel = "info"
+    package var catalog = Catalog()
     package var ingest = Ingest()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
@@ -32,6 +33,14 @@ package struct Configuration: Sendable, Equatable {
     package init(state: FilePath, socket: FilePath) {
         self.state = state
         self.socket = socket
+    }
+
+    /// What the databases keep.
+    package struct Catalog: Sendable, Equatable {
+        /// Days for which clips of media whose files are gone are kept.
+        package var keepDeletedDays = 7.0
+
+        package init() {}
     }
 
     /// How media are indexed.
@@ -52,6 +61,8 @@ package struct Configuration: Sendable, Equatable {
         package var followLinks = false
         /// The part of the time that the encoder may work on another model's index while new media wait.
         package var rebuildShare = 0.5
+        /// Bytes that are to stay free beside the databases: below, indexing waits; 0 for as long as anything can be written.
+        package var minFreeBytes = 256 << 20
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 

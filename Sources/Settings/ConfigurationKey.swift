@@ -79,6 +79,10 @@ extension ConfigurationKey {
             "Least severe level that is logged; successful GET requests are logged at debug, other requests at info."),
 
         ConfigurationKey(
+            "catalog.keep_deleted_days", \.catalog.keepDeletedDays, .number(in: 0...3650),
+            "Days for which what was indexed of a file that is gone is kept, in case it comes back."),
+
+        ConfigurationKey(
             "ingest.decoders", \.ingest.decoders, .optional(.integer(in: 1...64)),
             default: "half of the processors, at most 4", "Decode workers; each is a process."),
         ConfigurationKey(
@@ -102,6 +106,9 @@ extension ConfigurationKey {
         ConfigurationKey(
             "ingest.rebuild_share", \.ingest.rebuildShare, .number(in: 0.05...0.95),
             "Maximum share of the time that the encoder works on another model's index while new media wait."),
+        ConfigurationKey(
+            "ingest.min_free_bytes", \.ingest.minFreeBytes, .integer(in: 0...1_099_511_627_776),
+            "Free space beside the databases below which indexing waits."),
         ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),

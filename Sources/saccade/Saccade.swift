@@ -24,7 +24,8 @@ struct Saccade: AsyncParsableCommand {
             CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,
-            DuplicatesCommand.self, MCPCommand.self, DoctorCommand.self, ManualCommand.self,
+            DuplicatesCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, MCPCommand.self,
+            DoctorCommand.self, ManualCommand.self,
         ]
     )
 

@@ -266,7 +266,7 @@ struct WireTypesTests {
         let status = Samples.status
         let text = """
             {"engine":{"blas_core":"Haswell","simd":"avx2","threads":2},"failures":[{"attempts":1,"media":9,\
-            "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"disk_bytes":8192,"memory_bytes":4096},\
+            "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"deleted_bytes":2048,"deleted_clips":10,"disk_bytes":8192,"free_bytes":512,"memory_bytes":4096},\
             "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"calibrated":false,\
             "dimensions":256,"model_digest":"ab12","name":"saccade-small","slow":false},"next":{"clips":20,\
             "expected_clips":41,"failed":1,"fraction":0.5,"indexed":3,"media":7,"missing":3,"model_digest":"cd34",\

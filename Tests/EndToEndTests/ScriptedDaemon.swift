@@ -81,6 +81,7 @@ final class ScriptedDaemon: Backend {
         throw Self.unscripted
     }
     func removeSavedSearch(_ name: String) async throws { throw Self.unscripted }
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream { throw Self.unscripted }
     func models() async throws -> API.Models { throw Self.unscripted }
     func useModel(_ request: API.UseModel) async throws -> API.ModelChange { throw Self.unscripted }
     func forgetModel(_ role: API.Models.Role) async throws { throw Self.unscripted }

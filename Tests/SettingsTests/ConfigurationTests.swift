@@ -85,7 +85,7 @@ struct ConfigurationTests {
             let usable = [
                 "ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3",
                 "saved.commands_per_minute": "3",
-                "previews.timeout_seconds": "3",
+                "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
             ]
             let text = usable[key.name] ?? value
             let parts = key.name.split(separator: ".")
@@ -244,7 +244,7 @@ struct ConfigurationTests {
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
         "saved.commands": "true", "saved.commands_per_minute": "3", "saved.command_timeout_seconds": "3",
-        "previews.timeout_seconds": "3",
+        "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
     ]
 
     @Test func `reloading takes exactly the values of reloadable keys`() throws {

@@ -1,5 +1,18 @@
 package import API
 
+/// A backup as it is made.
+package struct BackupStream: Sendable {
+    /// The next bytes; nil when there are no more.
+    package var next: @Sendable () async throws -> [UInt8]?
+    /// Is called when no more are wanted, whether or not there are any.
+    package var end: @Sendable () -> Void
+
+    package init(next: @escaping @Sendable () async throws -> [UInt8]?, end: @escaping @Sendable () -> Void) {
+        self.next = next
+        self.end = end
+    }
+}
+
 /// What the query socket asks of the library: the seam between HTTP and everything else.
 ///
 /// Every method may be called from many tasks at once, throws only `APIError` on purpose (anything else becomes
@@ -77,6 +90,11 @@ package protocol Backend: Sendable {
 
     /// - Throws: `saved_search_not_found`.
     func removeSavedSearch(_ name: String) async throws
+
+    /// A backup of the library as it is now.
+    ///
+    /// - Parameter hasRerankFeatures: whether those are wanted, most of its bytes.
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream
 
     /// The models with an index, and which is to be used.
     func models() async throws -> API.Models

@@ -23,6 +23,7 @@ enum Endpoint: Equatable {
     case useModel
     /// The index of the previous model, or of the next one.
     case model(API.Models.Role)
+    case backup
     case events
     case page
     case openAPI
@@ -67,6 +68,7 @@ enum Endpoint: Equatable {
         case ("models", 2) where words[1] == "use": return .useModel
         case ("models", 2) where words[1] == "previous": return .model(.previous)
         case ("models", 2) where words[1] == "next": return .model(.next)
+        case ("backup", 1): return .backup
         case ("events", 1): return .events
         case ("page", 1): return .page
         case ("openapi.json", 1): return .openAPI
@@ -95,7 +97,7 @@ enum Endpoint: Equatable {
         case .search, .rescan, .roots, .page, .useModel: .post
         case .root, .removeSavedSearch, .model: .delete
         case .saveSearch: .put
-        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .models, .events, .openAPI,
+        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .models, .backup, .events, .openAPI,
             .savedSearches,
             .savedSearch:
             .get
@@ -110,11 +112,14 @@ enum Endpoint: Equatable {
         }
     }
 
-    /// Whether only who may open the Unix socket may ask for it: it loads any folder as a model.
-    var isOfSocketOnly: Bool {
+    /// What is said to who doesn't ask over the Unix socket, where only who may open that may ask; nil for the rest.
+    var socketOnlyReason: String? {
         switch self {
-        case .useModel, .model: true
-        default: false
+        // It loads any folder as a model.
+        case .useModel, .model: "models are changed over the daemon's Unix socket alone: see `saccade model use`"
+        // It has everything, the commands of saved searches as well.
+        case .backup: "backups are made over the daemon's Unix socket alone: see `saccade backup`"
+        default: nil
         }
     }
 
@@ -127,7 +132,7 @@ enum Endpoint: Equatable {
         ("saved-searches/{name}", .saveSearch("")), ("saved-searches/{name}", .removeSavedSearch("")),
         ("models", .models), ("models/use", .useModel), ("models/previous", .model(.previous)),
         ("models/next", .model(.next)),
-        ("events", .events),
+        ("backup", .backup), ("events", .events),
         ("page", .page), ("openapi.json", .openAPI),
     ]
 }

@@ -27,6 +27,8 @@ struct RequestHandler: Sendable {
     private let previews = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
+    /// Each keeps the databases' logs from being written back.
+    private let backups = Gate()
     private let page: SearchPage?
     private let openPage: @Sendable () async throws -> API.PageAddress
 
@@ -112,11 +114,8 @@ struct RequestHandler: Sendable {
             }
         }
         let endpoint = try Endpoint.find(method: request.method, path: path)
-        if endpoint.isOfSocketOnly {
-            guard case .socket = door else {
-                throw APIError(
-                    .forbidden, "models are changed over the daemon's Unix socket alone: see `saccade model use`")
-            }
+        if let reason = endpoint.socketOnlyReason {
+            guard case .socket = door else { throw APIError(.forbidden, reason) }
         }
         if endpoint == .events { return try eventStream(request) }
 
@@ -132,6 +131,7 @@ struct RequestHandler: Sendable {
             case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
             case .preview: (previews, max(1, limits.maxRequests / 8))
             case .file: (files, max(1, limits.maxRequests / 2))
+            case .backup: (backups, 1)
             default: (requests, limits.maxRequests)
             }
         guard let place = gate.enter(limit: limit) else {
@@ -157,6 +157,7 @@ struct RequestHandler: Sendable {
         if case .preview(let clip) = endpoint {
             return try await backend.preview(ofClip: clip).response(to: request, holding: place)
         }
+        if endpoint == .backup { return try await backup(request, holding: place) }
         defer { place.end() }
         if endpoint == .page {
             guard case .page = door else { return try json(try await openPage(), status: .created) }
@@ -231,9 +232,40 @@ struct RequestHandler: Sendable {
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .preview, .page, .saveSearch:
+        case .search, .events, .file, .preview, .page, .saveSearch, .backup:
             throw APIError(.internalError, "what needs more than the request is answered before this")
         }
+    }
+
+    /// A backup as it is made; the connection ends early when it fails.
+    ///
+    /// - Parameter place: given back when it has ended.
+    private func backup(_ request: Request, holding place: Lease) async throws -> Response {
+        let stream: BackupStream
+        do {
+            stream = try await backend.backup(
+                withRerankFeatures: try flag("rerank_features", in: request, default: true))
+        } catch {
+            place.end()
+            throw error
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/x-tar", .cacheControl: "no-store"],
+            body: ResponseBody { [logger] writer in
+                defer {
+                    stream.end()
+                    place.end()
+                }
+                do {
+                    while let bytes = try await stream.next() { try await writer.write(ByteBuffer(bytes: bytes)) }
+                } catch {
+                    logger.warning("a backup ended early: \(error)")
+                    throw error
+                }
+                try await writer.finish(nil)
+            }
+        )
     }
 
     /// The answers of a search as they come, a line each.
@@ -307,6 +339,16 @@ struct RequestHandler: Sendable {
             return side
         }
         return nil
+    }
+
+    private func flag(_ flag: String, in request: Request, default standard: Bool) throws(APIError) -> Bool {
+        for (name, value) in request.uri.queryParameters where name == flag {
+            guard let value = Bool(String(value)) else {
+                throw APIError(.invalidRequest, "“\(flag)” must be true or false")
+            }
+            return value
+        }
+        return standard
     }
 
     private func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {

@@ -62,6 +62,7 @@ struct IndexCommand: AsyncParsableCommand {
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
             folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
+        settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         let pool = DecodeWorkerPool(
             configuration: .init(

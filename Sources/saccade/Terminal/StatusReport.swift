@@ -65,7 +65,7 @@ struct StatusReport {
                 "OpenBLAS \(status.engine.blasCore), kernels \(status.engine.simd), "
                     + Quantities.count(status.engine.threads, "thread")
             ),
-            ("state", "\(Terminal.printable(status.stateDirectory)), \(Quantities.bytes(status.index.diskBytes))"),
+            ("state", stateLine),
             (
                 "index",
                 "\(Quantities.count(status.index.clips, "clip")), \(Quantities.bytes(Int64(status.index.memoryBytes))) in memory"
@@ -86,6 +86,9 @@ struct StatusReport {
         }
         if let reason = status.queue.paused {
             terminal.line(terminal.styled("waiting", .yellow) + ": \(Terminal.printable(reason))")
+        }
+        for notice in status.notices ?? [] {
+            terminal.line(terminal.styled("mended", .yellow) + ": \(Terminal.printable(notice))")
         }
         if status.roots.isEmpty { terminal.line("No folder is watched: add one with `saccade watch add DIR`.") }
         writeWork(to: terminal)
@@ -114,6 +117,16 @@ struct StatusReport {
                     + "  \(Terminal.printable(place)): \(Terminal.printable(failure.reason)) (\(next))"
             )
         }
+    }
+
+    private var stateLine: String {
+        var parts = [Terminal.printable(status.stateDirectory), Quantities.bytes(status.index.diskBytes)]
+        if status.index.deletedClips > 0 {
+            parts.append(
+                "about \(Quantities.bytes(status.index.deletedBytes)) of it for files that are gone (catalog.keep_deleted_days)"
+            )
+        }
+        return parts.joined(separator: ", ")
     }
 
     private var mediaLine: String {

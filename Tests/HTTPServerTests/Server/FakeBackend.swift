@@ -17,6 +17,9 @@ final class FakeBackend: Backend {
         var hold: AsyncStream<Void>?
         var steps: [StreamStep] = [.improvement(.fast), .end]
         var streams = StreamCounts()
+        /// After how many parts a backup breaks off.
+        var backupParts: Int?
+        var backupsEnded = 0
     }
 
     /// What a streamed search does next.
@@ -39,6 +42,9 @@ final class FakeBackend: Backend {
     var searches: [API.SearchRequest] { state.value.searches }
 
     var streams: StreamCounts { state.value.streams }
+
+    /// Waits until so many backups are of no more use to anybody.
+    func backupsEnd(_ count: Int) async throws { try await state.wait { $0.backupsEnded == count } }
 
     /// Waits until a search has come.
     func searchHasCome() async throws {
@@ -227,6 +233,23 @@ final class FakeBackend: Backend {
             throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
         }
     }
+
+    /// Three parts that say whether rerank features are wanted, unless ``backupBreaks(after:)`` says that it breaks off before.
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream {
+        let left = Mutex(3)
+        let breaks = state.value.backupParts
+        return BackupStream(
+            next: {
+                let place = left.withLock { left in
+                    defer { left -= 1 }
+                    return 3 - left
+                }
+                if place == breaks { throw APIError(.unavailable, "the disk is gone") }
+                return place < 3 ? Array("part \(place) \(hasRerankFeatures) ".utf8) : nil
+            }, end: { [state] in state.change { $0.backupsEnded += 1 } })
+    }
+
+    func backupBreaks(after parts: Int) { state.change { $0.backupParts = parts } }
 
     func models() async throws -> API.Models { Samples.models }
 

@@ -53,6 +53,7 @@ struct TCPTests {
 
     @Test(arguments: [
         ("POST", "/v1/models/use"), ("DELETE", "/v1/models/next"), ("DELETE", "/v1/models/previous"),
+        ("GET", "/v1/backup"),
     ])
     func `models are changed over the Unix socket alone`(method: String, path: String) async throws {
         let port = try RawClient.freePort()
