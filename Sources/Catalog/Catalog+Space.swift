@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import Synchronization
 internal import SystemPackage
 
 extension Catalog {
@@ -26,6 +27,8 @@ extension Catalog {
         for database in databases {
             var use = try database.read { try PageUse($0) }
             if isQuiet, !isStopped(), try isWorthWritingAnew(database, use), Self.hasRoom(for: use, freeBytes) {
+                rewriting.withLock { $0 = database }
+                defer { rewriting.withLock { $0 = nil } }
                 try database.maintain { try $0.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; VACUUM") }
                 use = try database.read { try PageUse($0) }
             }
@@ -42,6 +45,11 @@ extension Catalog {
             if gaveBack { _ = try? database.maintain { try $0.checkpoint(.truncate) } }
         }
         if isQuiet { forgetPurged() }
+    }
+
+    /// Ends the writing of a file anew, if one is being written, without a change to it.
+    package func endMaintenance() {
+        rewriting.withLock { $0 }?.pool.interrupt()
     }
 
     private func isWorthWritingAnew(_ database: OpenDatabase, _ use: PageUse) throws(CatalogError) -> Bool {

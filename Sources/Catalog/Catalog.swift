@@ -30,6 +30,8 @@ package final class Catalog: Sendable {
     /// nil when it is opened to be read only and there is none.
     let features: OpenDatabase?
     let filesBeside = FilesBeside()
+    /// What is being written anew.
+    let rewriting = Mutex<OpenDatabase?>(nil)
     private let lock: StateLock?
     private let mended: Mutex<Mended>
 

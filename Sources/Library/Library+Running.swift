@@ -43,6 +43,7 @@ extension Library {
         feed?.stop()
         text.stop()
         writer.stop()
+        catalog.endMaintenance()
         wakeup.fire()
         tracksChanged.fire()
         completion.fire()
@@ -126,14 +127,14 @@ extension Library {
     private func mend() {
         if catalog.areFeaturesDamaged {
             do {
-                try catalog.mendFeatures()
+                try catalog.mendFeatures(isStopped: { isStopped })
                 state.withLock { $0.mendingTrouble = nil }
             } catch {
                 let isNew = state.withLock { state in
                     defer { state.mendingTrouble = "\(error)" }
                     return state.mendingTrouble != "\(error)"
                 }
-                if isNew { logger.error("damaged rerank features can't be mended yet: \(error)") }
+                if isNew, !isStopped { logger.error("damaged rerank features can't be mended yet: \(error)") }
             }
         }
         guard tellNotices() else { return }

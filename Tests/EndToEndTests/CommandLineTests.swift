@@ -27,7 +27,8 @@ struct CommandLineTests {
 
     @Test(arguments: [
         "serve", "search", "open", "cut", "status", "watch", "watch add", "watch list", "watch remove", "index",
-        "describe", "model", "model info", "model import", "model embed", "duplicates", "mcp", "doctor",
+        "describe", "model", "model info", "model import", "model embed", "duplicates", "backup", "restore", "verify",
+        "mcp", "doctor",
     ])
     func `help of a command has an example`(command: String) async throws {
         let help = try await saccade(["help"] + command.split(separator: " ").map { String($0) }, home: home.get().path)

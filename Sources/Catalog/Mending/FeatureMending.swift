@@ -16,7 +16,8 @@ struct FeatureMending {
     /// - Parameters:
     ///   - last: the greatest clip id that there can be.
     ///   - store: the id of the catalog.
-    func save(from source: Database, through last: ClipID, store: Data) throws {
+    ///   - isStopped: is asked at each row; when it says so, nothing has changed.
+    func save(from source: Database, through last: ClipID, store: Data, isStopped: () -> Bool) throws {
         clear()
         let size = DatabaseFile.size(file)
         if let free = FreeSpace.bytes(in: file.removingLastComponent()), free < size {
@@ -38,6 +39,7 @@ struct FeatureMending {
                 var rows = RowCopy(from: source)
                 try rows.copy("memories", columns: "generation, memory, checksum", key: "clip_id", through: last) {
                     clip, row in
+                    if isStopped() { throw CatalogError(.busy, "\(file) is mended another time: the program stops.") }
                     guard let memory = Data.fromDatabaseValue(row["memory"]),
                         let digest = String.fromDatabaseValue(row["generation"])
                     else { return }
@@ -82,7 +84,7 @@ extension Catalog {
     /// Searches go on meanwhile. O(n), and as much room as the file takes.
     ///
     /// - Throws: ``CatalogError`` `diskFull` when there isn't that much; nothing has changed then.
-    package func mendFeatures() throws(CatalogError) {
+    package func mendFeatures(isStopped: () -> Bool = { false }) throws(CatalogError) {
         guard access == .readWrite, let features else { return }
         let old = features.pool
         let mending = FeatureMending(file: featuresFile)
@@ -94,7 +96,7 @@ extension Catalog {
             old,
             takingOver: { db in
                 // Clips that are being committed have greater ids than the catalog knows.
-                try mending.save(from: db, through: last + Self.uncommitted, store: store)
+                try mending.save(from: db, through: last + Self.uncommitted, store: store, isStopped: isStopped)
             },
             preparing: {
                 let saved = try mending.saved()

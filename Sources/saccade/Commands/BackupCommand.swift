@@ -4,6 +4,7 @@ import Catalog
 import Client
 import Foundation
 import Settings
+import Synchronization
 import SystemPackage
 import Terminal
 import Threads
@@ -59,50 +60,34 @@ struct BackupCommand: AsyncParsableCommand {
     }
 
     private func write(_ partial: FilePath, _ configuration: Settings.Configuration) async throws {
-        let output: FileDescriptor
-        do {
-            output = try FileDescriptor.open(
-                partial, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
-        } catch {
-            throw CommandFailure(.output, "\(partial) can't be written: \(error)")
-        }
-        defer { try? output.close() }
-        var failure: (any Error)?
-        func put(_ bytes: [UInt8]) -> Bool {
-            do {
-                try output.writeAll(bytes)
-                return true
-            } catch {
-                failure = error
-                return false
-            }
-        }
+        let output = try Output(partial)
         let client = ServiceClient(socket: places.socketToAsk(configuration))
         do throws(ClientError) {
-            try await client.download("/v1/backup?rerank_features=\(!withoutRerankFeatures)", put)
+            try await client.download("/v1/backup?rerank_features=\(!withoutRerankFeatures)") { output.put($0) }
         } catch {
             guard error.code == .unavailable else { throw error }
             guard FileManager.default.fileExists(atPath: Catalog.catalogFile(in: configuration.state).string) else {
                 throw CommandFailure(.noInput, "There is no index in \(configuration.state), and \(error.message)")
             }
-            let catalog = try Catalog(state: configuration.state, access: .readWrite)
-            defer { catalog.close() }
-            for notice in catalog.notices { Terminal.error.line("saccade: \(notice)") }
-            let backup = try catalog.backup(
-                withRerankFeatures: !withoutRerankFeatures, program: ProgramVersion.text,
-                at: Date().timeIntervalSince1970)
-            while let bytes = try backup.next(), put(bytes) {}
+            try await BlockingExecutor.shared.run { [withoutRerankFeatures] in
+                try Self.readDirectly(
+                    configuration.state, withRerankFeatures: !withoutRerankFeatures, into: output)
+            }
         }
-        if let failure {
-            let isFull = (failure as? Errno).map { [.noSpace, .diskQuotaExceeded].contains($0) } ?? false
-            throw CommandFailure(
-                .output,
-                isFull
-                    ? "No space is left for \(file): free some, or name another place. Nothing was kept."
-                    : "\(file) can't be written: \(failure). Nothing was kept.")
-        }
-        // What is told as kept is on the disk.
-        fsync(output.rawValue)
+        try await BlockingExecutor.shared.run { try output.finish() }
+    }
+
+    /// Reads the databases themselves, where no daemon runs.
+    private static func readDirectly(
+        _ state: FilePath, withRerankFeatures hasFeatures: Bool, into output: Output
+    ) throws {
+        let catalog = try Catalog(state: state, access: .readWrite)
+        defer { catalog.close() }
+        for notice in catalog.notices { Terminal.error.line("saccade: \(notice)") }
+        let backup = try catalog.backup(
+            withRerankFeatures: hasFeatures, program: ProgramVersion.text, at: Date().timeIntervalSince1970)
+        defer { backup.end() }
+        while let bytes = try backup.next(), output.put(bytes) {}
     }
 
     private static func rename(_ partial: FilePath, to file: FilePath) throws {
@@ -118,5 +103,50 @@ struct BackupCommand: AsyncParsableCommand {
         let what = description.hasRerankFeatures ? "" : ", without rerank features"
         Terminal.output.line("\(Terminal.printable(file.string)): \(Quantities.bytes(description.bytes))\(what)")
         Terminal.error.line("Not in it are the media, the folders of models, and the configuration file.")
+    }
+}
+
+/// The file that is being written.
+private final class Output: Sendable {
+    private let path: FilePath
+    private let file: FileDescriptor
+    private let failure = Mutex<(any Error)?>(nil)
+
+    init(_ path: FilePath) throws {
+        self.path = path
+        do {
+            file = try FileDescriptor.open(
+                path, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: .ownerReadWrite)
+        } catch {
+            throw CommandFailure(.output, "\(path) can't be written: \(error)")
+        }
+    }
+
+    deinit { try? file.close() }
+
+    /// - Returns: whether more may come.
+    func put(_ bytes: [UInt8]) -> Bool {
+        do {
+            try file.writeAll(bytes)
+            return true
+        } catch {
+            failure.withLock { $0 = error }
+            return false
+        }
+    }
+
+    /// Has all of it on the disk.
+    ///
+    /// - Throws: why it could not be written.
+    func finish() throws {
+        var failure = failure.withLock { $0 }
+        if failure == nil, fsync(file.rawValue) != 0 { failure = Errno(rawValue: errno) }
+        guard let failure else { return }
+        let isFull = (failure as? Errno).map { [.noSpace, .diskQuotaExceeded].contains($0) } ?? false
+        throw CommandFailure(
+            .output,
+            isFull
+                ? "No space is left for \(path): free some, or name another place. Nothing was kept."
+                : "\(path) can't be written: \(failure). Nothing was kept.")
     }
 }

@@ -43,11 +43,9 @@ enum PlaceChecks {
 
     private static func space(_ path: FilePath) -> Finding {
         let place = existingAncestor(of: path)
-        var information = statvfs()
-        guard unsafe place.withPlatformString({ unsafe statvfs($0, &information) }) == 0 else {
+        guard let free = FreeSpace.bytes(in: place) else {
             return .notice("disk", "free space of \(place) is unknown", do: "Check that it is mounted.")
         }
-        let free = Int64(clamping: UInt64(information.f_bavail) * UInt64(information.f_frsize))
         guard free >= 1 << 30 else {
             return .wrong(
                 "disk", "\(Quantities.bytes(free)) free for the state", do: "Free 1 GB or more, or move --state.")
