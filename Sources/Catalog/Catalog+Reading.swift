@@ -96,14 +96,15 @@ extension Catalog {
     /// Those that can't be read are left out, and ``mendFeatures()`` is due then.
     package func rerankFeatures(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
         guard let features else { return [:] }
-        let (found, damage) = try features.read { db in
+        let (found, damage) = try features.readStatementwise { db in
             var found: [ClipID: [UInt8]] = [:]
             var damage: DatabaseError?
-            let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
             for clip in clips {
                 do {
+                    // A statement that failed is of no more use.
+                    let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
                     if let memory = try Data.fetchOne(statement, arguments: [clip]) { found[clip] = [UInt8](memory) }
-                } catch let error as DatabaseError where error.resultCode == .SQLITE_CORRUPT {
+                } catch let error as DatabaseError where error.isDamage {
                     damage = error
                 }
             }

@@ -1,3 +1,4 @@
+internal import Basics
 internal import Foundation
 internal import GRDB
 internal import Synchronization
@@ -41,7 +42,12 @@ package final class Catalog: Sendable {
         /// Clips that were deleted since the files were last made smaller.
         var purgedClips = 0
         var notify: (@Sendable () -> Void)?
+        /// Files that were looked at because SQLite called the disk full.
+        var examined: Set<FilePath> = []
     }
+
+    /// Bytes beside which no disk is full.
+    private static let ampleSpace: Int64 = 64 << 20
 
     package static func catalogFile(in state: FilePath) -> FilePath { state.appending("catalog.sqlite") }
     package static func featuresFile(in state: FilePath) -> FilePath { state.appending("memories.sqlite") }
@@ -62,6 +68,7 @@ package final class Catalog: Sendable {
         let catalogFile = Self.catalogFile(in: state)
         let featuresFile = Self.featuresFile(in: state)
         var notices: [String] = []
+        var areFeaturesDamaged = false
         switch access {
         case .readWrite:
             do {
@@ -77,9 +84,10 @@ package final class Catalog: Sendable {
             let pool = try Self.openCatalog(catalogFile, features: featuresFile, at: now, notices: &notices)
             catalog = OpenDatabase(pool, file: catalogFile)
             let store = try catalog.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
-            features = OpenDatabase(
-                try Self.openFeatures(featuresFile, store: store, catalog: pool, at: now, notices: &notices),
-                file: featuresFile)
+            let opened = try Self.openFeatures(
+                featuresFile, store: store, catalog: pool, at: now, notices: &notices)
+            features = OpenDatabase(opened.pool, file: featuresFile)
+            areFeaturesDamaged = opened.isDamaged
         case .readOnly:
             lock = nil
             guard FileManager.default.fileExists(atPath: catalogFile.string) else {
@@ -113,7 +121,7 @@ package final class Catalog: Sendable {
                 features = nil
             }
         }
-        mended = Mutex(Mended(notices: notices))
+        mended = Mutex(Mended(notices: notices, areFeaturesDamaged: areFeaturesDamaged))
         if let lock { try recoverUnfinishedJobs(afterCrash: lock.wasAbandoned, at: now) }
         keepChoices()
     }
@@ -176,6 +184,8 @@ package final class Catalog: Sendable {
         return try translatingErrors(on: file) {
             try schema.checkHeader(of: file)
             try schema.prepareNew(file)
+            let first = try schema.begunLog(of: file)
+            defer { try? first.close() }
             let pool = try DatabasePool(
                 path: file.string,
                 configuration: configuration(.readWrite, synchronous: isOfCatalog ? "NORMAL" : "FULL"))
@@ -213,7 +223,7 @@ package final class Catalog: Sendable {
     /// Opens the second file; one that can't be opened is set aside, and one of another catalog is emptied.
     private static func openFeatures(
         _ file: FilePath, store: Data, catalog: DatabasePool, at now: Timestamp, notices: inout [String]
-    ) throws(CatalogError) -> DatabasePool {
+    ) throws(CatalogError) -> (pool: DatabasePool, isDamaged: Bool) {
         FeatureMending(file: file).clear()
         var pool: DatabasePool
         do {
@@ -223,10 +233,16 @@ package final class Catalog: Sendable {
             notices.append("\(file) was damaged; it is now \(aside), and the rerank features are made again.")
             pool = try open(.features, file, isOfCatalog: false)
         }
-        let known = try translatingErrors(on: file) { [pool] in
-            try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") }
+        let known: Data?
+        do throws(CatalogError) {
+            known = try translatingErrors(on: file) { [pool] in
+                try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") }
+            }
+        } catch {
+            guard error.code == .damaged else { throw error }
+            return (pool, isDamaged: true)
         }
-        guard known != store else { return pool }
+        guard known != store else { return (pool, isDamaged: false) }
         let again = try translatingErrors(on: file) {
             let again = try catalog.write { db in
                 try db.execute(
@@ -257,7 +273,7 @@ package final class Catalog: Sendable {
                 then they are found without re-ranking.
                 """)
         }
-        return pool
+        return (pool, isDamaged: false)
     }
 
     /// Reads from a snapshot of the catalog. A damaged file is mended first.
@@ -293,7 +309,7 @@ package final class Catalog: Sendable {
         do throws(CatalogError) {
             return try body()
         } catch {
-            guard access == .readWrite, error.code == .damaged else { throw error }
+            guard access == .readWrite, error.code == .damaged || isDamaged(despite: error) else { throw error }
             switch error.file {
             case catalogFile?: try mendCatalog(pool)
             case featuresFile?: try mendFeatures()
@@ -303,6 +319,19 @@ package final class Catalog: Sendable {
         return try body()
     }
 
+    /// Whether SQLite called the disk full because of a damaged page, whose numbers of other pages are greater than there can be.
+    private func isDamaged(despite error: CatalogError) -> Bool {
+        guard error.code == .diskFull, let database = databases.first(where: { $0.file == error.file }),
+            let free = FreeSpace.bytes(in: state), free > Self.ampleSpace,
+            mended.withLock({ $0.examined.insert(database.file).inserted })
+        else { return false }
+        do throws(CatalogError) {
+            return try database.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } != "ok"
+        } catch {
+            return error.code == .damaged
+        }
+    }
+
     /// What SQLite finds wrong with the two files; empty when they are sound. Reads both whole.
     package func quickCheck() throws(CatalogError) -> [String] {
         var findings: [String] = []
@@ -310,6 +339,7 @@ package final class Catalog: Sendable {
             do {
                 findings += try database.read { db in
                     let lines = try String.fetchAll(db, sql: "PRAGMA quick_check")
+                        .flatMap { $0.split(separator: "\n") }.filter { !$0.hasPrefix("***") }
                     return lines == ["ok"] ? [] : lines.map { "\(database.file): \($0)" }
                 }
             } catch  where error.code == .damaged {

@@ -24,6 +24,13 @@ final class OpenDatabase: Sendable {
         try use { try $0.read(body) }
     }
 
+    /// Reads, each statement from a snapshot of its own: one transaction can't be ended after a statement in it met a damaged page.
+    ///
+    /// - Throws: ``CatalogError``.
+    func readStatementwise<Value>(_ body: (Database) throws -> Value) throws(CatalogError) -> Value {
+        try use { try $0.unsafeRead(body) }
+    }
+
     /// Writes in one transaction.
     ///
     /// - Throws: ``CatalogError``.

@@ -41,6 +41,22 @@ struct Schema: Sendable {
         try queue.close()
     }
 
+    /// A connection beside which the write-ahead log isn't empty, for as long as it is open.
+    ///
+    /// Where that is empty, GRDB makes a table and drops it, and a file that gives free pages back has others moved about for it: where one of
+    /// those is damaged the file couldn't be opened.
+    func begunLog(of file: FilePath) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        let queue = try DatabaseQueue(path: file.string, configuration: configuration)
+        try queue.writeWithoutTransaction { db in
+            let version = try check(db, file: file)
+            try db.execute(
+                sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA user_version = \(version)")
+        }
+        return queue
+    }
+
     /// The file's version, if it is one that this program can work with.
     ///
     /// - Throws: as ``migrate(_:file:)``.

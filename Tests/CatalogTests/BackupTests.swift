@@ -200,7 +200,9 @@ import Testing
         let files = FileManager.default
         try files.removeItem(atPath: other.appending("lock").string)
         for name in ["memories.sqlite", "catalog.sqlite"] {
-            try? files.removeItem(atPath: state.appending(name).string)
+            for suffix in ["", "-wal", "-shm"] {
+                try? files.removeItem(atPath: state.appending(name).string + suffix)
+            }
         }
         try files.moveItem(atPath: other.string, toPath: state.appending("restored").string)
         try files.moveItem(

@@ -190,8 +190,8 @@ import Testing
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
         for (file, version, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(6), UInt32(0x5343_4354)),
-            (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
+            (Catalog.catalogFile(in: directory.path), UInt32(7), UInt32(0x5343_4354)),
+            (Catalog.featuresFile(in: directory.path), 2, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)
             #expect(try header(68, of: file) == application)

@@ -17,7 +17,7 @@ import Testing
         let root = try fixture.catalog.addRoot("/v", device: 1, at: 1)
         for content in 1...UInt8(Self.media) {
             let media = try fixture.file(FilePath("/v/\(content).mp4"), content: content, root: root.id)
-            let clips = (0..<Self.clips).map { clip(fixture, media, $0) }
+            let clips = (0..<Self.clips).map { clip(fixture, media, $0, content: content) }
             _ = try fixture.catalog.commit(clips, of: index, finished: [media], at: 2)
         }
         _ = try fixture.catalog.save("dogs", request: "{}", command: nil, at: 3)
@@ -27,10 +27,11 @@ import Testing
         return (fixture, index)
     }
 
-    private func clip(_ fixture: CatalogFixture, _ media: MediaID, _ ordinal: Int) -> NewClip {
+    /// - Parameter content: of the media item, which may have another id later.
+    private func clip(_ fixture: CatalogFixture, _ media: MediaID, _ ordinal: Int, content: UInt8) -> NewClip {
         var clip = fixture.clip(
             media, ordinal,
-            rerankFeatures: (0..<9000).map { UInt8(truncatingIfNeeded: $0 / 7 + ordinal + Int(media)) })
+            rerankFeatures: (0..<9000).map { UInt8(truncatingIfNeeded: $0 / 7 + ordinal + Int(content)) })
         let length = Float(ordinal * ordinal + 1).squareRoot()
         clip.embedding = [Float(ordinal) / length, 0, 0, 1 / length]
         return clip
@@ -64,7 +65,8 @@ import Testing
         while let job = try catalog.nextJobs(of: index.id, at: .infinity, limit: 1).first {
             try catalog.begin(job)
             if job.isStale { try catalog.clear(job) }
-            let clips = (job.committedClips..<Self.clips).map { clip(fixture, job.media, $0) }
+            let content = try #require(job.identity.digest.first)
+            let clips = (job.committedClips..<Self.clips).map { clip(fixture, job.media, $0, content: content) }
             _ = try catalog.commit(clips, of: index, finished: [job.media], at: 9)
         }
         while try catalog.renewNames() {}
@@ -85,7 +87,7 @@ import Testing
             })
     }
 
-    @Test(arguments: 0..<16)
+    @Test(arguments: 0..<8)
     func `A damaged catalog is mended at the next start, and comes to the same index`(seed: Int) throws {
         let (fixture, _) = try closedState()
         let state = fixture.directory.path
@@ -159,7 +161,8 @@ import Testing
             _ = try catalog.clips(of: media, index: index.id)
             _ = try catalog.media(media)
         }
-        _ = try catalog.embeddings(of: index.id)
+        // The index itself may be lost.
+        _ = try? catalog.embeddings(of: index.id)
         try other.close()
         #expect(told.value == 1 && catalog.notices.count == 1)
         #expect(try catalog.quickCheck() == [])
@@ -170,7 +173,7 @@ import Testing
         #expect(try content(catalog).count == Self.media * Self.clips)
     }
 
-    @Test(arguments: 0..<8)
+    @Test(arguments: 0..<4)
     func `Damaged rerank features are mended, and those that were lost are made again`(seed: Int) throws {
         let (fixture, index) = try closedState()
         let state = fixture.directory.path
@@ -208,7 +211,8 @@ import Testing
         let media = try catalog.recordFile(
             "/v/new.mp4", root: nil, stamp: fixture.stamp(99), identity: fixture.identity(99), at: 5
         ).media
-        let ids = try catalog.commit([clip(fixture, media, 0)], of: index, finished: [media], at: 5).compactMap { $0 }
+        let ids = try catalog.commit([clip(fixture, media, 0, content: 99)], of: index, finished: [media], at: 5)
+            .compactMap { $0 }
         #expect(try catalog.rerankFeatures(of: ids).count == 1)
         #expect(try catalog.media(media)?.state == .indexed && catalog.media(1)?.state == .pending)
     }
@@ -235,7 +239,7 @@ import Testing
             for content in contents {
                 let media = try fixture.file(FilePath("/v/\(content).mp4"), content: content)
                 _ = try catalog.commit(
-                    (0..<20).map { clip(fixture, media, $0) }, of: index, finished: [media], at: 2)
+                    (0..<20).map { clip(fixture, media, $0, content: content) }, of: index, finished: [media], at: 2)
             }
         }
         try add(1...200)

@@ -19,8 +19,16 @@ struct BackupReader {
     init(_ file: FileDescriptor, path: FilePath) throws(CatalogError) {
         self.file = file
         self.path = path
-        guard let header = TarEntry(block: try Self.read(TarEntry.blockSize, from: file, path)),
-            header.name == BackupDescription.entryName, (1...Self.longestText).contains(header.size)
+        // What is too short to be one is another file as well.
+        let first: [UInt8]
+        do throws(CatalogError) {
+            first = try Self.read(TarEntry.blockSize, from: file, path)
+        } catch {
+            guard error.code == .damaged else { throw error }
+            first = []
+        }
+        guard let header = TarEntry(block: first), header.name == BackupDescription.entryName,
+            (1...Self.longestText).contains(header.size)
         else { throw CatalogError(.foreign, "\(path) is no backup that `saccade backup` has made.") }
         let text = try Self.content(of: header, from: file, path)
         do {

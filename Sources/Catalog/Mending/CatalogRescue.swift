@@ -139,11 +139,20 @@ struct CatalogRescue {
         let columns = try columns(of: table)
         guard !columns.isEmpty else { return false }
         let insert = try insertion(into: table, columns)
-        return try ask { db -> Bool? in
-            let rows = try Row.fetchCursor(db, sql: "SELECT \(columns.joined(separator: ", ")) FROM \(table)")
-            while let row = try rows.next() { try insert.execute(arguments: StatementArguments(row.databaseValues)) }
+        let (rows, isWhole) = try rows("SELECT \(columns.joined(separator: ", ")) FROM \(table)")
+        for row in rows { try insert.execute(arguments: StatementArguments(row)) }
+        return isWhole
+    }
+
+    /// - Returns: the values of the rows before the first that can't be read, and whether those are all.
+    private func rows(_ sql: String) throws -> (rows: [[DatabaseValue]], isWhole: Bool) {
+        var rows: [[DatabaseValue]] = []
+        let isWhole = try ask { db -> Bool? in
+            let cursor = try Row.fetchCursor(db, sql: sql)
+            while let row = try cursor.next() { rows.append(Array(row.databaseValues)) }
             return true
-        } ?? false
+        }
+        return (rows, isWhole ?? false)
     }
 
     /// Vectors that are none any more are left out.
@@ -183,28 +192,21 @@ struct CatalogRescue {
 
     /// Roots whose rows can't be read may still stand in the index of paths.
     private func recoverRoots() throws {
-        _ = try ask { db -> Bool? in
-            let rows = try Row.fetchCursor(
-                db, sql: "SELECT id, path FROM roots INDEXED BY sqlite_autoindex_roots_1 ORDER BY path")
-            while let row = try rows.next() {
-                try target.execute(
-                    sql: "INSERT OR IGNORE INTO roots (id, path, state, added_at) VALUES (?, ?, 'online', ?)",
-                    arguments: [row[0] as DatabaseValue, row[1] as DatabaseValue, now])
-            }
-            return true
+        for row in try rows("SELECT id, path FROM roots INDEXED BY sqlite_autoindex_roots_1 ORDER BY path").rows {
+            try target.execute(
+                sql: "INSERT OR IGNORE INTO roots (id, path, state, added_at) VALUES (?, ?, 'online', ?)",
+                arguments: StatementArguments(row + [now.databaseValue]))
         }
     }
 
     /// An index whose row can't be read may still stand in the index of digests; the rest is known by its clips.
     private func recoverIndexes() throws {
-        let known = try ask { db in
-            try Row.fetchAll(db, sql: "SELECT id, digest FROM generations INDEXED BY sqlite_autoindex_generations_1")
-        }
+        let known = try rows("SELECT id, digest FROM generations INDEXED BY sqlite_autoindex_generations_1").rows
         let live = try ask { db in
             try Int64.fetchOne(
                 db, sql: "SELECT id FROM generations INDEXED BY generations_one_live WHERE state = 'live'")
         }
-        for row in known ?? [] {
+        for row in known {
             guard let id = Int64.fromDatabaseValue(row[0]), let digest = String.fromDatabaseValue(row[1]),
                 let bytes = try Int.fetchOne(
                     target, sql: "SELECT length(vector) FROM embeddings WHERE generation_id = ? LIMIT 1",

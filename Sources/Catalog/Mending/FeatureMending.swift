@@ -76,7 +76,7 @@ struct FeatureMending {
 
 extension Catalog {
     /// Clips at most that are being committed at one moment.
-    private static let uncommitted: Int64 = 100_000
+    private static let uncommitted: Int64 = 10_000
 
     /// Makes a sound file of the rerank features, of all that can be read of the one that there is; media items that lack some
     /// of theirs go back to pending, and are found without re-ranking until then.

@@ -77,8 +77,14 @@ struct RowCopy {
 
     /// What isn't damage, such as a full disk or one that doesn't answer, must not be taken for lost rows.
     static func requireDamage(_ error: DatabaseError) throws {
-        let isDamage = [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
-        let isOfDisk = [.SQLITE_IOERR_READ, .SQLITE_IOERR_SHORT_READ].contains(error.extendedResultCode)
-        guard isDamage || isOfDisk else { throw error }
+        guard error.isDamage || error.resultCode == .SQLITE_ERROR else { throw error }
+    }
+}
+
+extension DatabaseError {
+    /// Whether a read has failed because of what it read. A page's number that is too great to be one is told as a full disk.
+    var isDamage: Bool {
+        [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FULL].contains(resultCode)
+            || [.SQLITE_IOERR_READ, .SQLITE_IOERR_SHORT_READ].contains(extendedResultCode)
     }
 }

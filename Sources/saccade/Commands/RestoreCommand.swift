@@ -1,7 +1,8 @@
-import Basics
+import API
 import ArgumentParser
 import Catalog
 import Foundation
+import Settings
 import SystemPackage
 import Terminal
 import Threads

@@ -6,6 +6,7 @@ import DecodeWorkers
 import Library
 import Models
 import Settings
+import SystemPackage
 import Terminal
 import Threads
 

@@ -1,5 +1,6 @@
 import API
 import ArgumentParser
+import Foundation
 import Terminal
 
 /// One thing that `saccade doctor` or `saccade verify` looked at.

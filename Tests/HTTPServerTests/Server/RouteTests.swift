@@ -119,17 +119,22 @@ struct RouteTests {
 
     @Test func `a backup comes as it is made, one at a time, and a broken one is told from a whole one`() async throws {
         try await RunningServer.run { server async throws in
-            let whole = try await server.request("GET", "/v1/backup")
-            #expect(whole.status == 200 && whole.headers["content-type"] == "application/x-tar")
-            #expect(String(decoding: whole.body, as: UTF8.self) == "part 0 true part 1 true part 2 true ")
-            let small = try await server.request("GET", "/v1/backup?rerank_features=false")
-            #expect(String(decoding: small.body, as: UTF8.self).hasPrefix("part 0 false"))
+            let client = ServiceClient(socket: server.socket)
+            func download(_ path: String) async throws -> String {
+                var received: [UInt8] = []
+                try await client.download(path) { bytes in
+                    received += bytes
+                    return true
+                }
+                return String(decoding: received, as: UTF8.self)
+            }
+            #expect(try await download("/v1/backup") == "part 0 true part 1 true part 2 true ")
+            #expect(try await download("/v1/backup?rerank_features=false").hasPrefix("part 0 false"))
             let wrong = try await server.request("GET", "/v1/backup?rerank_features=perhaps")
             #expect(wrong.status == 400 && wrong.errorCode == "invalid_request")
             try await server.backend.backupsEnd(2)
 
             server.backend.backupBreaks(after: 2)
-            let client = ServiceClient(socket: server.socket)
             var received: [UInt8] = []
             let error = await #expect(throws: ClientError.self) {
                 try await client.download("/v1/backup") { bytes in
