@@ -32,6 +32,8 @@ else
     echo "There is no model at $MODEL: installing without one. Name yours with \`model\` in the configuration." >&2
 fi
 
+install -D -m 0644 packaging/prometheus/saccade.rules.yml "$root/share/saccade/prometheus/saccade.rules.yml"
+install -D -m 0644 packaging/grafana/saccade.json "$root/share/saccade/grafana/saccade.json"
 for file in web/*; do
     install -D -m 0644 "$file" "$root/share/saccade/$file"
 done
