@@ -194,7 +194,7 @@ let package = Package(
             name: "saccade-benchmarks",
             dependencies: [
                 "API", "Basics", "CKernels", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "Differentiation",
-                "Library", "Models", "Search",
+                "FolderWatch", "Library", "Models", "Search",
                 "Tensors", "Threads", "Training", "VectorIndex", "saccade", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -293,7 +293,7 @@ let package = Package(
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
-                "API", "APISamples", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
+                "API", "APISamples", "Basics", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
