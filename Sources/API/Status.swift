@@ -137,7 +137,7 @@ extension API.Status {
         case scanning
         /// Waiting for changes.
         case watching
-        /// The kernel's limit of watches is reached: some directories are only seen by rescans.
+        /// The kernel's limit of watches is reached: some directories are polled.
         case limited
         case stopped
     }
@@ -189,8 +189,17 @@ extension API.Status {
         package var current: [Work]
         /// Why nothing is indexed at the moment, such as a full disk.
         package var paused: String?
+        /// The same where nothing is wrong, such as in quiet hours.
+        package var rest: API.Rest?
+        /// Why indexing goes slowly.
+        package var slowed: String?
 
-        package init(waiting: Int, retrying: Int, current: [Work], paused: String? = nil) {
+        package init(
+            waiting: Int, retrying: Int, current: [Work], paused: String? = nil, rest: API.Rest? = nil,
+            slowed: String? = nil
+        ) {
+            self.rest = rest
+            self.slowed = slowed
             self.waiting = waiting
             self.retrying = retrying
             self.current = current

@@ -11,7 +11,10 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int saccade_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
@@ -56,6 +59,18 @@ uint32_t saccade_inotify_mask(void) {
     return IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |
            IN_ATTRIB | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
 }
+
+int saccade_file_system(const char *directory, uint32_t *magic, dev_t *device) {
+    struct statfs system;
+    struct stat status;
+    if (statfs(directory, &system) != 0 || stat(directory, &status) != 0) return -1;
+    *magic = (uint32_t)system.f_type;
+    *device = status.st_dev;
+    return 0;
+}
+
+unsigned saccade_major(dev_t device) { return major(device); }
+unsigned saccade_minor(dev_t device) { return minor(device); }
 
 int saccade_open_for_writing(int fd) {
     // A read lease is granted only while nobody has the file open to write: fcntl(2), F_SETLEASE. Who opens it to write while we

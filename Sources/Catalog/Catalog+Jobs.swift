@@ -6,10 +6,11 @@ extension Catalog {
     /// A media item that was in work at so many ends of the program, with nothing of it committed between them, is a suspect: see ``Job/isSuspect``.
     static let suspectCrashes = 2
 
-    /// SQL: that a row's media has a file in a root that is online, or one that was named.
+    /// SQL: that a row's media has a file that isn't missing, in a root that is online, or one that was named.
     static let isReachable = """
         EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
-            WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
+            WHERE files.media_id = media.id AND files.deleted_at IS NULL AND files.problem_code IS NULL
+            AND roots.state IS NOT 'offline')
         """
 
     /// SQL: that a job's time has come, twice.
@@ -67,7 +68,8 @@ extension Catalog {
             db,
             sql: """
                 SELECT files.* FROM files LEFT JOIN roots ON roots.id = files.root_id
-                WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
+                WHERE media_id = ? AND deleted_at IS NULL AND problem_code IS NULL AND roots.state IS NOT 'offline'
+                ORDER BY files.id
                 """, arguments: [media])
         let isStale: Bool = row["is_stale"]
         let crashes: Int = row["crashes"]

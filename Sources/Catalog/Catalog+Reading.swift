@@ -126,7 +126,8 @@ extension Catalog {
             let files = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL ORDER BY id DESC LIMIT ?
+                    SELECT * FROM files WHERE problem_code IS NOT NULL AND problem_code <> 'missing'
+                        AND deleted_at IS NULL ORDER BY id DESC LIMIT ?
                     """, arguments: [limit])
             let isWithText = try db.tableExists("text_sources")
             let text =
@@ -186,6 +187,34 @@ extension Catalog {
         statistics.catalogBytes = size(catalogFile)
         statistics.featuresBytes = size(featuresFile)
         return statistics
+    }
+
+    /// - Parameter index: whose queue is meant; nil leaves out when its oldest job was found.
+    package func queueStatistics(of index: IndexID?, at now: Timestamp) throws(CatalogError) -> QueueStatistics {
+        try read { db in
+            var numbers = QueueStatistics()
+            if let index {
+                numbers.oldestWaiting = try Timestamp.fetchOne(
+                    db,
+                    sql: """
+                        SELECT min(media.added_at) FROM jobs
+                        JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                        WHERE jobs.generation_id = ? AND jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
+                            AND \(Self.isReachable)
+                        """, arguments: [index, now])
+            }
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT problem_code AS code, count(*) AS count FROM jobs
+                    JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                    WHERE generation_id = ? AND jobs.state = 'failed' AND problem_code IS NOT NULL GROUP BY problem_code
+                    UNION ALL SELECT problem_code AS code, count(*) AS count FROM files
+                    WHERE problem_code IS NOT NULL AND deleted_at IS NULL GROUP BY problem_code
+                    """, arguments: [index])
+            for row in rows { numbers.failures[Problem.Code(rawValue: row["code"]), default: 0] += row["count"] }
+            return numbers
+        }
     }
 
     private static let stateCounts = """

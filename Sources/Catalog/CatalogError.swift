@@ -28,6 +28,8 @@ package struct CatalogError: ExplainedError {
         case tooMany
         /// What was named is not in the catalog.
         case notFound
+        /// The root that was named isn't there at the moment.
+        case offline
         /// The catalog was opened to be read only.
         case readOnly
         /// SQLite refused a statement for another reason.
@@ -46,7 +48,7 @@ package struct CatalogError: ExplainedError {
         switch code {
         case .locked, .busy: .inUse
         case .unreadable, .notFound: .notFound
-        case .diskFull: .unavailable
+        case .diskFull, .offline: .unavailable
         case .readOnly: .notPermitted
         case .foreign, .newerSchema, .damaged, .nameTaken, .tooMany: .invalidInput
         case .overlappingRoot, .sqlite: .unexpected
@@ -58,7 +60,8 @@ package struct CatalogError: ExplainedError {
     package var mayPass: Bool {
         switch code {
         case .diskFull, .busy, .locked, .readOnly, .unreadable: true
-        case .foreign, .newerSchema, .damaged, .overlappingRoot, .nameTaken, .tooMany, .notFound, .sqlite: false
+        case .foreign, .newerSchema, .damaged, .overlappingRoot, .nameTaken, .tooMany, .notFound, .offline, .sqlite:
+            false
         }
     }
 

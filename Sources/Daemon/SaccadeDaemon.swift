@@ -56,12 +56,14 @@ package struct SaccadeDaemon: Sendable {
     private let program: Program
     private let level: SharedLogLevel
     private let style: StandardErrorLog.Style
+    private let journal: Journal?
 
     package init(configuration: Configuration, program: Program) {
         self.configuration = configuration
         self.program = program
         level = SharedLogLevel(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         style = StandardErrorLog.Style.detect(environment: program.environment)
+        journal = style == .journal ? Journal() : nil
     }
 
     /// Runs until SIGTERM or SIGINT, or until something fails that the daemon can't do without.
@@ -181,7 +183,8 @@ package struct SaccadeDaemon: Sendable {
             ReloadService(
                 configuration: configuration, limits: limits, level: level, roots: roots, manager: manager,
                 logger: logger, load: program.reload
-            ),
+            ) { [library] in library.setRest(RestSettings($0)) },
+            ResourceWatch(files: LinuxSystemFiles(), logger: logger),
         ]
         if let manager {
             services.append(WatchdogService(manager: manager) { await Self.line(of: backend) })
@@ -210,7 +213,9 @@ package struct SaccadeDaemon: Sendable {
     }
 
     private func makeLogger(_ label: String) -> Logger {
-        Logger(label: label) { [style, level] in StandardErrorLog(label: $0, style: style, level: level) }
+        Logger(label: label) { [style, level, journal] in
+            StandardErrorLog(label: $0, style: style, level: level, journal: journal)
+        }
     }
 
     /// Nil where the files of the page are missing: all else works without them. Blocking.
@@ -242,8 +247,12 @@ package struct SaccadeDaemon: Sendable {
             folders: FolderSettings(
                 settleTime: configuration.ingest.settleSeconds,
                 ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n")),
-                followsLinks: configuration.ingest.followLinks),
-            rescanInterval: configuration.ingest.rescanSeconds
+                followsLinks: configuration.ingest.followLinks,
+                removalShare: configuration.ingest.removalShare,
+                pollInterval: configuration.ingest.pollSeconds,
+                longestPollInterval: configuration.ingest.rescanSeconds),
+            rescanInterval: configuration.ingest.rescanSeconds,
+            rest: RestSettings(configuration.ingest)
         )
         settings.rebuildShare = configuration.ingest.rebuildShare
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
@@ -289,5 +298,16 @@ package struct SaccadeDaemon: Sendable {
         } catch {
             return "The library doesn't answer: \(error)"
         }
+    }
+}
+
+extension RestSettings {
+    fileprivate init(_ ingest: Configuration.Ingest) {
+        let limits: [(Pressure.Resource, Double)] = [
+            (.cpu, ingest.maxCPUPressure), (.io, ingest.maxIOPressure), (.memory, ingest.maxMemoryPressure),
+        ]
+        self.init(
+            quietHours: ingest.quietHours, indexesOnBattery: ingest.onBattery,
+            maximumPressure: Dictionary(limits.filter { $0.1 < 100 }) { one, _ in one })
     }
 }

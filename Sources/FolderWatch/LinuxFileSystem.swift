@@ -119,6 +119,29 @@ package struct LinuxFileSystem: FileSystem {
 
     package func target(of path: FilePath) throws(Errno) -> FilePath { try FilePath.realPath(of: path) }
 
+    package func fileSystem(of directory: FilePath) throws(Errno) -> FileSystemKind {
+        var (magic, device): (UInt32, dev_t) = (0, 0)
+        let result = unsafe directory.withPlatformString {
+            unsafe saccade_file_system($0, &magic, &device)
+        }
+        guard result == 0 else { throw Errno(rawValue: errno) }
+        return FileSystemKind(magic: magic, isRemovable: Self.isRemovable(device))
+    }
+
+    /// Whether a block device can be taken out, as sysfs says: of the disk itself for a partition. A device that is none, as those of btrfs,
+    /// is not.
+    private static func isRemovable(_ device: dev_t) -> Bool {
+        let place = "/sys/dev/block/\(saccade_major(device)):\(saccade_minor(device))"
+        for file in ["\(place)/removable", "\(place)/../removable"] {
+            guard let descriptor = try? FileDescriptor.open(FilePath(file), .readOnly) else { continue }
+            defer { try? descriptor.close() }
+            var first: UInt8 = 0
+            let count = unsafe withUnsafeMutableBytes(of: &first) { unsafe (try? descriptor.read(into: $0)) ?? 0 }
+            return count == 1 && first == UInt8(ascii: "1")
+        }
+        return false
+    }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool {
         guard let descriptor = try? open(file) else { return false }
         defer { close(descriptor) }

@@ -47,9 +47,17 @@ extension Library {
             let path = try catalog.root(id)?.path
             try catalog.removeRoot(id, at: clock.now)
             try keeper.catchUp()
-            if let path { watcher.unwatch(tree: path) }
+            if let path { scanner.forget(path) }
         }
         report(.rootRemoved(id))
+    }
+
+    /// Removes the files of a root from the index that are missing and held: see ``RemovalBreaker``.
+    ///
+    /// - Returns: how many have left; those that are back by now have not.
+    /// - Throws: ``CatalogError`` `notFound`, `offline`.
+    package func confirmRemoval(of root: RootID) async throws -> Int {
+        try await scanning.run { [scanner] in try scanner.confirmRemoval(of: root) }
     }
 
     /// Asks for a full scan of one root, or of all and of the files that lie in none.

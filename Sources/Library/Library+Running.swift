@@ -1,3 +1,4 @@
+internal import Basics
 import Search
 import Catalog
 import FolderWatch
@@ -24,6 +25,7 @@ extension Library {
                 group.addTask { await self.watchNext() }
                 group.addTask { await self.watchFolders() }
                 group.addTask { await self.text.run() }
+                group.addTask { await self.rest.run() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -41,6 +43,7 @@ extension Library {
         for track in tracks.all { track.stop() }
         feed?.stop()
         text.stop()
+        rest.stop()
         writer.stop()
         wakeup.fire()
         tracksChanged.fire()
@@ -114,9 +117,10 @@ extension Library {
             state.scanningRoots = state.scope.everything ? Set(roots.map(\.id)) : state.scope.roots
             return state.scope
         }
-        if scope.everything || !scope.roots.isEmpty { scanner.clearWatchTrouble() }
         do {
+            let began = clock.now
             try scanner.scan(scope, isStopped: { isStopped })
+            if scope.isFull { latencies.scanning.record(clock.now - began) }
             if scope.isFull { try purge() }
             let hadTrouble = state.withLock { state in
                 state.scanningRoots = []

@@ -36,6 +36,9 @@ package final class Library: Service {
     let source: any FrameSource
     let hand = WorkInHand()
     let share: EncodingShare
+    let rest: IngestRest
+    /// How long the steps of ingest take.
+    package let latencies = IngestLatencies()
     /// The indexes that are filled have changed.
     let tracksChanged = Wakeup()
     /// The next index may be complete.
@@ -77,12 +80,19 @@ package final class Library: Service {
         package var clock: any WallClock
         /// Bytes that may still be written in the file system of a folder; nil when nobody knows.
         package var freeSpace: @Sendable (FilePath) -> Int64?
+        package var systemFiles: any SystemFiles
+        /// Seconds since midnight, by the clock on the wall.
+        package var secondOfDay: @Sendable (Timestamp) -> Int
 
         package init(
             files: any FileSystem = LinuxFileSystem(), watcher: (any DirectoryWatcher)? = nil,
             clock: any WallClock = SystemClock(),
-            freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) }
+            freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) },
+            systemFiles: any SystemFiles = LinuxSystemFiles(),
+            secondOfDay: (@Sendable (Timestamp) -> Int)? = nil
         ) {
+            self.systemFiles = systemFiles
+            self.secondOfDay = secondOfDay ?? { IngestRest.secondOfDay($0) }
             self.files = files
             self.watcher = watcher
             self.clock = clock
@@ -128,9 +138,18 @@ package final class Library: Service {
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
             catchUp: { [keeper] in try keeper.catchUp() }, report: { report(.folder($0)) })
         dirty = DirtyDirectories(wakeup)
+        let rest = IngestRest(
+            settings: settings.rest, folder: state, clock: clock, files: surroundings.systemFiles,
+            secondOfDay: surroundings.secondOfDay
+        ) { [wakeup = hand.wakeup] cause in
+            report(.resting(cause))
+            wakeup.fire()
+            textWakeup.fire()
+        }
+        self.rest = rest
         text = TextReader(
             catalog: catalog, source: source, writer: writer, clock: clock, retry: settings.folders.retry,
-            wakeup: textWakeup, report: report)
+            wakeup: textWakeup, mayWork: { rest.cause == nil }, report: report)
         let wanted = track(model, record)
         guard let live = keeper.live?.record, live.id != record.id else {
             self.state.withLock { $0.tracks = Tracks(live: wanted) }
@@ -186,20 +205,45 @@ package final class Library: Service {
 
     private static func log(_ kind: LibraryEvent.Kind, _ logger: Logger) {
         switch kind {
-        case .folder(.rootOffline(let root, let reason)): logger.warning("root \(root) is offline: \(reason)")
-        case .folder(.rootOnline(let root)): logger.info("root \(root) is online again")
+        case .folder(let event): log(event, logger)
         case .mediaFailed(let media, let path, let problem):
-            logger.warning("media \(media) (\(path?.description ?? "no path")) failed: \(problem.message)")
-        case .folder(.fileFailed(let path, let problem)): logger.warning("\(path): \(problem.message)")
-        case .textFailed(_, let path, let problem):
-            logger.warning("\(path): its text can't be read: \(problem.message)")
-        case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
+            var metadata: Logger.Metadata = ["media": "\(media)", "code": "\(problem.code.rawValue)"]
+            if let path { metadata["path"] = "\(path)" }
+            logger.warning("a media item failed: \(problem.message)", metadata: metadata)
+        case .textFailed(let media, let path, let problem):
+            logger.warning(
+                "text can't be read: \(problem.message)",
+                metadata: ["media": "\(media)", "path": "\(path)", "code": "\(problem.code.rawValue)"])
+        case .mediaIndexed(let media, let clips):
+            logger.info("a media item is indexed", metadata: ["media": "\(media)", "clips": "\(clips)"])
         case .indexSwitched(let index): logger.info("index \(index.digest) is live")
         case .modelChanged(let digest, let what): logger.notice("model \(digest.prefix(12)): \(what)")
         case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")
         case .paused(let reason?): logger.error("ingest waits: \(reason)")
         case .paused(nil): logger.info("ingest goes on")
+        case .resting(let cause?): logger.notice("ingest rests: \(cause.reason)")
+        case .resting(nil): logger.notice("ingest goes on")
         default: logger.trace("\(kind)")
+        }
+    }
+
+    private static func log(_ event: FolderEvent, _ logger: Logger) {
+        switch event {
+        case .rootOffline(let root, let reason):
+            logger.warning("a root is offline: \(reason)", metadata: ["root": "\(root)"])
+        case .rootOnline(let root): logger.info("a root is online again", metadata: ["root": "\(root)"])
+        case .fileFailed(let path, let problem):
+            logger.warning(
+                "a file failed: \(problem.message)", metadata: ["path": "\(path)", "code": "\(problem.code.rawValue)"])
+        case .removalHeld(let root, let missing):
+            logger.warning(
+                "most of a root is missing and stays in the index: bring it back, or run `saccade watch confirm \(root)`",
+                metadata: ["root": "\(root)", "missing": "\(missing)"])
+        case .watchesExhausted(let directory, let watched):
+            logger.warning(
+                "no more directories can be watched, so others are polled: raise fs.inotify.max_user_watches (sysctl)",
+                metadata: ["path": "\(directory)", "watches": "\(watched)"])
+        default: logger.trace("\(event)")
         }
     }
 

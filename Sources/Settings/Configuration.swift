@@ -1,3 +1,4 @@
+package import Basics
 package import SystemPackage
 
 /// Everything that can be set, after file, environment and arguments have been put together.
@@ -52,6 +53,18 @@ package struct Configuration: Sendable, Equatable {
         package var followLinks = false
         /// The part of the time that the encoder may work on another model's index while new media wait.
         package var rebuildShare = 0.5
+        /// Seconds between two looks at folders that inotify doesn't tell all of.
+        package var pollSeconds = 60.0
+        /// The share of a folder's files that may leave the index at once without a person's consent; 1 for all.
+        package var removalShare = 0.5
+        /// Hours in which nothing is indexed.
+        package var quietHours: DailyHours?
+        /// Whether a computer that runs on its battery indexes.
+        package var onBattery = false
+        /// Per cent of pressure (PSI) above which indexing slows down; 100 for never.
+        package var maxCPUPressure = 100.0
+        package var maxIOPressure = 100.0
+        package var maxMemoryPressure = 20.0
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 

@@ -1,3 +1,4 @@
+import Basics
 import SystemPackage
 
 /// One key of the configuration: its names, what it means, how its text becomes a value, and which property holds that.
@@ -102,6 +103,29 @@ extension ConfigurationKey {
         ConfigurationKey(
             "ingest.rebuild_share", \.ingest.rebuildShare, .number(in: 0.05...0.95),
             "Maximum share of the time that the encoder works on another model's index while new media wait."),
+        ConfigurationKey(
+            "ingest.poll_seconds", \.ingest.pollSeconds, .number(in: 5...86_400),
+            "Seconds between two looks at folders on network, FUSE and removable file systems, and at those without a watch; "
+                + "more while nothing changes, up to `ingest.rescan_seconds`."),
+        ConfigurationKey(
+            "ingest.removal_share", \.ingest.removalShare, .number(in: 0.01...1),
+            "Share of a folder's files that may be missing at once; where more are, they are kept until "
+                + "`saccade watch confirm`. 1 keeps none."),
+        ConfigurationKey(
+            "ingest.quiet_hours", \.ingest.quietHours, .optional(.hours), reloadable: true,
+            "Hours of the day, local time, in which nothing is indexed."),
+        ConfigurationKey(
+            "ingest.on_battery", \.ingest.onBattery, .flag, reloadable: true,
+            "Whether to index while the computer runs on its battery."),
+        ConfigurationKey(
+            "ingest.max_cpu_pressure", \.ingest.maxCPUPressure, .number(in: 1...100), reloadable: true,
+            "Indexing slows down while the CPU pressure (PSI, in per cent) is higher; 100 for never."),
+        ConfigurationKey(
+            "ingest.max_io_pressure", \.ingest.maxIOPressure, .number(in: 1...100), reloadable: true,
+            "Likewise for the pressure on disks."),
+        ConfigurationKey(
+            "ingest.max_memory_pressure", \.ingest.maxMemoryPressure, .number(in: 1...100), reloadable: true,
+            "Likewise for the pressure on memory."),
         ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),

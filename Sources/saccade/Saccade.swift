@@ -20,7 +20,8 @@ struct Saccade: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, SearchCommand.self, OpenCommand.self, CutCommand.self, StatusCommand.self,
-            WatchCommand.self, SavedCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self,
+            WatchCommand.self, PauseCommand.self, ResumeCommand.self, SavedCommand.self, IndexCommand.self,
+            DescribeCommand.self, TrainCommand.self,
             CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,

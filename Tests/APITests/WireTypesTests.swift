@@ -302,8 +302,9 @@ struct WireTypesTests {
         }
         let types: [any Codable.Type] = [
             API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self,
-            API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.RescanAccepted.self,
-            API.Root.self, API.SavedSearch.self, API.ModelChange.self, API.Models.self, API.PageAddress.self,
+            API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.Health.self,
+            API.IngestState.self, API.RescanAccepted.self, API.Root.self, API.ConfirmedRemoval.self,
+            API.SavedSearch.self, API.ModelChange.self, API.Models.self, API.PageAddress.self,
             API.ErrorBody.self,
         ]
         let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in

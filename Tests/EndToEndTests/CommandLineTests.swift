@@ -26,7 +26,8 @@ struct CommandLineTests {
     }
 
     @Test(arguments: [
-        "serve", "search", "open", "cut", "status", "watch", "watch add", "watch list", "watch remove", "index",
+        "serve", "search", "open", "cut", "status", "watch", "watch add", "watch list", "watch remove", "watch confirm",
+        "pause", "resume", "index",
         "describe", "model", "model info", "model import", "model embed", "duplicates", "mcp", "doctor",
     ])
     func `help of a command has an example`(command: String) async throws {

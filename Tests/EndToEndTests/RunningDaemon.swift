@@ -41,6 +41,8 @@ final class RunningDaemon {
         process.environment = cleanEnvironment(home: home).merging([
             "SACCADE_ROOTS": self.footage.string,
             "SACCADE_INGEST_SETTLE_SECONDS": "0.3",
+            "SACCADE_INGEST_ON_BATTERY": "true",
+            "SACCADE_INGEST_MAX_MEMORY_PRESSURE": "100",
             "SACCADE_LOG_LEVEL": "notice",
         ]) { $1 }.merging(environment) { $1 }
         if let model { process.environment?["SACCADE_MODEL"] = model.string }

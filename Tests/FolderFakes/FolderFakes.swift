@@ -15,10 +15,13 @@ package final class ManualClock: WallClock {
     }
 
     private let state: Mutex<State>
+    /// Where it stood first.
+    package let start: Timestamp
 
     /// - Parameter ahead: of the system's time, in seconds; far enough ahead, every real file is settled.
     package init(ahead: Double = 1000) {
-        state = Mutex(State(now: Date().timeIntervalSince1970 + ahead))
+        start = Date().timeIntervalSince1970 + ahead
+        state = Mutex(State(now: start))
     }
 
     package var now: Timestamp { state.withLock { $0.now } }
@@ -77,6 +80,8 @@ package final class FaultyFileSystem: FileSystem {
         package var open: Set<FilePath> = []
         /// Device of everything below a directory.
         package var devices: [FilePath: UInt64] = [:]
+        /// What everything below a directory lies on.
+        package var fileSystems: [FilePath: FileSystemKind] = [:]
         /// When everything last changed.
         package var changedAt: Timestamp?
     }
@@ -117,6 +122,11 @@ package final class FaultyFileSystem: FileSystem {
 
     package func target(of path: FilePath) throws(Errno) -> FilePath { try real.target(of: path) }
 
+    package func fileSystem(of directory: FilePath) throws(Errno) -> FileSystemKind {
+        let kinds = faults.withLock { $0.fileSystems }
+        return kinds.first { directory.starts(with: $0.key) }?.value ?? .local
+    }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool { faults.withLock { $0.open.contains(file) } }
 }
 
@@ -135,6 +145,9 @@ package final class FakeWatcher: DirectoryWatcher {
     package init(limit: Int = .max) {
         state.withLock { $0.limit = limit }
     }
+
+    /// Lets more directories be watched, or fewer.
+    package func allow(_ limit: Int) { state.withLock { $0.limit = limit } }
 
     package var watched: Set<FilePath> { state.withLock { $0.watched } }
     package var count: Int { watched.count }

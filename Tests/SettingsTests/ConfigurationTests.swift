@@ -273,7 +273,7 @@ struct ConfigurationTests {
                 #expect(
                     [
                         "roots", "http.tcp_port", "http.token_file", "http.page_port", "http.page_origin",
-                        "ingest.ignore",
+                        "ingest.ignore", "ingest.quiet_hours",
                     ].contains(key.name))
                 continue
             }

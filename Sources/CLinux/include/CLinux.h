@@ -21,6 +21,13 @@ int saccade_spawn(const char *path, char *const arguments[], char *const environ
 // What a watch on a directory listens to; see inotify(7).
 uint32_t saccade_inotify_mask(void);
 
+// statfs(2)'s f_type and stat(2)'s st_dev of a directory. Returns 0, or -1 with errno.
+int saccade_file_system(const char *directory, uint32_t *magic, dev_t *device);
+
+// makedev(3)'s parts, which are macros.
+unsigned saccade_major(dev_t device);
+unsigned saccade_minor(dev_t device);
+
 // 1 when another descriptor of the file behind `fd` may write, 0 when none does, -1 when the kernel won't say, as on file
 // systems without leases or for a file of another user. `fd` must have been opened to be read only.
 int saccade_open_for_writing(int fd);

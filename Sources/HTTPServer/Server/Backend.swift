@@ -1,4 +1,5 @@
 package import API
+package import Basics
 
 /// What the query socket asks of the library: the seam between HTTP and everything else.
 ///
@@ -63,6 +64,22 @@ package protocol Backend: Sendable {
 
     /// - Throws: `root_not_found`.
     func removeRoot(_ id: Int64) async throws
+
+    /// Removes the files of a root from the index that are missing and held.
+    ///
+    /// - Throws: `root_not_found`, `root_offline`.
+    func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval
+
+    /// Indexes nothing until ``resume()``, or for some seconds.
+    func pause(seconds: Double?) async throws -> API.IngestState
+
+    func resume() async throws -> API.IngestState
+
+    /// Whether queries can be answered.
+    func readiness() async -> API.Health
+
+    /// What is measured, but for requests.
+    func metrics() async throws -> [MetricFamily]
 
     func savedSearches() async throws -> API.SavedSearches
 

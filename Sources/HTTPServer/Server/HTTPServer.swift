@@ -25,7 +25,8 @@ package final class HTTPServer: Service {
     }
 
     /// Every route, as `GET /v1/clips/{id}`.
-    package static let routes = Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" }
+    package static let routes =
+        Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" } + ["GET /metrics"]
 
     private let listeners: [Listener]
     private let handler: RequestHandler

@@ -1,4 +1,5 @@
 import API
+import Basics
 import Foundation
 import HTTPTypes
 import HummingbirdCore
@@ -27,6 +28,7 @@ struct RequestHandler: Sendable {
     private let previews = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
+    private let meter = RequestMeter()
     private let page: SearchPage?
     private let openPage: @Sendable () async throws -> API.PageAddress
 
@@ -75,6 +77,11 @@ struct RequestHandler: Sendable {
         }
         if case .page = door { SearchPage.protect(&response) }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
+        var path = request.uri.path
+        if case .page(let page) = door { path = page.apiPath(path) }
+        meter.record(
+            (try? Endpoint.find(method: request.method, path: path))?.name ?? "none",
+            status: response.status.code, seconds: elapsed / 1000)
         // Who looks at a status page asks every second; a browser asks whether what it has is still right.
         let isRoutine =
             request.method == .get && (response.status.kind == .successful || response.status == .notModified)
@@ -119,6 +126,8 @@ struct RequestHandler: Sendable {
             }
         }
         if endpoint == .events { return try eventStream(request) }
+        // It waits for nobody: who asks wants to know whether the daemon answers at all.
+        if endpoint == .live { return try json(API.Health()) }
 
         let limits = limits.current
         // Before it takes a place: a body that trickles holds nobody else up, but other pictures.
@@ -209,6 +218,21 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .confirmRemoval(let id):
+            return try json(try await backend.confirmRemoval(of: id))
+        case .pause:
+            let seconds = body.isEmpty ? nil : try RequestDecoding.decode(API.PauseRequest.self, from: body).seconds
+            return try json(try await backend.pause(seconds: seconds))
+        case .resume:
+            return try json(try await backend.resume())
+        case .ready:
+            let health = await backend.readiness()
+            return try json(health, status: health.status == .ok ? .ok : .serviceUnavailable)
+        case .metrics:
+            let text = MetricFamily.text(try await backend.metrics() + meter.families)
+            return Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         case .savedSearches:
             return try json(try await backend.savedSearches())
         case .savedSearch(let name):
@@ -231,7 +255,7 @@ struct RequestHandler: Sendable {
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .preview, .page, .saveSearch:
+        case .search, .events, .live, .file, .preview, .page, .saveSearch:
             throw APIError(.internalError, "what needs more than the request is answered before this")
         }
     }

@@ -27,6 +27,7 @@ final class IngestPipeline: Sendable {
         /// Shared by the pipelines of all indexes, as is the thread that encodes.
         var writer: CatalogWriter
         var computing: BlockingExecutor
+        var latencies: IngestLatencies
         /// Waits until a batch may be encoded.
         var waitForTurn: @Sendable () async -> Void
         /// Is told how long a batch was encoded, in seconds.
@@ -164,7 +165,7 @@ final class IngestPipeline: Sendable {
                 try await read(file, work, &reading, feed, queue)
                 return
             } catch {
-                guard !feed.isStopped, !Task.isCancelled else {
+                guard !feed.isHalted, !Task.isCancelled else {
                     await queue.send(.init(work: work, step: .released))
                     return
                 }
@@ -192,7 +193,7 @@ final class IngestPipeline: Sendable {
             let began = ContinuousClock.now
             let event = try await events.next()
             meter.addDecoding(seconds: began.age)
-            guard !feed.isStopped, !Task.isCancelled, let event else {
+            guard !feed.isHalted, !Task.isCancelled, let event else {
                 await queue.send(.init(work: work, step: .released))
                 return
             }
@@ -253,13 +254,13 @@ final class IngestPipeline: Sendable {
     }
 
     /// - Parameter last: the ordinal of the media item's last clip, if that is known.
-    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped meanwhile.
+    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped or rests meanwhile.
     private func send(
         _ clips: [(clip: AssembledClip, ordinal: Int)], of work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue,
         last: Int? = nil
     ) async throws {
         for (clip, ordinal) in clips {
-            guard !feed.isStopped, !Task.isCancelled else { throw DecodeError.cancelled }
+            guard !feed.isHalted, !Task.isCancelled else { throw DecodeError.cancelled }
             await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: ordinal == last)))
         }
     }
@@ -314,6 +315,7 @@ final class IngestPipeline: Sendable {
         }
         parts.didEncode(seconds)
         meter.addEncoding(seconds: seconds)
+        if !encoded.clips.isEmpty { parts.latencies.encoding.record(seconds) }
         await commit(encoded)
         for (work, problem) in encoded.refused { await close(work, .failed(problem)) }
         for item in batch {
@@ -343,6 +345,7 @@ final class IngestPipeline: Sendable {
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
         _ = await persist { try keeper.catchUp() }
         meter.addStoring(seconds: began.age)
+        parts.latencies.storing.record(began.age)
         meter.addClips(
             stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
         for (work, clip) in zip(batch.works, clips) {

@@ -1,5 +1,6 @@
 import API
 import APISamples
+import Basics
 import Foundation
 import HTTPServer
 import Synchronization
@@ -17,6 +18,7 @@ final class FakeBackend: Backend {
         var hold: AsyncStream<Void>?
         var steps: [StreamStep] = [.improvement(.fast), .end]
         var streams = StreamCounts()
+        var problems: [String] = []
     }
 
     /// What a streamed search does next.
@@ -198,6 +200,30 @@ final class FakeBackend: Backend {
             throw APIError(.rootNotFound, "there is no root \(id)")
         }
     }
+
+    func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval {
+        guard let root = state.value.roots[root] else { throw APIError(.rootNotFound, "there is no root \(root)") }
+        guard root.state != .offline else { throw APIError(.rootOffline, "bring it back first") }
+        return API.ConfirmedRemoval(removed: 3, root: root)
+    }
+
+    func setOffline(_ root: Int64) { state.change { $0.roots[root]?.state = .offline } }
+
+    func pause(seconds: Double?) async throws -> API.IngestState {
+        API.IngestState(
+            rest: API.Rest(
+                cause: .paused, reason: "paused", until: seconds.map { Date(timeIntervalSince1970: 1_767_225_600 + $0) }
+            ))
+    }
+
+    func resume() async throws -> API.IngestState { API.IngestState() }
+
+    /// What is wrong with the library.
+    func fail(_ problems: String...) { state.change { $0.problems = problems } }
+
+    func readiness() async -> API.Health { API.Health(problems: state.value.problems) }
+
+    func metrics() async throws -> [MetricFamily] { [MetricFamily("saccade_index_clips", .gauge, "Clips.", 40)] }
 
     func savedSearches() async throws -> API.SavedSearches {
         API.SavedSearches(savedSearches: state.value.saved.values.sorted { $0.name < $1.name })

@@ -18,13 +18,15 @@ struct TCPTests {
         let port = try RawClient.freePort()
         let listener = HTTPServer.Listener.loopback(port: port, token: AccessToken(Self.token))
         try await RunningServer.run(listener: listener) { _ async throws in
-            let client = try await RawClient.connect(toPort: port)
-            try await client.send(RawClient.request("GET", "/v1/clips/7", headers: header))
-            let response = try await client.response()
-            #expect(response.status == status)
-            if status == 401 {
-                #expect(response.errorCode == "unauthorized")
-                #expect(response.headers["www-authenticate"] == "Bearer")
+            for path in ["/v1/clips/7", "/metrics", "/v1/health/live"] {
+                let client = try await RawClient.connect(toPort: port)
+                try await client.send(RawClient.request("GET", path, headers: header))
+                let response = try await client.response()
+                #expect(response.status == status)
+                if status == 401 {
+                    #expect(response.errorCode == "unauthorized")
+                    #expect(response.headers["www-authenticate"] == "Bearer")
+                }
             }
         }
     }
