@@ -34,7 +34,9 @@ struct JournalTests {
 
         func receive() -> [UInt8] {
             var buffer = [UInt8](repeating: 0, count: 65_536)
-            return Array(buffer.prefix(max(0, recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)))))
+            // Otherwise its end, which closes the descriptor, may come before the call.
+            let count = withExtendedLifetime(self) { recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT)) }
+            return Array(buffer.prefix(max(0, count)))
         }
     }
 
