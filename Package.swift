@@ -38,7 +38,8 @@ let package = Package(
 
         // The ground floor: knows nothing of the rooms above.
         .target(
-            name: "Basics", dependencies: ["CCrypto", .product(name: "SystemPackage", package: "swift-system")]
+            name: "Basics",
+            dependencies: ["CCrypto", "CLinux", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "Threads",
@@ -194,7 +195,7 @@ let package = Package(
             name: "saccade-benchmarks",
             dependencies: [
                 "API", "Basics", "CKernels", "Catalog", "Client", "DecodeProtocol", "DecodeWorkers", "Differentiation",
-                "Library", "Models", "Search",
+                "FolderWatch", "Library", "Models", "Search",
                 "Tensors", "Threads", "Training", "VectorIndex", "saccade", "saccade-decode",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -247,10 +248,16 @@ let package = Package(
             // Found by their path.
             exclude: ["Fixtures"]
         ),
+        // Tries what no decode worker may, confined as one.
+        .target(name: "CForbidden", path: "Tests/ConfinedProgram/CForbidden"),
+        .executableTarget(
+            name: "confined-program", dependencies: ["CForbidden", "DecodeProtocol", "MediaDecoding"],
+            path: "Tests/ConfinedProgram/Program"),
         .testTarget(
             name: "DecodeWorkersTests",
             dependencies: [
-                "DecodeProtocol", "DecodeWorkers", "Models", "TestSupport", "saccade-decode",
+                "Basics", "DecodeProtocol", "DecodeWorkers", "Models", "TestSupport", "confined-program",
+                "saccade-decode",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -293,7 +300,7 @@ let package = Package(
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
-                "API", "APISamples", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
+                "API", "APISamples", "Basics", "Client", "HTTPServer", "Settings", "TestSupport", "Threads",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -370,7 +377,7 @@ let strictness: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-let cTargets: Set<String> = ["COpenBLAS", "CKernels", "CLinux", "CThreadSanitizer"]
+let cTargets: Set<String> = ["CForbidden", "COpenBLAS", "CKernels", "CLinux", "CThreadSanitizer"]
 
 for target in package.targets where target.type != .system && !cTargets.contains(target.name) {
     var settings = (target.swiftSettings ?? []) + strictness

@@ -11,7 +11,7 @@ edges() {
         /^    Type: / { type = $2 }
         /^    [A-Z]/ { reading = 0 }
         /^    Target dependencies:/ {
-            reading = type != "test" && target !~ /^(APISamples|FolderFakes|TestSupport|saccade-benchmarks|saccade-fuzz)$/
+            reading = type != "test" && target !~ /^(APISamples|FolderFakes|CForbidden|TestSupport|confined-program|saccade-benchmarks|saccade-fuzz)$/
         }
         reading && /^        / { uses[target, $1] = 1; all[target] = all[$1] = 1 }
         function reaches(from, to,    next_) {

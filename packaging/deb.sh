@@ -57,6 +57,9 @@ date=$(date --utc --rfc-email ${SOURCE_DATE_EPOCH:+--date=@$SOURCE_DATE_EPOCH})
 printf 'saccade (%s) unstable; urgency=medium\n\n  * What changed is in CHANGELOG.md.gz beside this file.\n\n -- %s  %s\n' \
     "$version" "$maintainer" "$date" | gzip --best --no-name >"$stage/changelog.gz"
 install -m 0644 "$stage/changelog.gz" "$root/usr/share/doc/saccade/changelog.gz"
+mkdir -p "$root/etc/saccade"
+mv "$root/usr/share/saccade/config.yaml" "$root/etc/saccade/config.yaml"
+echo /etc/saccade/config.yaml >"$root/DEBIAN/conffiles"
 mv "$root/usr/share/zsh/site-functions" "$root/usr/share/zsh/vendor-completions"
 
 # As dh_installsystemd writes it: units that a person has enabled, masked or stopped stay so.

@@ -32,6 +32,8 @@ else
     echo "There is no model at $MODEL: installing without one. Name yours with \`model\` in the configuration." >&2
 fi
 
+install -D -m 0644 packaging/prometheus/saccade.rules.yml "$root/share/saccade/prometheus/saccade.rules.yml"
+install -D -m 0644 packaging/grafana/saccade.json "$root/share/saccade/grafana/saccade.json"
 for file in web/*; do
     install -D -m 0644 "$file" "$root/share/saccade/$file"
 done
@@ -67,6 +69,7 @@ done
 for file in packaging/systemd/*.tmpfiles packaging/systemd/tmpfiles.d/*.conf; do
     [[ -e $file ]] && install -D -m 0644 "$file" "$root/lib/tmpfiles.d/saccade.conf"
 done
+install -D -m 0644 packaging/config.yaml "$root/share/saccade/config.yaml"
 sed "s|@PREFIX@|$PREFIX|g" packaging/apparmor/saccade-daemon >"$generated/profile"
 install -D -m 0644 "$generated/profile" "$root/share/saccade/apparmor/saccade-daemon"
 install -D -m 0644 LICENSE "$root/share/doc/saccade/LICENSE"

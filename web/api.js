@@ -30,6 +30,7 @@ export const clip = async (id) => (await send(`v1/clips/${id}`)).json();
 export const addRoot = async (path) => (await send("v1/roots", post({ path }))).json();
 export const removeRoot = (id) => send(`v1/roots/${id}`, { method: "DELETE" });
 export const rescan = () => send("v1/rescan", { method: "POST" });
+export const confirmRemoval = (id) => send(`v1/roots/${id}/confirm`, { method: "POST" });
 export const thumbnail = (clip, side) => `v1/clips/${clip}/thumbnail.jpg?side=${side}`;
 export const preview = (clip) => `v1/clips/${clip}/preview.webm`;
 export const file = (media) => `v1/media/${media}/file`;

@@ -87,8 +87,17 @@ export function makeLibrary({ arrived, failed }) {
                 button.setAttribute("aria-label", `Really remove ${root.path} from the index; its files stay`);
             });
             const state = root.state === "online" ? count(root.files, "file") : root.state + (root.reason ? `: ${root.reason}` : "");
-            return make("li", {}, make("span", {}, root.path), make("span", { className: root.state === "offline" ? "offline" : "reason" }, state), button);
+            const item = make("li", {}, make("span", {}, root.path), make("span", { className: root.state === "offline" ? "offline" : "reason" }, state), button);
+            if (root.missing > 0) item.append(missing(root));
+            return item;
         }));
+    }
+
+    /** What a person decides about the files that are missing from a root. */
+    function missing(root) {
+        const button = make("button", { type: "button", "aria-label": `Remove the missing files of ${root.path} from the index` }, "They are gone: remove them");
+        button.addEventListener("click", () => change(() => api.confirmRemoval(root.id), `The missing files of ${root.path} are removed from the index.`));
+        return make("span", { className: "offline" }, `${count(root.missing, "file")} missing, kept until they are back. `, button);
     }
 
     async function change(action, text) {

@@ -7,6 +7,7 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> [Comp
     ("cuts", "cuts in a folder's videos joined into one, beside PySceneDetect", cuts),
     ("decode", "sampled frames of a long 1080p file, beside ffmpeg and PyAV", decoding),
     ("ingest", "the whole pipeline over real files, stage by stage", ingest),
+    ("folders", "scans of many files, and renamed directories", folders),
     ("slow", "re-ranking and a training step of the Slow model, beside PyTorch", slow),
     ("training-step", "forward, backward and AdamW of a text encoder and a decoder, beside PyTorch", trainingStep),
     ("scan", "exact search of a million clips, beside faiss and sqlite-vec", scan),

@@ -4,11 +4,11 @@ extension FuzzTarget {
     /// The bytes between daemon and worker: the first says who reads, the rest is the stream.
     static let decodeProtocol = FuzzTarget(name: "protocol") {
         let requests: [DecodeRequest] = [
-            .probe(.path(Array("/videos/a.mp4".utf8))),
-            .frames(.path(Array("/videos/\u{e9}.mkv".utf8)), FrameSampling(start: 2, end: 12)),
-            .thumbnail(.path([0x2F, 0xFF]), time: 1.5, longestSide: 320),
-            .preview(.path([0x2F, 0xFF]), start: 1.5, seconds: 10, longestSide: 480),
-            .text(.path(Array("/videos/a.srt".utf8)), .subtitles(.subRip)),
+            .probe,
+            .frames(FrameSampling(start: 2, end: 12)),
+            .thumbnail(time: 1.5, longestSide: 320),
+            .preview(start: 1.5, seconds: 10, longestSide: 480),
+            .text(.subtitles(.subRip)),
         ]
         let info = MediaInfo(
             duration: 12.5, width: 1920, height: 1080, codec: "h264", container: "mov,mp4", creationTime: 1_700_000_000)

@@ -10,7 +10,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .tokenizers, .checkpoints, .configuration, .requests,
-        .pathGlobs,
+        .pathGlobs, .backups,
         .serverEvents,
     ]
 

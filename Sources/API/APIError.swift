@@ -46,6 +46,8 @@ package struct APIError: ExplainedError, Equatable {
         package static let savedSearchExists = Code(rawValue: "saved_search_exists")
         /// The path of a new root can't be watched.
         package static let invalidRoot = Code(rawValue: "invalid_root")
+        /// The root isn't there at the moment.
+        package static let rootOffline = Code(rawValue: "root_offline")
         /// No file of the media can be read now.
         package static let mediaOffline = Code(rawValue: "media_offline")
         /// The file is there, but no picture could be made from it.

@@ -16,7 +16,7 @@ extension API {
         package var clips: Int?
         /// Of a failure, in words.
         package var reason: String?
-        /// Of `dropped`: how many events a slow reader has missed.
+        /// Of `dropped`: how many events a slow reader has missed. Of `removal_held`: how many files are missing.
         package var count: Int?
         /// Of `saved_search_matched`: the name of the saved search.
         package var savedSearch: String?
@@ -71,6 +71,8 @@ extension API {
         case rootRemoved = "root_removed"
         case rootOnline = "root_online"
         case rootOffline = "root_offline"
+        /// Most of a root is missing: `count` files are kept until that is confirmed.
+        case removalHeld = "removal_held"
         case mediaFound = "media_found"
         case mediaMoved = "media_moved"
         case mediaRemoved = "media_removed"
@@ -84,7 +86,7 @@ extension API {
         case savedSearchMatched = "saved_search_matched"
         /// A model is used, or given up, or can't take over, as the `reason` says: ask `/v1/models`.
         case modelChanged = "model_changed"
-        /// Nothing is indexed until the `reason`, such as a full disk, is gone.
+        /// Nothing is indexed until the `reason`, such as a full disk or a person's wish, is gone.
         case paused
         case resumed
         /// The reader was too slow, and `count` events before this one are lost: ask `/v1/status` where things stand.

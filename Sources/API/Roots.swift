@@ -63,13 +63,41 @@ extension API {
         package var reason: String?
         /// Video files that are known under it.
         package var files: Int
+        /// Those of them that are missing with most of the root, and stay until it is confirmed that they are gone or they are back;
+        /// nil where none is.
+        package var missing: Int?
+        /// Where inotify doesn't tell all that changes in it; nil where it does.
+        package var polling: Polling?
+
+        /// Why and how often a root is looked at on a timer.
+        package struct Polling: Codable, Sendable, Equatable {
+            /// In words.
+            package var reason: String
+            /// Seconds between two looks at the moment; it grows while nothing changes.
+            package var interval: Double
+
+            package init(reason: String, interval: Double) {
+                self.reason = reason
+                self.interval = interval
+            }
+
+            enum CodingKeys: String, CodingKey {
+                case reason
+                case interval = "interval_seconds"
+            }
+        }
 
         package var path: Path {
             get { Path(text: pathText, exactBytes: pathBytes) }
             set { (pathText, pathBytes) = (newValue.text, newValue.exactBytes) }
         }
 
-        package init(id: Int64, path: Path, state: RootState, reason: String? = nil, files: Int) {
+        package init(
+            id: Int64, path: Path, state: RootState, reason: String? = nil, files: Int, missing: Int? = nil,
+            polling: Polling? = nil
+        ) {
+            self.missing = missing
+            self.polling = polling
             self.id = id
             (pathText, pathBytes) = (path.text, path.exactBytes)
             self.state = state
@@ -78,7 +106,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey {
-            case id, state, reason, files
+            case id, state, reason, files, missing, polling
             case pathText = "path"
             case pathBytes = "path_bytes"
         }

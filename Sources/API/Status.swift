@@ -18,6 +18,8 @@ extension API {
         package var index: Index
         /// The index that is built beside the live one; nil when there is none.
         package var next: Build?
+        /// What of the databases was damaged since the start, and how it was mended, in sentences; nil when nothing was.
+        package var notices: [String]?
         /// The newest failures, at most `Status.maximumFailures`.
         package var failures: [Failure]
 
@@ -37,6 +39,7 @@ extension API {
             rates: Rates,
             index: Index,
             next: Build? = nil,
+            notices: [String]? = nil,
             failures: [Failure]
         ) {
             self.version = version
@@ -52,11 +55,12 @@ extension API {
             self.rates = rates
             self.index = index
             self.next = next
+            self.notices = notices
             self.failures = failures
         }
 
         enum CodingKeys: String, CodingKey {
-            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, failures
+            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, notices, failures
             case started = "started_at"
             case stateDirectory = "state_directory"
         }
@@ -137,7 +141,7 @@ extension API.Status {
         case scanning
         /// Waiting for changes.
         case watching
-        /// The kernel's limit of watches is reached: some directories are only seen by rescans.
+        /// The kernel's limit of watches is reached: some directories are polled.
         case limited
         case stopped
     }
@@ -189,8 +193,17 @@ extension API.Status {
         package var current: [Work]
         /// Why nothing is indexed at the moment, such as a full disk.
         package var paused: String?
+        /// The same where nothing is wrong, such as in quiet hours.
+        package var rest: API.Rest?
+        /// Why indexing goes slowly.
+        package var slowed: String?
 
-        package init(waiting: Int, retrying: Int, current: [Work], paused: String? = nil) {
+        package init(
+            waiting: Int, retrying: Int, current: [Work], paused: String? = nil, rest: API.Rest? = nil,
+            slowed: String? = nil
+        ) {
+            self.rest = rest
+            self.slowed = slowed
             self.waiting = waiting
             self.retrying = retrying
             self.current = current
@@ -257,17 +270,32 @@ extension API.Status {
         package var memoryBytes: Int
         /// Of the databases.
         package var diskBytes: Int64
+        /// Clips that are kept of media whose files are gone.
+        package var deletedClips: Int
+        /// About what those take of the databases.
+        package var deletedBytes: Int64
+        /// What of the databases nothing uses.
+        package var freeBytes: Int64
 
-        package init(clips: Int, memoryBytes: Int, diskBytes: Int64) {
+        package init(
+            clips: Int, memoryBytes: Int, diskBytes: Int64, deletedClips: Int = 0, deletedBytes: Int64 = 0,
+            freeBytes: Int64 = 0
+        ) {
             self.clips = clips
             self.memoryBytes = memoryBytes
             self.diskBytes = diskBytes
+            self.deletedClips = deletedClips
+            self.deletedBytes = deletedBytes
+            self.freeBytes = freeBytes
         }
 
         enum CodingKeys: String, CodingKey {
             case clips
             case memoryBytes = "memory_bytes"
             case diskBytes = "disk_bytes"
+            case deletedClips = "deleted_clips"
+            case deletedBytes = "deleted_bytes"
+            case freeBytes = "free_bytes"
         }
     }
 

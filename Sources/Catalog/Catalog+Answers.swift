@@ -5,7 +5,7 @@ package import SystemPackage
 package struct MediaPlace: Sendable, Equatable {
     package var root: RootID?
     package var path: FilePath
-    /// Whether its root was there at the last scan; true for a file that was indexed by name.
+    /// Whether its root, and it in the root, was there at the last scan; true for a file that was indexed by name.
     package var isOnline: Bool
 }
 
@@ -25,7 +25,8 @@ extension Catalog {
     static func places(of media: MediaID, _ db: Database) throws -> [MediaPlace] {
         let statement = try db.cachedStatement(
             sql: """
-                SELECT root_id, files.path AS path, roots.state IS NOT 'offline' AS online
+                SELECT root_id, files.path AS path,
+                    roots.state IS NOT 'offline' AND files.problem_code IS NULL AS online
                 FROM files LEFT JOIN roots ON roots.id = files.root_id
                 WHERE media_id = ? AND deleted_at IS NULL ORDER BY online DESC, files.id
                 """)

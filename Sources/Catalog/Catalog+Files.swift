@@ -8,7 +8,7 @@ extension Catalog {
     package func files(inDirectory directory: FilePath) throws(CatalogError) -> [MediaFile] {
         try read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM files WHERE directory = ? AND deleted_at IS NULL",
+                db.cachedStatement(sql: "SELECT * FROM files WHERE directory = ? AND deleted_at IS NULL"),
                 arguments: [directory.data]
             ).map(MediaFile.init)
         }
@@ -46,7 +46,8 @@ extension Catalog {
     package func files(stamped stamp: FileStamp) throws(CatalogError) -> [MediaFile] {
         try read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM files WHERE inode = ? AND device = ? AND size = ? AND modified = ?",
+                db.cachedStatement(
+                    sql: "SELECT * FROM files WHERE inode = ? AND device = ? AND size = ? AND modified = ?"),
                 arguments: [
                     Int64(bitPattern: stamp.inode), Int64(bitPattern: stamp.device), stamp.size, stamp.modified,
                 ]
@@ -67,62 +68,80 @@ extension Catalog {
         }
     }
 
-    /// Keeps that a media item lies at a path: a new path, a changed content, or a tombstone that is back.
+    /// Keeps what lies at some paths, in one transaction: a new path, a changed content, a tombstone that is back, or what can't be taken in.
     ///
     /// A media item that is new gets a pending job in each index that is not retired.
     ///
-    /// - Returns: the media item, and what ``removeFiles(_:at:)`` returns of the one that lay there before.
+    /// - Returns: what became of each, in their order.
+    package func record(_ files: [FoundFile], at now: Timestamp) throws(CatalogError) -> [RecordedFile] {
+        guard !files.isEmpty else { return [] }
+        return try write { db in try files.map { try Self.record($0, at: now, db) } }
+    }
+
+    /// As ``record(_:at:)``, for one media item.
     package func recordFile(
         _ path: FilePath, root: RootID?, stamp: FileStamp, identity: ContentIdentity, at now: Timestamp
     ) throws(CatalogError) -> (media: MediaID, isNew: Bool, hidden: [MediaID]) {
-        try write { db in
-            let digest = Data(identity.digest)
-            let known = try Row.fetchOne(
-                db, sql: "SELECT id, deleted_at FROM media WHERE size = ? AND digest = ?",
-                arguments: [identity.size, digest])
-            let media: MediaID
-            if let known {
-                media = known["id"]
-                try Self.show(media, db)
-            } else {
-                try db.execute(
-                    sql: "INSERT INTO media (size, digest, added_at) VALUES (?, ?, ?)",
-                    arguments: [identity.size, digest, now])
-                media = db.lastInsertedRowID
-            }
-            try db.execute(
-                sql: """
-                    INSERT OR IGNORE INTO jobs (media_id, generation_id, state)
-                    SELECT ?, id, 'pending' FROM generations WHERE state <> 'retired'
-                    """, arguments: [media])
-            let before = try Self.upsert(path, root: root, stamp: stamp, media: media, problem: nil, at: now, db)
-            let isOther = before != nil && before != media
-            return (media, known == nil, isOther ? try Self.hideIfGone(before, at: now, db) : [])
-        }
+        let file = FoundFile(path: path, root: root, stamp: stamp, content: .media(identity))
+        let recorded = try write { db in try Self.record(file, at: now, db) }
+        guard let media = recorded.media else { preconditionFailure("a media item without an id") }
+        return (media, recorded.isNew, recorded.hidden)
     }
 
-    /// Keeps that what lies at a path can't be taken in, and why.
+    /// As ``record(_:at:)``, for one file that can't be taken in.
     ///
     /// - Returns: as ``removeFiles(_:at:)``.
     package func recordProblem(
         _ path: FilePath, root: RootID?, stamp: FileStamp, problem: Problem, at now: Timestamp
     ) throws(CatalogError) -> [MediaID] {
-        try write { db in
-            let before = try Self.upsert(path, root: root, stamp: stamp, media: nil, problem: problem, at: now, db)
-            return try Self.hideIfGone(before, at: now, db)
+        let file = FoundFile(path: path, root: root, stamp: stamp, content: .problem(problem))
+        return try write { db in try Self.record(file, at: now, db).hidden }
+    }
+
+    private static func record(_ file: FoundFile, at now: Timestamp, _ db: Database) throws -> RecordedFile {
+        let identity: ContentIdentity
+        switch file.content {
+        case .problem(let problem):
+            let before = try upsert(file, media: nil, problem: problem, at: now, db)
+            return RecordedFile(media: nil, isNew: false, hidden: try hideIfGone(before, at: now, db))
+        case .media(let content): identity = content
         }
+        let digest = Data(identity.digest)
+        let known = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT id, deleted_at FROM media WHERE size = ? AND digest = ?"),
+            arguments: [identity.size, digest])
+        let media: MediaID
+        if let known {
+            media = known["id"]
+            try show(media, db)
+        } else {
+            try db.cachedStatement(sql: "INSERT INTO media (size, digest, added_at) VALUES (?, ?, ?)")
+                .execute(arguments: [identity.size, digest, now])
+            media = db.lastInsertedRowID
+        }
+        try db.cachedStatement(
+            sql: """
+                INSERT OR IGNORE INTO jobs (media_id, generation_id, state)
+                SELECT ?, id, 'pending' FROM generations WHERE state <> 'retired'
+                """
+        ).execute(arguments: [media])
+        let before = try upsert(file, media: media, problem: nil, at: now, db)
+        let isOther = before != nil && before != media
+        return RecordedFile(
+            media: media, isNew: known == nil, hidden: isOther ? try hideIfGone(before, at: now, db) : [])
     }
 
     /// Makes the one row of `path`.
     ///
     /// - Returns: the media that lay at it until now, when it was no tombstone.
     private static func upsert(
-        _ path: FilePath, root: RootID?, stamp: FileStamp, media: MediaID?, problem: Problem?, at now: Timestamp,
-        _ db: Database
+        _ file: FoundFile, media: MediaID?, problem: Problem?, at now: Timestamp, _ db: Database
     ) throws -> MediaID? {
+        let (path, stamp) = (file.path, file.stamp)
         let before = try Row.fetchOne(
-            db, sql: "SELECT media_id FROM files WHERE path = ? AND deleted_at IS NULL", arguments: [path.data])
-        try db.execute(
+            db.cachedStatement(sql: "SELECT media_id FROM files WHERE path = ? AND deleted_at IS NULL"),
+            arguments: [path.data])
+        try db.cachedStatement(
             sql: """
                 INSERT INTO files (root_id, path, directory, media_id, size, modified, device, inode,
                     problem_code, problem, retry_at, attempts)
@@ -134,13 +153,12 @@ extension Catalog {
                     size = excluded.size, modified = excluded.modified, device = excluded.device,
                     inode = excluded.inode, problem_code = excluded.problem_code, problem = excluded.problem,
                     retry_at = excluded.retry_at, deleted_at = NULL
-                """,
-            arguments: [
-                root, path.data, path.removingLastComponent().data, media, stamp.size, stamp.modified,
-                Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), problem?.code.rawValue,
-                problem?.message,
-                problem?.retryAt, problem == nil ? 0 : 1,
-            ])
+                """
+        ).execute(arguments: [
+            file.root, path.data, path.removingLastComponent().data, media, stamp.size, stamp.modified,
+            Int64(bitPattern: stamp.device), Int64(bitPattern: stamp.inode), problem?.code.rawValue,
+            problem?.message, problem?.retryAt, problem == nil ? 0 : 1,
+        ])
         return before?["media_id"]
     }
 
@@ -176,7 +194,10 @@ extension Catalog {
                 }
             }
             try db.execute(
-                sql: "UPDATE files SET path = ?, directory = ?, root_id = ?, deleted_at = NULL WHERE id = ?",
+                sql: """
+                    UPDATE files SET path = ?, directory = ?, root_id = ?, deleted_at = NULL, problem_code = NULL,
+                        problem = NULL WHERE id = ?
+                    """,
                 arguments: [path.data, path.removingLastComponent().data, root, file])
             let media = try MediaID.fetchOne(db, sql: "SELECT media_id FROM files WHERE id = ?", arguments: [file])
             if let media { try Self.show(media, db) }
@@ -202,6 +223,65 @@ extension Catalog {
             if db.changesCount == 1 { hidden += try hideIfGone(media, at: now, db) }
         }
         return hidden
+    }
+
+    /// Keeps files that are gone in the index, as missing, until ``release(_:)`` or ``removeFiles(_:at:)``.
+    package func hold(_ files: [FileID]) throws(CatalogError) {
+        guard !files.isEmpty else { return }
+        try write { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    UPDATE files SET problem_code = ?, problem = ?, retry_at = NULL
+                    WHERE id = ? AND deleted_at IS NULL AND media_id IS NOT NULL
+                    """)
+            for file in files {
+                try statement.execute(arguments: [Problem.Code.missing.rawValue, Self.missing, file])
+            }
+        }
+    }
+
+    private static let missing = "It is missing, as most of its folder is: it is kept until that is confirmed."
+
+    /// Keeps that files which were missing are back.
+    package func release(_ files: [FileID]) throws(CatalogError) {
+        guard !files.isEmpty else { return }
+        try write { db in
+            let statement = try db.cachedStatement(
+                sql: "UPDATE files SET problem_code = NULL, problem = NULL WHERE id = ? AND problem_code = ?")
+            for file in files { try statement.execute(arguments: [file, Problem.Code.missing.rawValue]) }
+        }
+    }
+
+    /// Those of some files whose media item has another file that isn't missing and is none of them.
+    package func filesWithCopies(among files: [FileID]) throws(CatalogError) -> [FileID] {
+        guard !files.isEmpty else { return [] }
+        let all = Set(files)
+        return try read { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    SELECT other.id FROM files JOIN files AS other ON other.media_id = files.media_id
+                    WHERE files.id = ? AND other.id <> files.id AND other.deleted_at IS NULL
+                    AND other.problem_code IS NULL
+                    """)
+            return try files.filter { file in
+                try FileID.fetchAll(statement, arguments: [file]).contains { !all.contains($0) }
+            }
+        }
+    }
+
+    /// The next `limit` files after `after` in the order of their ids that are missing from a root and held.
+    package func heldFiles(
+        of root: RootID, after: FileID = 0, limit: Int = 4096
+    ) throws(CatalogError) -> [MediaFile] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM files WHERE root_id = ? AND problem_code = ? AND deleted_at IS NULL AND id > ?
+                    ORDER BY id LIMIT ?
+                    """, arguments: [root, Problem.Code.missing.rawValue, after, limit]
+            ).map(MediaFile.init)
+        }
     }
 
     /// Makes a media item a tombstone if no file of it is left.

@@ -74,6 +74,33 @@ extension Catalog {
         return chosen
     }
 
+    /// Has the catalog know indexes again that it lost while they were in use; all media are due in them.
+    ///
+    /// - Parameter live: the one that queries go to.
+    package func reinstate(_ indexes: [IndexRecord], live: IndexID?) throws(CatalogError) {
+        try write { db in
+            for index in indexes {
+                let state = index.id == live ? IndexRecord.State.live : .building
+                // What they held is followed from here.
+                try db.execute(
+                    sql: """
+                        INSERT OR IGNORE INTO generations
+                            (id, digest, dimensions, state, has_memories, model, created_at, changes_from)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        index.id, index.digest, index.dimensions, state.rawValue, index.storesRerankFeatures,
+                        index.model?.data, index.createdAt, try Self.last(of: "index_changes", db),
+                    ])
+                guard db.changesCount > 0 else { continue }
+                try db.execute(
+                    sql: """
+                        INSERT OR IGNORE INTO jobs (media_id, generation_id, state) SELECT id, ?, 'pending' FROM media
+                        """, arguments: [index.id])
+            }
+        }
+    }
+
     /// How many media are searchable in the live index and still wait in `index`, in roots of any state.
     ///
     /// An index that is being built takes over when this is 0: until then, asking it would find less.
@@ -96,6 +123,7 @@ extension Catalog {
     /// - Parameter choice: the model that is to be used from now on, in the same transaction; nil leaves the choice as it is.
     /// - Throws: ``CatalogError`` `notFound`.
     package func switchLive(to index: IndexID, choosing choice: ModelChoice? = nil) throws(CatalogError) {
+        defer { if choice != nil { keepChoices() } }
         try write { db in
             let state = try String.fetchOne(db, sql: "SELECT state FROM generations WHERE id = ?", arguments: [index])
             guard let state, state != IndexRecord.State.retired.rawValue else {
@@ -119,6 +147,7 @@ extension Catalog {
     /// - Parameter choice: as for ``switchLive(to:choosing:)``.
     /// - Throws: ``CatalogError`` `notFound`.
     package func retire(_ index: IndexID, choosing choice: ModelChoice? = nil) throws(CatalogError) {
+        defer { if choice != nil { keepChoices() } }
         try write { db in
             if let choice { try Self.choose(choice, db) }
             let isThere = try Bool.fetchOne(
@@ -148,7 +177,7 @@ extension Catalog {
     package func purge(
         tombstonesBefore before: Timestamp, limit: Int = 2000, keepingChanges changes: Int = 100_000
     ) throws(CatalogError) -> Bool {
-        let (left, isMore) = try write { db in
+        let (left, clips, isMore) = try write { db in
             try db.execute(
                 sql: """
                     DELETE FROM clips WHERE id IN (SELECT id FROM clips
@@ -189,16 +218,15 @@ extension Catalog {
             try Self.forgetChanges(butLast: changes, db)
             let left = try ClipID.fetchAll(
                 db, sql: "SELECT clip_id FROM left_memories LIMIT ?", arguments: [limit])
-            return (left, clips >= limit || others >= limit || left.count >= limit)
+            return (left, clips, clips >= limit || others >= limit || left.count >= limit)
         }
+        countPurged(clips)
         guard !left.isEmpty else { return isMore }
         func deleteLeft(from table: String, _ db: Database) throws {
             let delete = try db.cachedStatement(sql: "DELETE FROM \(table) WHERE clip_id = ?")
             for clip in left { try delete.execute(arguments: [clip]) }
         }
-        if let features {
-            try translatingErrors(on: featuresFile) { try features.write { try deleteLeft(from: "memories", $0) } }
-        }
+        try writeFeatures { try deleteLeft(from: "memories", $0) }
         // They are forgotten last: what is cut short is done again.
         try write { try deleteLeft(from: "left_memories", $0) }
         return isMore

@@ -6,10 +6,11 @@ extension Catalog {
     /// A media item that was in work at so many ends of the program, with nothing of it committed between them, is a suspect: see ``Job/isSuspect``.
     static let suspectCrashes = 2
 
-    /// SQL: that a row's media has a file in a root that is online, or one that was named.
+    /// SQL: that a row's media has a file that isn't missing, in a root that is online, or one that was named.
     static let isReachable = """
         EXISTS (SELECT 1 FROM files LEFT JOIN roots ON roots.id = files.root_id
-            WHERE files.media_id = media.id AND files.deleted_at IS NULL AND roots.state IS NOT 'offline')
+            WHERE files.media_id = media.id AND files.deleted_at IS NULL AND files.problem_code IS NULL
+            AND roots.state IS NOT 'offline')
         """
 
     /// SQL: that a job's time has come, twice.
@@ -67,7 +68,8 @@ extension Catalog {
             db,
             sql: """
                 SELECT files.* FROM files LEFT JOIN roots ON roots.id = files.root_id
-                WHERE media_id = ? AND deleted_at IS NULL AND roots.state IS NOT 'offline' ORDER BY files.id
+                WHERE media_id = ? AND deleted_at IS NULL AND problem_code IS NULL AND roots.state IS NOT 'offline'
+                ORDER BY files.id
                 """, arguments: [media])
         let isStale: Bool = row["is_stale"]
         let crashes: Int = row["crashes"]
@@ -117,6 +119,16 @@ extension Catalog {
                             WHERE problem_code IS NOT NULL AND deleted_at IS NULL AND roots.state <> 'offline'
                             AND retry_at > ?)
                     """, arguments: [index, now, now])
+        }
+    }
+
+    /// Has all that waits to be tried again wait so many seconds less: the clock, by which their times were kept, was set back.
+    package func bringRetriesForward(by seconds: Double) throws(CatalogError) {
+        try write { db in
+            for table in ["jobs", "files", "text_sources"] {
+                try db.execute(
+                    sql: "UPDATE \(table) SET retry_at = retry_at - ? WHERE retry_at IS NOT NULL", arguments: [seconds])
+            }
         }
     }
 
@@ -201,7 +213,8 @@ extension Catalog {
                 try db.execute(
                     sql: """
                         UPDATE jobs SET state = 'indexed', problem_code = NULL, problem = NULL, retry_at = NULL,
-                            attempts = 0, crashes = 0, finished_at = ?
+                            attempts = 0, crashes = 0, finished_at = ?, clips = (SELECT count(*) FROM clips
+                                WHERE clips.generation_id = jobs.generation_id AND clips.media_id = jobs.media_id)
                         WHERE media_id = ? AND generation_id = ?
                         """, arguments: [now, media, index.id])
             }
@@ -217,12 +230,12 @@ extension Catalog {
     /// Called inside of the catalog's transaction, which alone knows the clips' ids.
     private func store(_ stored: [(ClipID, [UInt8])], after last: ClipID, index: String) throws(CatalogError) {
         guard let features else { return }
-        try translatingErrors(on: featuresFile) {
-            try features.write { db in
-                try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
-                let insert = try db.cachedStatement(
-                    sql: "INSERT INTO memories (clip_id, generation, memory) VALUES (?, ?, ?)")
-                for (clip, memory) in stored { try insert.execute(arguments: [clip, index, Data(memory)]) }
+        try features.writeAtOnce { db in
+            try db.execute(sql: "DELETE FROM memories WHERE clip_id > ?", arguments: [last])
+            let insert = try db.cachedStatement(
+                sql: "INSERT INTO memories (clip_id, generation, memory, checksum) VALUES (?, ?, ?, ?)")
+            for (clip, memory) in stored {
+                try insert.execute(arguments: [clip, index, Data(memory), FeatureChecksum.of(memory)])
             }
         }
     }

@@ -62,6 +62,7 @@ extension Catalog {
     }
 
     package func choose(_ choice: ModelChoice) throws(CatalogError) {
+        defer { keepChoices() }
         try write { try Self.choose(choice, $0) }
     }
 
@@ -121,13 +122,10 @@ extension Catalog {
     /// Bytes in the two files that nothing uses: what is written next goes there first.
     package func freeBytes() throws(CatalogError) -> Int64 {
         var bytes: Int64 = 0
-        for (pool, file) in [(pool, catalogFile), (features, featuresFile)] {
-            guard let pool else { continue }
-            bytes += try translatingErrors(on: file) {
-                try pool.read { db in
-                    let pages = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
-                    return try pages * (Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
-                }
+        for database in databases {
+            bytes += try database.read { db in
+                let pages = try Int64.fetchOne(db, sql: "PRAGMA freelist_count") ?? 0
+                return try pages * (Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
             }
         }
         return bytes

@@ -92,18 +92,28 @@ extension Catalog {
     }
 
     /// The clips' rerank features that are there, by clip.
+    ///
+    /// Those that can't be read are left out, and ``mendFeatures()`` is due then.
     package func rerankFeatures(of clips: [ClipID]) throws(CatalogError) -> [ClipID: [UInt8]] {
         guard let features else { return [:] }
-        return try translatingErrors(on: featuresFile) {
-            try features.read { db in
-                var found: [ClipID: [UInt8]] = [:]
-                let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
-                for clip in clips {
+        let (found, damage) = try features.readStatementwise { db in
+            var found: [ClipID: [UInt8]] = [:]
+            var damage: DatabaseError?
+            for clip in clips {
+                do {
+                    // A statement that failed is of no more use.
+                    let statement = try db.cachedStatement(sql: "SELECT memory FROM memories WHERE clip_id = ?")
                     if let memory = try Data.fetchOne(statement, arguments: [clip]) { found[clip] = [UInt8](memory) }
+                } catch let error as DatabaseError where error.isDamage {
+                    damage = error
                 }
-                return found
             }
+            return (found, damage)
         }
+        guard let damage else { return found }
+        noticeDamage()
+        guard access == .readOnly, found.isEmpty else { return found }
+        throw CatalogError(damage, file: featuresFile)
     }
 
     /// Media, files and files of subtitles that are not indexed because something is wrong with them, the newest of each first.
@@ -126,7 +136,8 @@ extension Catalog {
             let files = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM files WHERE problem_code IS NOT NULL AND deleted_at IS NULL ORDER BY id DESC LIMIT ?
+                    SELECT * FROM files WHERE problem_code IS NOT NULL AND problem_code <> 'missing'
+                        AND deleted_at IS NULL ORDER BY id DESC LIMIT ?
                     """, arguments: [limit])
             let isWithText = try db.tableExists("text_sources")
             let text =
@@ -181,11 +192,52 @@ extension Catalog {
                         SELECT count(*) FROM clips JOIN media ON media.id = media_id AND deleted_at IS NULL
                         WHERE generation_id = ?
                         """, arguments: [live]) ?? 0
+            numbers.deletedClips =
+                try Int.fetchOne(
+                    db,
+                    sql:
+                        "SELECT count(*) FROM clips WHERE media_id IN (SELECT id FROM media WHERE deleted_at IS NOT NULL)"
+                ) ?? 0
             return numbers
         }
         statistics.catalogBytes = size(catalogFile)
         statistics.featuresBytes = size(featuresFile)
+        statistics.freeBytes = try freeBytes()
+        if statistics.deletedClips > 0 {
+            let all = try read { try Int.fetchOne($0, sql: "SELECT count(*) FROM clips") ?? 0 }
+            let used = statistics.catalogBytes + statistics.featuresBytes - statistics.freeBytes
+            statistics.deletedBytes = Int64(
+                Double(max(0, used)) * Double(statistics.deletedClips) / Double(max(1, all)))
+        }
         return statistics
+    }
+
+    /// - Parameter index: whose queue is meant; nil leaves out when its oldest job was found.
+    package func queueStatistics(of index: IndexID?, at now: Timestamp) throws(CatalogError) -> QueueStatistics {
+        try read { db in
+            var numbers = QueueStatistics()
+            if let index {
+                numbers.oldestWaiting = try Timestamp.fetchOne(
+                    db,
+                    sql: """
+                        SELECT min(media.added_at) FROM jobs
+                        JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                        WHERE jobs.generation_id = ? AND jobs.state = 'pending' AND coalesce(jobs.retry_at, 0) <= ?
+                            AND \(Self.isReachable)
+                        """, arguments: [index, now])
+            }
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT problem_code AS code, count(*) AS count FROM jobs
+                    JOIN media ON media.id = jobs.media_id AND media.deleted_at IS NULL
+                    WHERE generation_id = ? AND jobs.state = 'failed' AND problem_code IS NOT NULL GROUP BY problem_code
+                    UNION ALL SELECT problem_code AS code, count(*) AS count FROM files
+                    WHERE problem_code IS NOT NULL AND deleted_at IS NULL GROUP BY problem_code
+                    """, arguments: [index])
+            for row in rows { numbers.failures[Problem.Code(rawValue: row["code"]), default: 0] += row["count"] }
+            return numbers
+        }
     }
 
     private static let stateCounts = """

@@ -14,7 +14,8 @@ extension Catalog {
     package func addRoot(
         _ path: FilePath, device: UInt64?, isConfigured: Bool = false, at now: Timestamp
     ) throws(CatalogError) -> Root {
-        try write { db in
+        defer { keepChoices() }
+        return try write { db in
             for root in try Self.roots(db) {
                 if root.path == path {
                     guard root.isConfigured, !isConfigured else { return root }
@@ -47,6 +48,7 @@ extension Catalog {
     ///
     /// - Throws: ``CatalogError`` `notFound`.
     package func removeRoot(_ id: RootID, at now: Timestamp) throws(CatalogError) {
+        defer { keepChoices() }
         try write { db in
             let files = try FileID.fetchAll(
                 db, sql: "SELECT id FROM files WHERE root_id = ? AND deleted_at IS NULL", arguments: [id])

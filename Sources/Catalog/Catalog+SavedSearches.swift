@@ -71,7 +71,8 @@ extension Catalog {
     package func save(
         _ name: String, request: String, command: [String]?, replacing: Bool = false, at now: Timestamp
     ) throws(CatalogError) -> SavedSearch {
-        try write { db in
+        defer { keepChoices() }
+        return try write { db in
             if replacing {
                 try db.execute(sql: "DELETE FROM saved_searches WHERE name = ?", arguments: [name])
             } else if try Self.savedSearches(db, where: "name = ?", [name]).first != nil {
@@ -99,6 +100,7 @@ extension Catalog {
     ///
     /// - Throws: ``CatalogError`` `notFound`.
     package func removeSavedSearch(named name: String) throws(CatalogError) {
+        defer { keepChoices() }
         try write { db in
             try db.execute(sql: "DELETE FROM saved_searches WHERE name = ?", arguments: [name])
             guard db.changesCount == 1 else {

@@ -119,7 +119,8 @@ extension Catalog {
         let wanted = Dictionary(found.map { (Key(media: $0.media, path: $0.path.data), $0) }) { first, _ in first }
         // Most directories have none, and are looked at often: writing begins only where there is something to write.
         let known = try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM text_sources WHERE directory = ?", arguments: [directory.data])
+            try Row.fetchAll(
+                db.cachedStatement(sql: "SELECT * FROM text_sources WHERE directory = ?"), arguments: [directory.data])
         }
         var rest = wanted
         var gone: [Int64] = []

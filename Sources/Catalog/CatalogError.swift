@@ -28,6 +28,8 @@ package struct CatalogError: ExplainedError {
         case tooMany
         /// What was named is not in the catalog.
         case notFound
+        /// The root that was named isn't there at the moment.
+        case offline
         /// The catalog was opened to be read only.
         case readOnly
         /// SQLite refused a statement for another reason.
@@ -36,6 +38,8 @@ package struct CatalogError: ExplainedError {
 
     package let code: Code
     package let message: String
+    /// The database that the error is about, where SQLite said it.
+    var file: FilePath?
 
     package init(_ code: Code, _ message: String) {
         self.code = code
@@ -46,7 +50,7 @@ package struct CatalogError: ExplainedError {
         switch code {
         case .locked, .busy: .inUse
         case .unreadable, .notFound: .notFound
-        case .diskFull: .unavailable
+        case .diskFull, .offline: .unavailable
         case .readOnly: .notPermitted
         case .foreign, .newerSchema, .damaged, .nameTaken, .tooMany: .invalidInput
         case .overlappingRoot, .sqlite: .unexpected
@@ -58,7 +62,8 @@ package struct CatalogError: ExplainedError {
     package var mayPass: Bool {
         switch code {
         case .diskFull, .busy, .locked, .readOnly, .unreadable: true
-        case .foreign, .newerSchema, .damaged, .overlappingRoot, .nameTaken, .tooMany, .notFound, .sqlite: false
+        case .foreign, .newerSchema, .damaged, .overlappingRoot, .nameTaken, .tooMany, .notFound, .offline, .sqlite:
+            false
         }
     }
 
@@ -74,8 +79,8 @@ package struct CatalogError: ExplainedError {
             self.init(
                 .damaged,
                 """
-                \(file) is damaged (\(detail)). Stop the program and move the file and its -wal and -shm files away; \
-                a new one is made at the next start, and the media are indexed again. Roots have to be added again.
+                \(file) is damaged (\(detail)): who writes the index next, the daemon or `saccade index`, mends it. What \
+                can't be read is indexed again.
                 """)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(.busy, "\(file) is in use by another process: try again. (\(detail))")
@@ -91,6 +96,7 @@ package struct CatalogError: ExplainedError {
         default:
             self.init(.sqlite, "SQLite on \(file): \(error)")
         }
+        self.file = file
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Glibc
 internal import SystemPackage
 
@@ -14,8 +15,8 @@ enum DatabaseFile {
         }
         // Why it can't be written is for SQLite to say, which knows what it needs.
         guard descriptor >= 0 else { return }
-        close(descriptor)
-        for suffix in ["", "-wal", "-shm"] { makePrivate(FilePath(file.string + suffix)) }
+        Glibc.close(descriptor)
+        for suffix in suffixes { makePrivate(FilePath(file.string + suffix)) }
     }
 
     /// - Throws: ``CatalogError`` `unreadable` when something that is no file has the name.
@@ -31,6 +32,77 @@ enum DatabaseFile {
         throw CatalogError(
             .unreadable,
             "\(file) is \(kind), and no database: move it away, or choose another state folder with --state.")
+    }
+
+    /// The names of a database's file and of what SQLite puts beside it.
+    private static let suffixes = ["", "-wal", "-shm", "-journal"]
+
+    /// Gives a damaged file another name, which says when.
+    ///
+    /// - Returns: the name.
+    /// - Throws: ``CatalogError`` `damaged` when it can't be moved.
+    static func setAside(_ file: FilePath, at now: Timestamp) throws(CatalogError) -> FilePath {
+        let aside = FilePath("\(file.string).damaged-\(day(now))")
+        for suffix in suffixes where isThere(file.string + suffix) {
+            do {
+                try move(FilePath(file.string + suffix), to: FilePath(aside.string + suffix))
+            } catch {
+                throw CatalogError(.damaged, "\(file) is damaged and can't be moved away (\(error)): delete it.")
+            }
+        }
+        return aside
+    }
+
+    /// Removes a database; does nothing where there is none.
+    static func remove(_ file: FilePath) {
+        for suffix in suffixes { remove(suffix, of: file) }
+    }
+
+    /// Removes what SQLite put beside a database.
+    static func removeLog(of file: FilePath) {
+        for suffix in suffixes.dropFirst() { remove(suffix, of: file) }
+    }
+
+    private static func remove(_ suffix: String, of file: FilePath) {
+        _ = unsafe FilePath(file.string + suffix).withPlatformString { unsafe unlink($0) }
+    }
+
+    /// Gives a file another name, whatever had that name, and has the folder on the disk.
+    static func move(_ file: FilePath, to name: FilePath) throws(Errno) {
+        let status = unsafe file.withPlatformString { from in
+            unsafe name.withPlatformString { unsafe rename(from, $0) }
+        }
+        guard status == 0 else { throw Errno(rawValue: errno) }
+        sync(name.removingLastComponent())
+    }
+
+    /// Has the entries of a folder, or the content of a file, on the disk.
+    static func sync(_ path: FilePath) {
+        let descriptor = unsafe path.withPlatformString { unsafe open($0, O_RDONLY | O_CLOEXEC) }
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        Glibc.close(descriptor)
+    }
+
+    static func isThere(_ path: String) -> Bool { information(FilePath(path)) != nil }
+
+    /// What tells a file from every other that there is, whatever its name.
+    struct Identity: Hashable {
+        fileprivate var device: UInt
+        fileprivate var inode: UInt
+    }
+
+    /// Nil where there is none.
+    static func identity(_ file: FilePath) -> Identity? {
+        information(file).map { Identity(device: UInt($0.st_dev), inode: UInt($0.st_ino)) }
+    }
+
+    /// Bytes of a file; 0 where there is none.
+    static func size(_ file: FilePath) -> Int64 { Int64(information(file)?.st_size ?? 0) }
+
+    /// Such as `2026-11-30T09.15.02Z`.
+    private static func day(_ now: Timestamp) -> String {
+        Date(timeIntervalSince1970: now).formatted(.iso8601).replacing(":", with: ".")
     }
 
     static func makePrivate(_ path: FilePath) {

@@ -27,11 +27,15 @@ extension Root {
         scannedAt = row["scanned_at"]
         isConfigured = row["is_configured"] ?? false
         fileCount = row["file_count"] ?? 0
+        missingCount = row["missing_count"] ?? 0
     }
 
     /// The columns that ``init(_:)`` wants.
     static let selection = """
-        SELECT roots.*, (SELECT count(*) FROM files WHERE root_id = roots.id AND deleted_at IS NULL) AS file_count
+        SELECT roots.*, (SELECT count(*) FROM files WHERE root_id = roots.id AND deleted_at IS NULL) AS file_count,
+            -- The plus has SQLite go through the few files with a problem, and not through all of the root.
+            (SELECT count(*) FROM files WHERE +root_id = roots.id AND deleted_at IS NULL AND problem_code = 'missing')
+            AS missing_count
         FROM roots
         """
 }

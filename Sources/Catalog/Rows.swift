@@ -33,6 +33,8 @@ package struct Root: Sendable, Equatable, Identifiable {
     package var isConfigured: Bool
     /// Files in it that are not tombstones.
     package var fileCount: Int
+    /// Those of them that are missing, and stay until a person confirms that they are gone: see ``Problem/Code/missing``.
+    package var missingCount: Int
 }
 
 /// What a container says about its content.
@@ -76,6 +78,8 @@ package struct Problem: Sendable, Equatable {
         package static let unreadable = Code(rawValue: "unreadable")
         /// It was written to while it was looked at.
         package static let changing = Code(rawValue: "changing")
+        /// It is gone with most of its root, so that it stays in the index until a person confirms it, or it is back.
+        package static let missing = Code(rawValue: "missing")
         /// It was not there, or another one, when its turn came.
         package static let vanished = Code(rawValue: "vanished")
         /// No picture of it can be decoded.
@@ -134,13 +138,47 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var root: RootID?
     /// Absolute; any bytes.
     package var path: FilePath
-    /// nil while ``problem`` is set.
+    /// nil while ``problem`` is set, unless that is ``Problem/Code/missing``.
     package var media: MediaID?
     package var stamp: FileStamp
     package var problem: Problem?
     package var attempts: Int
-    /// When it was found missing.
+    /// When it was given up.
     package var deletedAt: Timestamp?
+
+    /// Whether it is gone but stays in the index until that is confirmed.
+    package var isHeld: Bool { problem?.code == .missing }
+}
+
+/// What a scan has found at a path.
+package struct FoundFile: Sendable, Equatable {
+    package enum Content: Sendable, Equatable {
+        case media(ContentIdentity)
+        /// Why it can't be taken in.
+        case problem(Problem)
+    }
+
+    package var path: FilePath
+    package var root: RootID?
+    package var stamp: FileStamp
+    package var content: Content
+
+    package init(path: FilePath, root: RootID?, stamp: FileStamp, content: Content) {
+        self.path = path
+        self.root = root
+        self.stamp = stamp
+        self.content = content
+    }
+}
+
+/// What became of a found file.
+package struct RecordedFile: Sendable, Equatable {
+    /// nil for one that can't be taken in.
+    package var media: MediaID?
+    /// Whether its content was not known.
+    package var isNew: Bool
+    /// Media items that have become tombstones, since they lay there before.
+    package var hidden: [MediaID]
 }
 
 /// A time span of one media item: the unit that is embedded and found.
@@ -192,6 +230,16 @@ package struct Failure: Sendable, Equatable {
     package var attempts: Int
 }
 
+/// What waits, and what failed.
+package struct QueueStatistics: Sendable, Equatable {
+    /// When the media item was found that has waited longest of those whose turn can come; nil when none waits.
+    package var oldestWaiting: Timestamp?
+    /// Media items and files that are not indexed, by why.
+    package var failures: [Problem.Code: Int] = [:]
+
+    package init() {}
+}
+
 /// Numbers for `status`.
 package struct CatalogStatistics: Sendable, Equatable {
     /// Media that are not tombstones, by their state in the live index.
@@ -203,5 +251,10 @@ package struct CatalogStatistics: Sendable, Equatable {
     /// Bytes of the two database files.
     package var catalogBytes: Int64 = 0
     package var featuresBytes: Int64 = 0
+    /// Clips that are kept of media items whose files are gone, in any index, and about what they take of the two files.
+    package var deletedClips = 0
+    package var deletedBytes: Int64 = 0
+    /// Bytes of the two files that nothing uses.
+    package var freeBytes: Int64 = 0
     package init() {}
 }

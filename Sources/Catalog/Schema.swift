@@ -12,12 +12,14 @@ struct Schema: Sendable {
     /// Brings a database up to the last step.
     ///
     /// Each step and its number are one transaction.
+    ///
     /// - Throws: ``CatalogError`` `foreign` when the file is another program's, `newerSchema` when it is from a later
     ///   version of this one; the file is not touched then.
-    func migrate(_ writer: some DatabaseWriter, file: FilePath) throws {
+    /// - Parameter last: the version to stop at; nil means the newest.
+    func migrate(_ writer: some DatabaseWriter, file: FilePath, upTo last: Int? = nil) throws {
         try writer.writeWithoutTransaction { db in
             let version = try check(db, file: file)
-            for step in version..<steps.count {
+            for step in version..<max(version, last ?? steps.count) {
                 try db.inTransaction {
                     try db.execute(sql: steps[step])
                     try db.execute(sql: "PRAGMA application_id = \(applicationID)")
@@ -26,6 +28,33 @@ struct Schema: Sendable {
                 }
             }
         }
+    }
+
+    /// Has an empty file give pages back that are free, which can't be chosen later without writing all of it again.
+    func prepareNew(_ file: FilePath) throws {
+        guard DatabaseFile.size(file) == 0 else { return }
+        let queue = try DatabaseQueue(path: file.string)
+        try queue.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA synchronous = OFF; PRAGMA auto_vacuum = INCREMENTAL")
+            try db.execute(sql: "PRAGMA application_id = \(applicationID)")
+        }
+        try queue.close()
+    }
+
+    /// A connection beside which the write-ahead log isn't empty, for as long as it is open.
+    ///
+    /// Where that is empty, GRDB makes a table and drops it, and a file that gives free pages back has others moved about for it: where one of
+    /// those is damaged the file couldn't be opened.
+    func begunLog(of file: FilePath) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        let queue = try DatabaseQueue(path: file.string, configuration: configuration)
+        try queue.writeWithoutTransaction { db in
+            let version = try check(db, file: file)
+            try db.execute(
+                sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA user_version = \(version)")
+        }
+        return queue
     }
 
     /// The file's version, if it is one that this program can work with.
@@ -215,6 +244,12 @@ struct Schema: Sendable {
             words,
             savedSearches,
             models,
+            """
+            -- How many clips it had when it was indexed: fewer mean that some were lost.
+            ALTER TABLE jobs ADD COLUMN clips INTEGER;
+            UPDATE jobs SET clips = (SELECT count(*) FROM clips
+                WHERE clips.generation_id = jobs.generation_id AND clips.media_id = jobs.media_id) WHERE state = 'indexed';
+            """,
         ])
 
     /// Lines of text, and the index of their words.
@@ -368,6 +403,10 @@ struct Schema: Sendable {
                 generation TEXT NOT NULL,
                 memory BLOB NOT NULL
             );
+            """,
             """
+            -- The first 8 bytes of the memory's SHA-256; NULL for what an earlier version wrote.
+            ALTER TABLE memories ADD COLUMN checksum BLOB;
+            """,
         ])
 }

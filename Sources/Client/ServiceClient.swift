@@ -66,6 +66,15 @@ package struct ServiceClient: Sendable {
         return received
     }
 
+    /// Hands over the body of an answer of any length as it comes, until it ends or `body` returns false.
+    ///
+    /// - Throws: ``ClientError``; also when the answer breaks off.
+    package func download(_ path: String, _ body: ([UInt8]) -> Bool) async throws(ClientError) {
+        try await exchange(.get, path, body: nil, accept: "*/*", timeout: nil) { buffer throws(ClientError) in
+            body(Array(buffer.readableBytesView))
+        }
+    }
+
     /// Reads events until the daemon ends the stream or `body` returns false.
     ///
     /// - Throws: ``ClientError``.

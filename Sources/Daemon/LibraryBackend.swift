@@ -1,4 +1,5 @@
 package import API
+package import Basics
 import Catalog
 package import DecodeWorkers
 package import Foundation
@@ -43,7 +44,10 @@ package struct LibraryBackend: Backend {
     private let model: @Sendable () throws -> LoadedModel
     private let changes: ModelChanges
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
+    private let latencies = SearchLatencies()
+    private let systemFiles: any SystemFiles
     private let executor = BlockingExecutor(label: "queries", threads: ThreadCount.configured)
+    private let backups = BlockingExecutor(label: "backup", givesWay: true)
 
     /// - Parameters:
     ///   - pictures: Where thumbnails, and the pictures of searches, come from; not the one that ingest uses, so that neither waits for the other.
@@ -58,8 +62,10 @@ package struct LibraryBackend: Backend {
         settings: Configuration.Thumbnails,
         previews: (pictures: any FrameSource, settings: Configuration.Previews),
         model: @escaping @Sendable () throws -> LoadedModel,
-        changes: ModelChanges
+        changes: ModelChanges,
+        systemFiles: any SystemFiles = LinuxSystemFiles()
     ) {
+        self.systemFiles = systemFiles
         self.identity = identity
         self.library = library
         self.searcher = searcher
@@ -90,6 +96,7 @@ package struct LibraryBackend: Backend {
                 query: request.query
             )
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+            latencies.record(response.timings)
             return response
         }
     }
@@ -106,6 +113,7 @@ package struct LibraryBackend: Backend {
             @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
                 var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
                 response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
+                if isFinal { latencies.record(response.timings) }
                 // What the buffer drops is the oldest, and so never the final answer.
                 if case .terminated = continuation.yield(response) { throw CancellationError() }
             }
@@ -160,7 +168,7 @@ package struct LibraryBackend: Backend {
                 return (media, try catalog.places(of: id))
             }
         }
-        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places) }
+        return try await BlockingExecutor.files.run { try IndexedFile.open(media, at: places, with: library.opener) }
     }
 
     package func clip(_ id: Int64) async throws -> API.Clip {
@@ -231,6 +239,28 @@ package struct LibraryBackend: Backend {
         )
     }
 
+    package func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream {
+        let backup = try await translating {
+            do {
+                return try await backups.run { [catalog, identity] in
+                    try catalog.backup(
+                        withRerankFeatures: hasRerankFeatures, program: identity.version,
+                        at: Date().timeIntervalSince1970)
+                }
+            } catch let error as CatalogError where error.code == .damaged {
+                throw APIError(.unavailable, error.message)
+            }
+        }
+        return BackupStream(
+            next: { [backups] in
+                let begin = ContinuousClock.now
+                let bytes = try await backups.run { try backup.next() }
+                // As long as it took, the disk is everybody else's.
+                try await Task.sleep(for: ContinuousClock.now - begin)
+                return bytes
+            }, end: { backup.end() })
+    }
+
     package func models() async throws -> API.Models {
         try await translating { try await BlockingExecutor.shared.run { [changes] in try changes.list() } }
     }
@@ -268,6 +298,65 @@ package struct LibraryBackend: Backend {
             try await translating { try await library.removeRoot(id) }
         } catch let error as CatalogError where error.code == .notFound {
             throw APIError(.rootNotFound, error.message)
+        }
+    }
+
+    package func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval {
+        do {
+            return try await translating {
+                let removed = try await library.confirmRemoval(of: root)
+                guard let root = try await library.root(root) else {
+                    throw CatalogError(.notFound, "Root \(root) was removed meanwhile.")
+                }
+                return API.ConfirmedRemoval(removed: removed, root: root.described(isScanning: false))
+            }
+        } catch let error as CatalogError where error.code == .notFound {
+            throw APIError(.rootNotFound, error.message)
+        } catch let error as CatalogError where error.code == .offline {
+            throw APIError(.rootOffline, error.message)
+        }
+    }
+
+    package func pause(seconds: Double?) async throws -> API.IngestState {
+        API.IngestState(rest: try await translating { try await library.pause(seconds: seconds) }.map(API.Rest.init))
+    }
+
+    package func resume() async throws -> API.IngestState {
+        API.IngestState(rest: try await translating { try await library.resume() }.map(API.Rest.init))
+    }
+
+    package func readiness() async -> API.Health {
+        await BlockingExecutor.shared.run { [catalog, library, model] in
+            var problems: [String] = []
+            func check(_ what: String, _ body: () throws -> Void) {
+                do { try body() } catch { problems.append("\(what): \(error)") }
+            }
+            check("the model can't be used") { _ = try model() }
+            check("the catalog can't be read") { _ = try catalog.liveIndex() }
+            if library.live == nil { problems.append("there is no index to search") }
+            if !library.isRunning { problems.append("the folders are not watched: the daemon starts or stops") }
+            return API.Health(problems: problems)
+        }
+    }
+
+    package func metrics() async throws -> [MetricFamily] {
+        try await translating {
+            let (status, queue) = (try await library.status(failures: 0), try await library.queueStatistics())
+            return try await BlockingExecutor.shared.run { [catalog, library, identity, latencies, systemFiles] in
+                let measures = LibraryMeasures(
+                    status: status, queue: queue, latencies: library.latencies,
+                    freeBytes: FreeSpace.bytes(in: catalog.state), now: Date().timeIntervalSince1970)
+                var build = MetricFamily("saccade_build_info", .gauge, "1, with what runs.")
+                build.add(
+                    1, .init("version", identity.version), .init("model", try model().digest),
+                    .init("simd", identity.engine.simd))
+                return [
+                    build,
+                    MetricFamily(
+                        "process_start_time_seconds", .gauge, "When the daemon started.",
+                        identity.started.timeIntervalSince1970),
+                ] + ProcessMeasures(systemFiles).families + measures.families + [latencies.family]
+            }
         }
     }
 

@@ -14,6 +14,7 @@ final class ReloadService: Service {
     private let roots: ConfiguredRoots
     private let manager: ServiceManager?
     private let logger: Logger
+    private let setRest: @Sendable (Configuration.Ingest) -> Void
 
     init(
         configuration: Configuration,
@@ -22,8 +23,10 @@ final class ReloadService: Service {
         roots: ConfiguredRoots,
         manager: ServiceManager?,
         logger: Logger,
-        load: @escaping @Sendable () throws -> Configuration
+        load: @escaping @Sendable () throws -> Configuration,
+        setRest: @escaping @Sendable (Configuration.Ingest) -> Void
     ) {
+        self.setRest = setRest
         self.load = load
         current = Mutex(configuration)
         self.limits = limits
@@ -63,6 +66,7 @@ final class ReloadService: Service {
                 return (current, waiting)
             }
             limits.update(merged.http)
+            setRest(merged.ingest)
             level.current = Logger.Level(rawValue: merged.logLevel) ?? .info
             await roots.apply(merged.roots)
             logger.notice("the configuration is reloaded")

@@ -1,4 +1,5 @@
 import API
+import Basics
 import CKernels
 import CLinux
 import DecodeProtocol
@@ -56,12 +57,14 @@ package struct SaccadeDaemon: Sendable {
     private let program: Program
     private let level: SharedLogLevel
     private let style: StandardErrorLog.Style
+    private let journal: Journal?
 
     package init(configuration: Configuration, program: Program) {
         self.configuration = configuration
         self.program = program
         level = SharedLogLevel(Logger.Level(rawValue: configuration.logLevel) ?? .info)
         style = StandardErrorLog.Style.detect(environment: program.environment)
+        journal = style == .journal ? Journal() : nil
     }
 
     /// Runs until SIGTERM or SIGINT, or until something fails that the daemon can't do without.
@@ -72,6 +75,10 @@ package struct SaccadeDaemon: Sendable {
         // Until there is something to reload, a reload must not end the program.
         signal(SIGHUP, SIG_IGN)
         let logger = makeLogger("saccade")
+        // A worker has the same user, as may have other programs that were taken over: none of them may look into this process.
+        if saccade_refuse_tracing() != 0 {
+            logger.warning("other programs of this user can trace this process")
+        }
         for notice in configuration.notices { logger.warning("\(notice)") }
         let manager = ServiceManager(environment: program.environment)
         ServiceManager.forgetEnvironment()
@@ -79,8 +86,13 @@ package struct SaccadeDaemon: Sendable {
         let token = try configuration.http.tokenFile.map { file throws(ConfigurationError) in
             try AccessToken(file: file)
         }
+        let access = try await BlockingExecutor.shared.run { [configuration] in try SocketAccess(configuration.access) }
         // Bound before the long work, so that a second daemon ends at once; nobody is answered before READY.
-        let sockets = try activated.isEmpty ? [ListeningSocket.bind(path: configuration.socket)] : activated
+        let sockets =
+            try activated.isEmpty
+            ? [
+                ListeningSocket.bind(path: configuration.socket, isForOthers: configuration.access.isGranted)
+            ] : activated
 
         defer {
             for socket in sockets { socket.file?.remove() }
@@ -96,8 +108,9 @@ package struct SaccadeDaemon: Sendable {
         let models = LoadedModels(model) { [program] in try program.loadModel($0) }
         // As many again, so that new media don't wait for those of an index that is built beside the live one; and one more, so that the text of a
         // file of subtitles doesn't wait for the end of a film.
+        let opener = FileOpener(followsLinks: configuration.ingest.followLinks)
         let ingestDecoders = decoders(
-            executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true)
+            executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true, opener: opener)
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,
@@ -105,6 +118,7 @@ package struct SaccadeDaemon: Sendable {
                 loadModel: { IndexingModel(try models.model(of: $0)) },
                 source: ingestDecoders,
                 settings: settings,
+                surroundings: Library.Surroundings(opener: opener),
                 logger: makeLogger("ingest")
             )
         }
@@ -140,10 +154,10 @@ package struct SaccadeDaemon: Sendable {
             library: library,
             searcher: searcher,
             saved: saved,
-            pictures: decoders(executable: decoder, workers: 1, givesWay: false),
+            pictures: decoders(executable: decoder, workers: 1, givesWay: false, opener: opener),
             settings: configuration.thumbnails,
             previews: (
-                decoders(executable: decoder, workers: 1, givesWay: true), configuration.previews
+                decoders(executable: decoder, workers: 1, givesWay: true, opener: opener), configuration.previews
             ),
             model: { try searchSwitch.model() },
             changes: ModelChanges(library: library, models: models) { [configuration] in
@@ -157,7 +171,7 @@ package struct SaccadeDaemon: Sendable {
         if let port = configuration.http.tcpPort, let token { listeners.append(.loopback(port: port, token: token)) }
         let page = await BlockingExecutor.shared.run { searchPage(logger) }
         let server = HTTPServer(
-            listeners: listeners, backend: backend, page: page, limits: limits, events: events,
+            listeners: listeners, access: access, backend: backend, page: page, limits: limits, events: events,
             logger: makeLogger("http")
         ) {
             manager?.notify(.ready, .status("Ready"))
@@ -181,7 +195,8 @@ package struct SaccadeDaemon: Sendable {
             ReloadService(
                 configuration: configuration, limits: limits, level: level, roots: roots, manager: manager,
                 logger: logger, load: program.reload
-            ),
+            ) { [library] in library.setRest(RestSettings($0)) },
+            ResourceWatch(files: LinuxSystemFiles(), logger: logger),
         ]
         if let manager {
             services.append(WatchdogService(manager: manager) { await Self.line(of: backend) })
@@ -210,7 +225,9 @@ package struct SaccadeDaemon: Sendable {
     }
 
     private func makeLogger(_ label: String) -> Logger {
-        Logger(label: label) { [style, level] in StandardErrorLog(label: $0, style: style, level: level) }
+        Logger(label: label) { [style, level, journal] in
+            StandardErrorLog(label: $0, style: style, level: level, journal: journal)
+        }
     }
 
     /// Nil where the files of the page are missing: all else works without them. Blocking.
@@ -242,10 +259,16 @@ package struct SaccadeDaemon: Sendable {
             folders: FolderSettings(
                 settleTime: configuration.ingest.settleSeconds,
                 ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n")),
-                followsLinks: configuration.ingest.followLinks),
-            rescanInterval: configuration.ingest.rescanSeconds
+                followsLinks: configuration.ingest.followLinks,
+                removalShare: configuration.ingest.removalShare,
+                pollInterval: configuration.ingest.pollSeconds,
+                longestPollInterval: configuration.ingest.rescanSeconds),
+            rescanInterval: configuration.ingest.rescanSeconds,
+            rest: RestSettings(configuration.ingest)
         )
         settings.rebuildShare = configuration.ingest.rebuildShare
+        settings.tombstoneLifetime = configuration.catalog.keepDeletedDays * 86_400
+        settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
         return settings
     }
@@ -259,13 +282,14 @@ package struct SaccadeDaemon: Sendable {
         }
     }
 
-    private func decoders(executable: FilePath, workers: Int, givesWay: Bool) -> DecodeWorkerPool {
+    private func decoders(executable: FilePath, workers: Int, givesWay: Bool, opener: FileOpener) -> DecodeWorkerPool {
         DecodeWorkerPool(
             configuration: DecodeWorkerPool.Configuration(
                 executable: executable,
                 workers: workers,
                 deadline: .seconds(configuration.ingest.decodeTimeoutSeconds),
-                limits: WorkerLimits(givesWay: givesWay)
+                limits: WorkerLimits(givesWay: givesWay),
+                opener: opener
             )
         )
     }
@@ -289,5 +313,16 @@ package struct SaccadeDaemon: Sendable {
         } catch {
             return "The library doesn't answer: \(error)"
         }
+    }
+}
+
+extension RestSettings {
+    fileprivate init(_ ingest: Configuration.Ingest) {
+        let limits: [(Pressure.Resource, Double)] = [
+            (.cpu, ingest.maxCPUPressure), (.io, ingest.maxIOPressure), (.memory, ingest.maxMemoryPressure),
+        ]
+        self.init(
+            quietHours: ingest.quietHours, indexesOnBattery: ingest.onBattery,
+            maximumPressure: Dictionary(limits.filter { $0.1 < 100 }) { one, _ in one })
     }
 }

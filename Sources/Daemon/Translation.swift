@@ -245,15 +245,47 @@ extension API.Media {
     }
 }
 
+extension API.Rest.Cause {
+    init(_ cause: RestCause) {
+        self =
+            switch cause {
+            case .paused: .paused
+            case .quietHours: .quietHours
+            case .battery: .battery
+            }
+    }
+}
+
+extension API.Rest {
+    init(_ cause: RestCause) {
+        self.init(cause: Cause(cause), reason: cause.reason, until: cause.until.map { Date($0) })
+    }
+}
+
+extension API.Root.Polling {
+    fileprivate init(_ summary: PolledTrees.Summary) {
+        let reasons = summary.trees.sorted { $0.key < $1.key }.map { reason, count in
+            let what = count == 1 ? "a folder" : "\(count) folders"
+            return switch reason {
+            case .fileSystem(let name): "\(what) on \(name)"
+            case .watchLimit: "\(what) without a watch: raise fs.inotify.max_user_watches (sysctl)"
+            }
+        }
+        self.init(reason: reasons.joined(separator: "; "), interval: summary.interval)
+    }
+}
+
 extension API.Root {
-    fileprivate init(catalog root: CatalogRoot, isScanning: Bool) {
+    fileprivate init(catalog root: CatalogRoot, isScanning: Bool, polled: PolledTrees.Summary? = nil) {
         let state: API.RootState =
             switch root.state {
             case .offline: .offline
             // Nobody knows yet what is in a root that was never scanned to its end.
             case .online: isScanning || root.scannedAt == nil ? .scanning : .online
             }
-        self.init(id: root.id, path: API.Path(root.path), state: state, reason: root.reason, files: root.fileCount)
+        self.init(
+            id: root.id, path: API.Path(root.path), state: state, reason: root.reason, files: root.fileCount,
+            missing: root.missingCount > 0 ? root.missingCount : nil, polling: polled.map(Polling.init))
     }
 }
 
@@ -324,7 +356,10 @@ extension API.Status {
                 advice: status.watcherAdvice,
                 lastScan: status.scannedAt.map { Date($0) }
             ),
-            roots: status.roots.map { API.Root(catalog: $0, isScanning: status.scanning.contains($0.id)) },
+            roots: status.roots.map {
+                API.Root(
+                    catalog: $0, isScanning: status.scanning.contains($0.id), polled: status.polled[$0.id])
+            },
             media: media,
             queue: Queue(
                 waiting: max(0, status.queueDepth - status.current.count) + status.settlingFiles,
@@ -332,7 +367,11 @@ extension API.Status {
                 current: status.current.map {
                     Work(media: $0.media, path: API.Path($0.path), position: $0.position, duration: $0.duration)
                 },
-                paused: status.paused
+                paused: status.paused ?? status.rest?.reason,
+                rest: status.rest.map(API.Rest.init),
+                slowed: status.slowdown.reason.map {
+                    "\($0): the encoder works \(Int((status.slowdown.share * 100).rounded())) % of the time"
+                }
             ),
             rates: Rates(
                 video: status.rates.videoRate,
@@ -343,9 +382,13 @@ extension API.Status {
             index: Index(
                 clips: status.indexedClips,
                 memoryBytes: status.indexBytes,
-                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
+                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes,
+                deletedClips: status.statistics.deletedClips,
+                deletedBytes: status.statistics.deletedBytes,
+                freeBytes: status.statistics.freeBytes
             ),
             next: status.build.map { Build($0, name: nameOfNext) },
+            notices: status.notices.isEmpty ? nil : status.notices,
             failures: failures
         )
     }
@@ -368,6 +411,7 @@ extension API.Event {
     package init?(_ event: LibraryEvent) {
         self.init(kind: .scanStarted, time: Date(event.time))
         switch event.kind {
+        case .folder(.watchesExhausted): return nil
         case .folder(let event): set(event)
         case .rootAdded(let id): set(.rootAdded, root: id)
         case .rootRemoved(let id): set(.rootRemoved, root: id)
@@ -385,6 +429,7 @@ extension API.Event {
         case .indexSwitched: set(.indexSwitched)
         case .modelChanged(let digest, let what): set(.modelChanged, reason: "model \(digest.prefix(12)): \(what)")
         case .writeRefused, .textRead, .textFailed, .namesRead: return nil
+        case .resting(let cause): set(cause == nil ? .resumed : .paused, reason: cause?.reason)
         case .paused(let reason): set(reason == nil ? .resumed : .paused, reason: reason)
         }
     }
@@ -395,6 +440,10 @@ extension API.Event {
         case .scanFinished(let id): set(.scanFinished, root: id)
         case .rootOnline(let id): set(.rootOnline, root: id)
         case .rootOffline(let id, let reason): set(.rootOffline, root: id, reason: reason)
+        case .removalHeld(let id, let missing):
+            set(.removalHeld, root: id)
+            count = missing
+        case .watchesExhausted: break
         case .mediaFound(let id, let path): set(.mediaFound, media: id, path: path)
         case .mediaMoved(let id, let path): set(.mediaMoved, media: id, path: path)
         case .mediaRemoved(let id): set(.mediaRemoved, media: id)

@@ -54,12 +54,10 @@ extension DecodeRequest {
         var body = WireWriter()
         let kind: Kind
         switch self {
-        case .probe(let source):
+        case .probe:
             kind = .probe
-            source.write(to: &body)
-        case .frames(let source, let sampling):
+        case .frames(let sampling):
             kind = .frames
-            source.write(to: &body)
             body.double(sampling.framesPerSecond)
             body.uint32(UInt32(clamping: sampling.geometry.side))
             body.uint8(sampling.geometry.fit.rawValue)
@@ -67,20 +65,17 @@ extension DecodeRequest {
             body.bool(sampling.detectsCuts)
             body.double(sampling.start)
             body.optionalDouble(sampling.end)
-        case .thumbnail(let source, let time, let longestSide):
+        case .thumbnail(let time, let longestSide):
             kind = .thumbnail
-            source.write(to: &body)
             body.double(time)
             body.uint32(UInt32(clamping: longestSide))
-        case .preview(let source, let start, let seconds, let longestSide):
+        case .preview(let start, let seconds, let longestSide):
             kind = .preview
-            source.write(to: &body)
             body.double(start)
             body.double(seconds)
             body.uint32(UInt32(clamping: longestSide))
-        case .text(let source, let place):
+        case .text(let place):
             kind = .text
-            source.write(to: &body)
             place.write(to: &body)
         }
         return WireHeader.bytes(kind: kind.rawValue, request: request, body: body)
@@ -94,10 +89,9 @@ extension DecodeRequest {
         }
         guard message.payload.isEmpty else { throw WireError(.length, "A request has no payload.") }
         var reader = WireReader(message.body)
-        let source = try MediaSource(from: &reader)
         switch kind {
         case .probe:
-            self = .probe(source)
+            self = .probe
         case .frames:
             let sampling = FrameSampling(
                 framesPerSecond: try reader.double(), geometry: try FrameGeometry(from: &reader),
@@ -105,21 +99,21 @@ extension DecodeRequest {
             guard (0.0001...1000).contains(sampling.framesPerSecond), (0...1e9).contains(sampling.start),
                 (sampling.end ?? 0).magnitude <= 1e9
             else { throw WireError(.content, "The sampling's rate or span is out of range.") }
-            self = .frames(source, sampling)
+            self = .frames(sampling)
         case .thumbnail:
             let time = try reader.double()
             guard (0...1e9).contains(time) else { throw WireError(.content, "The thumbnail's time is out of range.") }
-            self = .thumbnail(source, time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
+            self = .thumbnail(time: time, longestSide: try reader.count(in: 1...DecodeLimits.frameSize))
         case .preview:
             let (start, seconds) = (try reader.double(), try reader.double())
             guard (0...1e9).contains(start), (0.001...PreviewLimits.seconds).contains(seconds) else {
                 throw WireError(.content, "The preview's span is out of range.")
             }
             self = .preview(
-                source, start: start, seconds: seconds,
+                start: start, seconds: seconds,
                 longestSide: try reader.count(in: 2...PreviewLimits.longestSide))
         case .text:
-            self = .text(source, try TextPlace(from: &reader))
+            self = .text(try TextPlace(from: &reader))
         }
         try reader.finish()
     }
@@ -154,32 +148,6 @@ extension TextPlace {
             }
             self = .subtitles(format)
         case let place: throw WireError(.content, "There is no place \(place) of text.")
-        }
-    }
-}
-
-extension MediaSource {
-    fileprivate func write(to writer: inout WireWriter) {
-        switch self {
-        case .path(let bytes):
-            writer.uint8(0)
-            writer.blob(bytes)
-        case .descriptor(let descriptor):
-            writer.uint8(1)
-            writer.uint32(UInt32(bitPattern: descriptor))
-        }
-    }
-
-    fileprivate init(from reader: inout WireReader) throws(WireError) {
-        switch try reader.uint8() {
-        case 0:
-            let path = try reader.blob(limit: DecodeLimits.pathBytes)
-            guard !path.isEmpty, !path.contains(0) else {
-                throw WireError(.content, "A path is empty or holds a zero.")
-            }
-            self = .path(path)
-        case 1: self = .descriptor(Int32(bitPattern: try reader.uint32()))
-        case let kind: throw WireError(.content, "There is no media source of kind \(kind).")
         }
     }
 }

@@ -1,12 +1,3 @@
-/// Where the worker finds the media of a request.
-package enum MediaSource: Sendable, Equatable {
-    /// The bytes of a path, without a terminating zero; they need not be UTF-8.
-    case path([UInt8])
-    /// A descriptor that the worker inherited, for files that are handed over open. It is read from its beginning where
-    /// it can seek, and it stays open.
-    case descriptor(Int32)
-}
-
 /// Which frames of a media item are wanted, and how they are delivered.
 ///
 /// For each wanted time it is the frame that is displayed then, or the nearest one within 0.1 s.
@@ -37,20 +28,20 @@ package struct FrameSampling: Sendable, Equatable {
     }
 }
 
-/// One thing that the worker is asked to do.
+/// One thing that the worker is asked to do with a file, which comes with the request as an open descriptor: a worker opens nothing.
 package enum DecodeRequest: Sendable, Equatable {
     /// Answered by `mediaInfo`, then `end`.
-    case probe(MediaSource)
+    case probe
     /// Answered by `mediaInfo`, frames, cuts and progress in the order of time, then `end`.
-    case frames(MediaSource, FrameSampling)
+    case frames(FrameSampling)
     /// One picture as JPEG: the frame displayed at `time` (s), upright, with square pixels, its longer side at most
     /// `longestSide` px. Answered by `mediaInfo`, `thumbnail`, then `end`.
-    case thumbnail(MediaSource, time: Double, longestSide: Int)
+    case thumbnail(time: Double, longestSide: Int)
     /// Some seconds of a video from `start` (s) on, without sound, upright, with square pixels, its longer side at most `longestSide` px, as a WebM
     /// file. Answered by `mediaInfo`, progress, `preview`, then `end`.
-    case preview(MediaSource, start: Double, seconds: Double, longestSide: Int)
+    case preview(start: Double, seconds: Double, longestSide: Int)
     /// The text of a media file or of a file of subtitles. Answered by any number of `text` and progress, then `end`.
-    case text(MediaSource, TextPlace)
+    case text(TextPlace)
 }
 
 /// What a preview is at most.

@@ -1,7 +1,5 @@
 /// The limits of the wire format; whoever reads refuses what is beyond them.
 package enum DecodeLimits {
-    /// Bytes of a path.
-    package static let pathBytes = 16_384
     /// Bytes of one request's or message's body.
     package static let bodyBytes = 32_768
     /// Bytes that may follow the body of a message: a frame of the largest side.
@@ -42,8 +40,8 @@ package struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
 /// it answers.
 package struct WireHeader: Sendable, Equatable {
     /// 2: frames have a geometry, pixels are a payload, and what nobody read is gone. 3: text can be asked for.
-    /// 4: previews can be asked for.
-    package static let version: UInt8 = 4
+    /// 4: previews can be asked for. 5: files come as descriptors, beside the requests.
+    package static let version: UInt8 = 5
     package static let size = 16
 
     package var kind: UInt8

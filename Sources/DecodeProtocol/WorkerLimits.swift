@@ -11,16 +11,19 @@ package struct WorkerLimits: Sendable, Equatable {
     package var threads: Int
     /// Whether it has the processor and the disk only when nobody else wants them.
     package var givesWay: Bool
+    /// Whether a system call that it may not make ends it, which shows where it was made, instead of failing.
+    package var endsWhenRefused: Bool
 
     package init(
         addressSpace: Int = 2 << 30, stalledCPUSeconds: Int = 120, pixels: Int = 128 << 20, threads: Int = 2,
-        givesWay: Bool = false
+        givesWay: Bool = false, endsWhenRefused: Bool = false
     ) {
         self.addressSpace = addressSpace
         self.stalledCPUSeconds = stalledCPUSeconds
         self.pixels = pixels
         self.threads = threads
         self.givesWay = givesWay
+        self.endsWhenRefused = endsWhenRefused
     }
 
     /// The worker's arguments.
@@ -29,7 +32,7 @@ package struct WorkerLimits: Sendable, Equatable {
         [
             "--parent", "\(parent)", "--memory", "\(addressSpace)", "--cpu", "\(stalledCPUSeconds)",
             "--pixels", "\(pixels)", "--threads", "\(threads)",
-        ] + (givesWay ? ["--gives-way", "1"] : [])
+        ] + (givesWay ? ["--gives-way", "1"] : []) + (endsWhenRefused ? ["--ends-when-refused", "1"] : [])
     }
 
     /// Reads the worker's arguments; `parent` is nil if they don't name one.
@@ -49,6 +52,7 @@ package struct WorkerLimits: Sendable, Equatable {
             case "--pixels": limits.pixels = value
             case "--threads": limits.threads = value
             case "--gives-way": limits.givesWay = true
+            case "--ends-when-refused": limits.endsWhenRefused = true
             default: throw WireError(.content, "There is no option \(option).")
             }
         }

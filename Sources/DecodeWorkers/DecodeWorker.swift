@@ -1,3 +1,4 @@
+import Basics
 package import DecodeProtocol
 import Glibc
 import Synchronization
@@ -65,16 +66,33 @@ final class DecodeWorker: Sendable {
         process.kill()
     }
 
+    /// Opens a file for a request, on the worker's thread.
+    /// - Throws: `DecodeError` of the file. The worker is as it was.
+    func open(_ file: FilePath, with opener: FileOpener) async throws(DecodeError) -> FileDescriptor {
+        let opened = await thread.run { () -> Result<FileDescriptor, DecodeError> in
+            do throws(DecodeError) {
+                return .success(try opener.openMedia(file))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try opened.get()
+    }
+
     /// Asks for something; the answers come from `receive()`.
+    /// - Parameter media: the file that the request is about. It is closed.
     /// - Throws: `DecodeError`. The worker is of no use after that.
-    func send(_ request: DecodeRequest) async throws(DecodeError) {
+    func send(_ request: DecodeRequest, media: FileDescriptor) async throws(DecodeError) {
         let number = requests.withLock { number in
             number &+= 1
             return number
         }
         let bytes = request.encoded(request: number)
         let (process, deadline) = (process, deadline)
-        let isSent = await thread.run { process.send(bytes, deadline: deadline) }
+        let isSent = await thread.run {
+            defer { try? media.close() }
+            return process.send(bytes, media: media, deadline: deadline)
+        }
         guard isSent else { throw await failure(.closed) }
     }
 

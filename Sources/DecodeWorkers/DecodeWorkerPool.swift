@@ -1,4 +1,4 @@
-import Basics
+package import Basics
 package import DecodeProtocol
 import Glibc
 import Synchronization
@@ -18,6 +18,8 @@ package final class DecodeWorkerPool: FrameSource {
         /// How long a worker may say nothing while something is awaited from it.
         package var deadline: Duration
         package var limits: WorkerLimits
+        /// Opens what workers read.
+        package var opener: FileOpener
         /// A worker is replaced after so many requests, so that what a codec leaks doesn't pile up.
         package var requestsPerWorker: Int
 
@@ -26,12 +28,14 @@ package final class DecodeWorkerPool: FrameSource {
             workers: Int = 1,
             deadline: Duration = .seconds(30),
             limits: WorkerLimits = WorkerLimits(),
+            opener: FileOpener = FileOpener(),
             requestsPerWorker: Int = 2000
         ) {
             self.executable = executable
             self.workers = max(1, workers)
             self.deadline = deadline
             self.limits = limits
+            self.opener = opener
             self.requestsPerWorker = requestsPerWorker
         }
     }
@@ -75,7 +79,7 @@ package final class DecodeWorkerPool: FrameSource {
 
     package func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
         DecodeEvents { [self] in
-            let run = DecodeRun(pool: self, request: .frames(.path(file.bytes), sampling))
+            let run = DecodeRun(pool: self, file: file, request: .frames(sampling))
             return {
                 while let message = try await run.next() {
                     if case .event(let event) = message { return event }
@@ -86,7 +90,7 @@ package final class DecodeWorkerPool: FrameSource {
     }
 
     package func probe(_ file: FilePath) async throws -> MediaInfo {
-        let run = DecodeRun(pool: self, request: .probe(.path(file.bytes)))
+        let run = DecodeRun(pool: self, file: file, request: .probe)
         var information: MediaInfo?
         while let message = try await run.next() {
             if case .event(.mediaInfo(let found)) = message { information = found }
@@ -96,8 +100,7 @@ package final class DecodeWorkerPool: FrameSource {
     }
 
     package func thumbnail(of file: FilePath, at time: Double, longestSide: Int) async throws -> [UInt8] {
-        let request = DecodeRequest.thumbnail(.path(file.bytes), time: time, longestSide: longestSide)
-        let run = DecodeRun(pool: self, request: request)
+        let run = DecodeRun(pool: self, file: file, request: .thumbnail(time: time, longestSide: longestSide))
         var jpeg: [UInt8]?
         while let message = try await run.next() {
             if case .thumbnail(let bytes) = message { jpeg = bytes }
@@ -109,9 +112,8 @@ package final class DecodeWorkerPool: FrameSource {
     package func preview(
         of file: FilePath, at start: Double, seconds: Double, longestSide: Int
     ) async throws -> [UInt8] {
-        let request = DecodeRequest.preview(
-            .path(file.bytes), start: start, seconds: seconds, longestSide: longestSide)
-        let run = DecodeRun(pool: self, request: request)
+        let request = DecodeRequest.preview(start: start, seconds: seconds, longestSide: longestSide)
+        let run = DecodeRun(pool: self, file: file, request: request)
         var webm: [UInt8]?
         while let message = try await run.next() {
             if case .preview(let bytes) = message { webm = bytes }
@@ -121,7 +123,7 @@ package final class DecodeWorkerPool: FrameSource {
     }
 
     package func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] {
-        let run = DecodeRun(pool: self, request: .text(.path(file.bytes), place))
+        let run = DecodeRun(pool: self, file: file, request: .text(place))
         var lines: [TextLine] = []
         var bytes = 0
         while let message = try await run.next() {
@@ -132,6 +134,9 @@ package final class DecodeWorkerPool: FrameSource {
         }
         return lines
     }
+
+    var opener: FileOpener { configuration.opener }
+    var deadline: Duration { configuration.deadline }
 
     /// A worker for one file; it must come back with `release`, or its loss be told with `discard`.
     func acquire() async throws(DecodeError) -> DecodeWorker {
@@ -224,12 +229,16 @@ final class DecodeRun {
     }
 
     private let pool: DecodeWorkerPool
+    private let file: FilePath
     private let request: DecodeRequest
     private var state = State.waiting
+    private var bounds: AnswerBounds
 
-    init(pool: DecodeWorkerPool, request: DecodeRequest) {
+    init(pool: DecodeWorkerPool, file: FilePath, request: DecodeRequest) {
         self.pool = pool
+        self.file = file
         self.request = request
+        bounds = AnswerBounds(request, deadline: pool.deadline)
     }
 
     deinit { loseWorker() }
@@ -240,12 +249,13 @@ final class DecodeRun {
             if case .waiting = state {
                 let worker = try await pool.acquire()
                 state = .running(worker)
-                try await worker.send(request)
+                try await worker.send(request, media: try await open(with: worker))
             }
             guard case .running(let worker) = state else { return nil }
+            let began = ContinuousClock.now
             let message = try await worker.receive()
+            try bounds.take(message, after: .now - began)
             switch message {
-            case .event(.frame(let frame)): try check(frame)
             case .event(.end): finish(worker)
             case .failure(let error):
                 finish(worker)
@@ -259,12 +269,12 @@ final class DecodeRun {
         }
     }
 
-    /// A worker that was taken over by a file may not fill this process with larger pictures than were asked for.
-    private func check(_ frame: SampledFrame) throws(DecodeError) {
-        guard case .frames(_, let sampling) = request, frame.side == sampling.geometry.side else {
-            throw DecodeError(
-                .protocolBroken, isRetryable: true,
-                message: "The decode worker sent a picture of \(frame.side) pixels that wasn't asked for.")
+    private func open(with worker: DecodeWorker) async throws(DecodeError) -> FileDescriptor {
+        do throws(DecodeError) {
+            return try await worker.open(file, with: pool.opener)
+        } catch {
+            finish(worker)
+            throw error
         }
     }
 

@@ -93,13 +93,14 @@ final class WorkerProcess: @unchecked Sendable {
         return status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .signalled(status & 0x7F)
     }
 
+    /// - Parameter media: a descriptor that goes with the request; the worker has one of its own then.
     /// - Returns: false if the worker doesn't take the request within `deadline`, or is gone.
-    func send(_ bytes: [UInt8], deadline: Duration) -> Bool {
+    func send(_ bytes: [UInt8], media: FileDescriptor, deadline: Duration) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             guard wait(input, Int16(POLLOUT), deadline) else { return false }
             let sent = unsafe rest.withUnsafeBytes {
-                unsafe Glibc.send(input, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                unsafe saccade_send(input, $0.baseAddress, $0.count, rest.count == bytes.count ? media.rawValue : -1)
             }
             if sent >= 0 {
                 rest = rest.dropFirst(sent)

@@ -18,6 +18,9 @@ package protocol FileSystem: Sendable {
     /// Where a path leads to, without symbolic links.
     /// - Throws: `Errno`.
     func target(of path: FilePath) throws(Errno) -> FilePath
+    /// What the file system of a directory is.
+    /// - Throws: `Errno`.
+    func fileSystem(of directory: FilePath) throws(Errno) -> FileSystemKind
     /// Whether somebody has the file open to write; false where the system can't tell.
     func isOpenForWriting(_ file: FilePath) -> Bool
 }

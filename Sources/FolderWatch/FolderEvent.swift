@@ -7,6 +7,10 @@ package enum FolderEvent: Sendable, Equatable {
     case scanFinished(RootID)
     case rootOnline(RootID)
     case rootOffline(RootID, reason: String)
+    /// So many files of a root are missing, most of it, and are kept until a person confirms that they are gone.
+    case removalHeld(RootID, missing: Int)
+    /// The kernel allows no more watches: from this directory on, trees are polled.
+    case watchesExhausted(FilePath, watched: Int)
     /// A file whose content was not known.
     case mediaFound(MediaID, path: FilePath)
     /// A known content has another or one more path.

@@ -1,6 +1,7 @@
 import Basics
 import Threads
-internal import Catalog
+package import Catalog
+internal import Synchronization
 internal import SystemPackage
 
 extension FolderScanner {
@@ -61,38 +62,112 @@ extension FolderScanner {
         return false
     }
 
-    /// Finds the known files in directories that a walk from `tree` did not come to.
-    func findVanished(below tree: FilePath, root: Root, _ pass: inout ScanPass) throws {
+    /// Finds the known files in directories that a walk from each of `trees` did not come to. O(the root's directories).
+    func findVanished(below trees: Set<FilePath>, root: Root, _ pass: inout ScanPass) throws {
+        guard !trees.isEmpty else { return }
         var after: FilePath?
         while true {
             let directories = try catalog.directories(of: root.id, after: after)
             guard let last = directories.last else { return }
-            for directory in directories where directory.starts(with: tree) && !pass.visited.contains(directory) {
+            for directory in directories where !pass.visited.contains(directory) && Self.lies(directory, in: trees) {
                 pass.vanished += try catalog.files(inDirectory: directory)
             }
             after = last
         }
     }
 
+    /// Whether a directory is one of some trees or lies in one. O(depth).
+    private static func lies(_ directory: FilePath, in trees: Set<FilePath>) -> Bool {
+        var above = directory
+        repeat {
+            if trees.contains(above) { return true }
+        } while above.removeLastComponent()
+        return false
+    }
+
     /// Makes tombstones of the files that were not seen and are not there, unless their file system is away, or the whole root has gone
-    /// since the pass began.
+    /// since the pass began. Where that would be most of the root, they are held instead.
     func giveUp(_ pass: inout ScanPass, root: Root) throws {
         guard !pass.vanished.isEmpty else { return }
         guard let now = try catalog.root(root.id), try check(now) else {
             pass.vanished = []
             return
         }
-        var gone: [MediaFile] = []
+        var (left, gone, held): ([FileID], [FileID], [FileID]) = ([], [], [])
         for file in pass.vanished where !pass.unreadable.contains(where: { file.path.starts(with: $0) }) {
             // Followed to another place since, or still here: hidden now, or no candidate any more.
             guard let current = try catalog.file(at: file.path), current.id == file.id else { continue }
-            guard !isConcealed(file.path) else { continue }
-            if file.stamp.device == nearestDevice(to: file.path) { gone.append(file) }
+            let presence = presence(of: file.path)
+            guard presence != .concealed, file.stamp.device == nearestDevice(to: file.path) else { continue }
+            switch presence {
+            case .absent where current.isHeld: held.append(file.id)
+            // One that could not be taken in loses nothing.
+            case .absent where current.media != nil: gone.append(file.id)
+            default: left.append(file.id)
+            }
         }
         pass.vanished = []
-        for start in stride(from: 0, to: gone.count, by: 500) {
-            let part = gone[start..<min(gone.count, start + 500)]
-            try leave(try catalog.removeFiles(part.map(\.id), at: clock.now))
+        // What lies elsewhere as well is still found.
+        left += try catalog.filesWithCopies(among: held)
+        func admits(_ count: Int) -> Bool {
+            breaker.withLock {
+                $0.admits(count, besides: now.missingCount, of: now.fileCount, in: root.id, at: clock.now)
+            }
+        }
+        if !gone.isEmpty, !admits(gone.count) {
+            let copies = Set(try catalog.filesWithCopies(among: gone))
+            let last = gone.filter { !copies.contains($0) }
+            if last.isEmpty || admits(last.count) {
+                left += gone
+            } else {
+                left += copies
+                for part in Self.parts(of: last) { try catalog.hold(Array(part)) }
+                report(.removalHeld(root.id, missing: now.missingCount + last.count))
+            }
+        } else {
+            left += gone
+        }
+        try remove(left)
+    }
+
+    private func remove(_ files: [FileID]) throws {
+        for part in Self.parts(of: files) { try leave(try catalog.removeFiles(Array(part), at: clock.now)) }
+    }
+
+    private static func parts(of files: [FileID]) -> [ArraySlice<FileID>] {
+        stride(from: 0, to: files.count, by: 500).map { files[$0..<min(files.count, $0 + 500)] }
+    }
+
+    /// Makes tombstones of the files of a root that are held and still missing: a person has confirmed it. Those that are back stay. Blocking.
+    ///
+    /// - Returns: how many files have left.
+    /// - Throws: ``CatalogError`` `notFound`, and `offline` for a root that isn't there, of which nothing can be said.
+    package func confirmRemoval(of id: RootID) throws -> Int {
+        guard let root = try catalog.root(id) else {
+            throw CatalogError(.notFound, "There is no root \(id): see `saccade watch list`.")
+        }
+        guard try check(root) else {
+            throw CatalogError(
+                .offline,
+                "\(root.path) is offline, so that nobody can say what is missing from it: bring it back first.")
+        }
+        breaker.withLock { $0.reset(id) }
+        var (after, count): (FileID, Int) = (0, 0)
+        while true {
+            let held = try catalog.heldFiles(of: id, after: after)
+            guard let last = held.last else { return count }
+            after = last.id
+            var (back, gone): ([FileID], [FileID]) = ([], [])
+            for file in held {
+                switch presence(of: file.path) {
+                case .present: back.append(file.id)
+                case .absent where file.stamp.device == nearestDevice(to: file.path): gone.append(file.id)
+                case .absent, .concealed: continue
+                }
+            }
+            try catalog.release(back)
+            try remove(gone)
+            count += gone.count
         }
     }
 
@@ -110,13 +185,17 @@ extension FolderScanner {
         for media in hidden { report(.mediaRemoved(media)) }
     }
 
-    /// Whether it can't be said that a file is there or not: the right to look is missing, or the disk fails.
-    private func isConcealed(_ path: FilePath) -> Bool {
+    private enum Presence { case present, absent, concealed }
+
+    /// Whether a file is there; `concealed` when the right to look is missing, or the disk fails.
+    private func presence(of path: FilePath) -> Presence {
         do throws(Errno) {
             _ = try files.attributes(of: path, followsLinks: true)
-            return false
+            return .present
         } catch {
-            return error != .noSuchFileOrDirectory && error != .notDirectory && error != .tooManySymbolicLinkLevels
+            let isAbsent =
+                error == .noSuchFileOrDirectory || error == .notDirectory || error == .tooManySymbolicLinkLevels
+            return isAbsent ? .absent : .concealed
         }
     }
 

@@ -54,7 +54,11 @@ package final class FolderScanner: Sendable {
     let catchUp: @Sendable () throws -> Void
     let report: @Sendable (FolderEvent) -> Void
     private let settling: Mutex<SettlingFiles>
-    private let limit = Mutex<WatchOutcome?>(nil)
+    private let readers = FileReaders()
+    let breaker: Mutex<RemovalBreaker>
+    let polling: Mutex<PolledTrees>
+    /// File systems by device, as a full scan finds them.
+    private let fileSystems = Mutex<[UInt64: FileSystemKind]>([:])
     /// The rules of directories with a file of them, as they were when they were last looked at.
     private let rules = Mutex<[FilePath: IgnoreRules]>([:])
 
@@ -73,15 +77,29 @@ package final class FolderScanner: Sendable {
         self.settings = settings
         self.catchUp = catchUp
         self.report = report
+        breaker = Mutex(RemovalBreaker(share: settings.removalShare))
+        polling = Mutex(
+            PolledTrees(interval: settings.pollInterval, longest: settings.longestPollInterval))
         settling = Mutex(
             SettlingFiles(settleTime: settings.settleTime, openFileSettleTime: settings.openFileSettleTime))
     }
 
     package var settlingFiles: Int { settling.withLock { $0.count } }
-    /// When a pass should be made although nothing was told.
-    package var nextLook: Timestamp? { settling.withLock { $0.nextLook } }
-    /// Why some directories are not watched; nil when all are.
-    package var watchTrouble: WatchOutcome? { limit.withLock { $0 } }
+    /// When a pass should be made although nothing was told, by the clock that nobody sets.
+    package var nextLook: Double? {
+        [settling.withLock { $0.nextLook }, polling.withLock { $0.nextPoll }].compactMap { $0 }.min()
+    }
+    /// Whether the kernel allows fewer watches than there are directories.
+    package var isLimited: Bool { polling.withLock { $0.isLimited } }
+
+    /// What is polled of a root; nil for nothing.
+    package func polled(in root: Root) -> PolledTrees.Summary? { polling.withLock { $0.summary(below: root.path) } }
+
+    /// Forgets a tree that is not watched any more.
+    package func forget(_ tree: FilePath) {
+        polling.withLock { $0.forget(below: tree) }
+        watcher.unwatch(tree: tree)
+    }
 
     /// Makes one pass over `scope`, over what settles, and over unreadable files whose time has come.
     ///
@@ -91,24 +109,29 @@ package final class FolderScanner: Sendable {
     package func scan(_ scope: ScanScope, isStopped: () -> Bool = { false }) throws {
         var pass = ScanPass()
         let now = clock.now
-        let due = settling.withLock { $0.due(at: now) }
+        let due = settling.withLock { $0.due(at: clock.uptime) }
         pass.due = Set(due)
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
+        let polled = polling.withLock { $0.takeDue(at: clock.uptime) }
+        if scope.everything { fileSystems.withLock { $0 = [:] } }
         for root in try catalog.roots() {
             let whole = scope.everything || scope.roots.contains(root.id)
             let trees = scope.trees.filter { $0.starts(with: root.path) && $0 != root.path }
+                .union(polled.filter { $0.starts(with: root.path) })
             let directories = pass.directories.filter { $0.starts(with: root.path) }
             guard whole || !trees.isEmpty || !directories.isEmpty else { continue }
             if whole { report(.scanStarted(root.id)) }
             guard try check(root) else {
                 settling.withLock { $0.forget(below: root.path) }
+                polling.withLock { $0.forget(below: root.path) }
                 if whole { report(.scanFinished(root.id)) }
                 continue
             }
             // A root that was away is not as it was left.
             let everything = whole || root.state == .offline
             var tour = Tour(root: root, ignored: IgnoredFiles(in: root.path, settings.ignored, files: files))
+            let began = clock.uptime
             if everything {
                 try walk(root.path, &tour, isStopped: isStopped, &pass)
             } else {
@@ -116,6 +139,7 @@ package final class FolderScanner: Sendable {
                 for directory in directories where !pass.visited.contains(directory) {
                     try visit(directory, &tour, recursively: nil, &pass)
                 }
+                if !tour.changed.isEmpty { try takeSettled(&pass) }
                 // What other rules concern is more than the directory that they stand in.
                 for directory in tour.changed {
                     pass.visited = pass.visited.filter { !$0.starts(with: directory) }
@@ -123,9 +147,16 @@ package final class FolderScanner: Sendable {
                     try walk(directory, &tour, isStopped: isStopped, &pass)
                 }
             }
+            try takeSettled(&pass)
             guard !isStopped() else { return }
-            for tree in everything ? [root.path] : Array(trees) + tour.changed {
-                try findVanished(below: tree, root: root, &pass)
+            try findVanished(below: everything ? [root.path] : trees.union(tour.changed), root: root, &pass)
+            try catalog.release(pass.returned)
+            pass.returned = []
+            let (elapsed, changed) = (clock.uptime - began, pass.changed)
+            polling.withLock { polling in
+                for tree in everything ? [root.path] : Array(trees) {
+                    polling.looked(below: tree, changed: changed, seconds: elapsed, at: clock.uptime)
+                }
             }
             try giveUp(&pass, root: root)
             if everything { try catalog.recordScan(of: root.id, at: clock.now) }
@@ -135,7 +166,7 @@ package final class FolderScanner: Sendable {
         // Paths that are due but are no more, lie in no root any more, or in a directory that can't be read now.
         for path in pass.due {
             let isHidden = pass.unreadable.contains { path.starts(with: $0) }
-            settling.withLock { isHidden ? $0.postpone(path, at: now) : $0.forget(path) }
+            settling.withLock { isHidden ? $0.postpone(path, at: clock.uptime) : $0.forget(path) }
         }
     }
 
@@ -174,16 +205,18 @@ package final class FolderScanner: Sendable {
             return before != own
         }
         if isChanged, recursively == nil { tour.changed.append(directory) }
-        note(watcher.watch(directory))
+        watch(directory)
         let entries: [DirectoryEntry]
         do {
-            if directory != root.path, try files.attributes(of: directory, followsLinks: false).kind != .directory {
-                throw Errno.notDirectory
-            }
+            let attributes = try files.attributes(of: directory, followsLinks: directory == root.path)
+            if attributes.kind != .directory { throw Errno.notDirectory }
+            notePolling(directory, device: attributes.stamp.device)
             entries = try files.entries(of: directory)
         } catch let error as Errno {
             if error == .noSuchFileOrDirectory || error == .notDirectory {
                 pass.vanished += try catalog.files(inDirectory: directory)
+                pass.changed.insert(directory)
+                polling.withLock { $0.forget(below: directory) }
             } else {
                 pass.unreadable.append(directory)
             }
@@ -212,11 +245,13 @@ package final class FolderScanner: Sendable {
             }
         }
         pass.vanished += known.values
-        let now = clock.now
+        if known.values.contains(where: { !$0.isHeld }) { pass.changed.insert(directory) }
+        // Whose files of subtitles they are, the catalog has to say.
+        if !subtitles.isEmpty || pass.settled.count >= FileReaders.batch { try takeSettled(&pass) }
         try recordSubtitles(subtitles, in: directory) { path, attributes in
             pass.due.remove(path)
             return settling.withLock { settling in
-                settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+                settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
             }
         }
     }
@@ -241,6 +276,7 @@ package final class FolderScanner: Sendable {
         }
         let now = clock.now
         if let known, known.stamp.isSameContent(as: attributes.stamp) {
+            if known.isHeld { pass.returned.append(known.id) }
             if known.stamp != attributes.stamp || known.root != root.id {
                 try catalog.restamp(known, attributes.stamp, root: root.id)
             }
@@ -250,19 +286,15 @@ package final class FolderScanner: Sendable {
                 return true
             }
         } else if known == nil, try follow(path, attributes.stamp, root: root) {
+            pass.changed.insert(path.removingLastComponent())
             return true
         }
+        pass.changed.insert(path.removingLastComponent())
         let isSettled = settling.withLock { settling in
-            settling.observe(path, attributes, at: now) { files.isOpenForWriting(path) }
+            settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
         }
         guard isSettled else { return true }
-        do {
-            _ = try take(path, attributes.stamp, known: known, root: root.id)
-        } catch {
-            // The catalog can't be written: the file's turn comes again.
-            settling.withLock { $0.postpone(path, stamp: attributes.stamp, at: now) }
-            throw error
-        }
+        pass.settled.append(SettledFile(path: path, stamp: attributes.stamp, known: known, root: root.id))
         return true
     }
 
@@ -290,55 +322,77 @@ package final class FolderScanner: Sendable {
     package func take(
         _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
     ) throws -> MediaID? {
-        let now = clock.now
+        try take([SettledFile(path: path, stamp: stamp, known: known, root: root)]).first ?? nil
+    }
+
+    /// Keeps the settled files of a pass. Where the catalog can't be written, their turn comes again.
+    func takeSettled(_ pass: inout ScanPass) throws {
+        let settled = pass.settled
+        pass.settled = []
         do {
-            guard stamp.size > 0 else {
-                let problem = Problem(code: .empty, message: "The file is empty.", retryAt: nil)
-                try keep(problem, path, stamp, known: known, root: root)
-                return nil
+            _ = try take(settled)
+        } catch {
+            let now = clock.uptime
+            settling.withLock { settling in
+                for file in settled { settling.postpone(file.path, stamp: file.stamp, at: now) }
             }
-            let identity = try files.identity(of: path)
-            guard try files.attributes(of: path, followsLinks: true).stamp.isSameContent(as: stamp) else {
-                // Written to while it was read: it has to settle again.
-                let attributes = try files.attributes(of: path, followsLinks: true)
-                settling.withLock { _ = $0.observe(path, attributes, at: now) { true } }
-                return nil
-            }
-            let (media, isNew, hidden) = try catalog.recordFile(
-                path, root: root, stamp: stamp, identity: identity, at: now)
-            try leave(hidden)
-            if isNew {
-                report(.mediaFound(media, path: path))
-            } else if known?.media != media {
-                report(.mediaMoved(media, path: path))
-            }
-            return media
-        } catch let error as Errno {
-            if error == .noSuchFileOrDirectory { return nil }
-            let attempts = (known?.stamp.isSameContent(as: stamp) ?? false) ? (known?.attempts ?? 0) + 1 : 1
-            let advice = error == .permissionDenied ? " Give the user that runs Saccade the right to read it." : ""
-            let problem = Problem(
-                code: .unreadable, message: "It can't be read: \(error).\(advice)",
-                retryAt: settings.retry.next(after: attempts, at: now))
-            try keep(problem, path, stamp, known: known, root: root)
-            return nil
+            throw error
         }
     }
 
-    private func keep(
-        _ problem: Problem, _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
-    ) throws {
-        try leave(try catalog.recordProblem(path, root: root, stamp: stamp, problem: problem, at: clock.now))
-        report(.fileFailed(path: path, problem))
+    /// Reads some files beside each other, and keeps what they are in one transaction.
+    private func take(_ settled: [SettledFile]) throws -> [MediaID?] {
+        let contents = readers.map(settled) { [files, settings, clock] in
+            $0.content(files, settings.retry, at: clock.now)
+        }
+        var media = [MediaID?](repeating: nil, count: settled.count)
+        var found: [(place: Int, file: FoundFile)] = []
+        for (place, content) in contents.enumerated() {
+            let file = settled[place]
+            switch content {
+            case .found(let content):
+                found.append((place, FoundFile(path: file.path, root: file.root, stamp: file.stamp, content: content)))
+            case .changing(let attributes):
+                settling.withLock { _ = $0.observe(file.path, attributes, at: clock.reading) { true } }
+            case .gone: continue
+            }
+        }
+        let recorded = try catalog.record(found.map(\.file), at: clock.now)
+        try leave(recorded.flatMap(\.hidden))
+        for ((place, file), recorded) in zip(found, recorded) {
+            media[place] = recorded.media
+            switch (file.content, recorded.media) {
+            case (.problem(let problem), _): report(.fileFailed(path: file.path, problem))
+            case (.media, let id?) where recorded.isNew: report(.mediaFound(id, path: file.path))
+            case (.media, let id?) where settled[place].known?.media != id:
+                report(.mediaMoved(id, path: file.path))
+            case (.media, _): continue
+            }
+        }
+        return media
     }
 
-    private func note(_ outcome: WatchOutcome) {
-        if outcome == .limitReached { limit.withLock { $0 = outcome } }
+    private func watch(_ directory: FilePath) {
+        switch watcher.watch(directory) {
+        case .watching: polling.withLock { $0.remove(directory, because: .watchLimit) }
+        case .limitReached:
+            let isNew = polling.withLock { polling in
+                let wasLimited = polling.isLimited
+                polling.add(directory, because: .watchLimit, at: clock.uptime)
+                return !wasLimited && polling.isLimited
+            }
+            if isNew { report(.watchesExhausted(directory, watched: watcher.count)) }
+        case .failed: break
+        }
     }
 
-    /// Forgets that the limit of watches was reached, before a full scan that tries again.
-    package func clearWatchTrouble() {
-        limit.withLock { $0 = nil }
+    /// Has a directory polled where its file system doesn't tell all that changes.
+    private func notePolling(_ directory: FilePath, device: UInt64) {
+        let known = fileSystems.withLock { $0[device] }
+        let kind = known ?? (try? files.fileSystem(of: directory)) ?? .local
+        if known == nil { fileSystems.withLock { $0[device] = kind } }
+        guard let reason = kind.pollingReason else { return }
+        polling.withLock { $0.add(directory, because: .fileSystem(reason), at: clock.uptime) }
     }
 }
 
@@ -352,4 +406,10 @@ struct ScanPass {
     var unreadable: [FilePath] = []
     /// Files that are in the catalog and were not seen.
     var vanished: [MediaFile] = []
+    /// Files that are to be taken in.
+    var settled: [SettledFile] = []
+    /// Files that were held as missing and were seen.
+    var returned: [FileID] = []
+    /// Directories in which something is not as the catalog has it.
+    var changed: Set<FilePath> = []
 }

@@ -14,7 +14,7 @@ package final class InotifyWatcher: DirectoryWatcher {
 
     private struct State {
         var paths: [Int32: FilePath] = [:]
-        var descriptors: [FilePath: Int32] = [:]
+        var descriptors = PathTree<Int32>()
         var hints = WatchHints()
         var onHint: (@Sendable () -> Void)?
     }
@@ -83,10 +83,9 @@ package final class InotifyWatcher: DirectoryWatcher {
     }
 
     private static func unwatch(_ tree: FilePath, _ descriptor: Int32, _ state: inout State) {
-        for (watch, path) in state.paths where path.starts(with: tree) {
+        for watch in state.descriptors.removeTree(tree) {
             inotify_rm_watch(descriptor, watch)
             state.paths[watch] = nil
-            state.descriptors[path] = nil
         }
     }
 

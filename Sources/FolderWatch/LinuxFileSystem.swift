@@ -1,4 +1,4 @@
-internal import Basics
+package import Basics
 internal import CLinux
 package import Catalog
 internal import Glibc
@@ -10,7 +10,12 @@ package struct LinuxFileSystem: FileSystem {
     /// is hashed whole.
     package static let regionSize: Int64 = 64 * 1024
 
-    package init() {}
+    private let opener: FileOpener
+
+    /// - Parameter opener: what opens files; the default opens them as they are named.
+    package init(opening opener: FileOpener = FileOpener()) {
+        self.opener = opener
+    }
 
     package func attributes(of path: FilePath, followsLinks: Bool) throws(Errno) -> FileAttributes {
         var status = stat()
@@ -119,20 +124,36 @@ package struct LinuxFileSystem: FileSystem {
 
     package func target(of path: FilePath) throws(Errno) -> FilePath { try FilePath.realPath(of: path) }
 
+    package func fileSystem(of directory: FilePath) throws(Errno) -> FileSystemKind {
+        var (magic, device): (UInt32, dev_t) = (0, 0)
+        let result = unsafe directory.withPlatformString {
+            unsafe saccade_file_system($0, &magic, &device)
+        }
+        guard result == 0 else { throw Errno(rawValue: errno) }
+        return FileSystemKind(magic: magic, isRemovable: Self.isRemovable(device))
+    }
+
+    /// Whether a block device can be taken out, as sysfs says: of the disk itself for a partition. A device that is none, as those of btrfs,
+    /// is not.
+    private static func isRemovable(_ device: dev_t) -> Bool {
+        let place = "/sys/dev/block/\(saccade_major(device)):\(saccade_minor(device))"
+        for file in ["\(place)/removable", "\(place)/../removable"] {
+            guard let descriptor = try? FileDescriptor.open(FilePath(file), .readOnly) else { continue }
+            defer { try? descriptor.close() }
+            var first: UInt8 = 0
+            let count = unsafe withUnsafeMutableBytes(of: &first) { unsafe (try? descriptor.read(into: $0)) ?? 0 }
+            return count == 1 && first == UInt8(ascii: "1")
+        }
+        return false
+    }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool {
         guard let descriptor = try? open(file) else { return false }
         defer { close(descriptor) }
         return saccade_open_for_writing(descriptor) == 1
     }
 
-    /// Not blocking, because a pipe may have taken the file's place.
-    private func open(_ file: FilePath) throws(Errno) -> Int32 {
-        let descriptor = unsafe file.withPlatformString {
-            unsafe Glibc.open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        }
-        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        return descriptor
-    }
+    private func open(_ file: FilePath) throws(Errno) -> Int32 { try opener.open(file).rawValue }
 
     /// Up to `count` bytes; fewer at the end of the file.
     private static func read(_ descriptor: Int32, at offset: Int64, count: Int) throws(Errno) -> [UInt8] {

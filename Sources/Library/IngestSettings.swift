@@ -21,12 +21,16 @@ package struct IngestSettings: Sendable, Equatable {
     package var rescanInterval: Double
     /// Time after which a tombstone's clips are deleted, in seconds; a file that comes back earlier isn't decoded again.
     package var tombstoneLifetime: Double
+    /// Bytes that are to stay free beside the databases: below, ingest waits.
+    package var minFreeBytes: Int64
+    /// When nothing is indexed, or less.
+    package var rest: RestSettings
 
     package init(
         decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
         framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
         rebuildShare: Double = 0.5, folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
-        tombstoneLifetime: Double = 7 * 86_400
+        tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings()
     ) {
         self.decodeWorkers = max(1, decodeWorkers)
         self.framesPerSecond = framesPerSecond
@@ -37,5 +41,7 @@ package struct IngestSettings: Sendable, Equatable {
         self.folders = folders
         self.rescanInterval = rescanInterval
         self.tombstoneLifetime = tombstoneLifetime
+        self.minFreeBytes = minFreeBytes
+        self.rest = rest
     }
 }

@@ -1,4 +1,5 @@
 package import Catalog
+package import FolderWatch
 package import SystemPackage
 
 /// Where ingest stands at one moment.
@@ -10,7 +11,7 @@ package struct IngestStatus: Sendable, Equatable {
         case scanning
         /// Waiting for changes.
         case watching
-        /// The kernel's limit of watches is reached: some directories are only seen by rescans.
+        /// The kernel's limit of watches is reached: some directories are polled.
         case limited
         case stopped
     }
@@ -83,6 +84,13 @@ package struct IngestStatus: Sendable, Equatable {
     /// Clips and bytes of the vectors in memory.
     package var indexedClips = 0
     package var indexBytes = 0
-    /// Why ingest waits; nil when it goes on.
+    /// Why ingest waits for something to be put right; nil when it doesn't.
     package var paused: String?
+    /// What was mended since the start, in sentences.
+    package var notices: [String] = []
+    /// Why ingest rests although nothing is wrong; nil when it doesn't.
+    package var rest: RestCause?
+    package var slowdown = Slowdown()
+    /// What is polled of which root.
+    package var polled: [RootID: PolledTrees.Summary] = [:]
 }

@@ -36,9 +36,14 @@ extension Library {
     /// The folder of the model that was chosen for a state folder, whether or not it is in use by another process; nil where none was, and where
     /// that can't be read: who opens the folder is told why.
     package static func chosenModel(in state: FilePath) -> FilePath? {
-        guard let catalog = try? Catalog(state: state, access: .readOnly) else { return nil }
-        defer { catalog.close() }
-        return (try? catalog.chosenModel()) ?? nil
+        do {
+            let catalog = try Catalog(state: state, access: .readOnly)
+            defer { catalog.close() }
+            return try catalog.chosenModel()
+        } catch {
+            // It will be mended, and what was chosen with it.
+            return error.code == .damaged ? Catalog.keptModel(in: state) : nil
+        }
     }
 
     /// An index beside the live one.
@@ -236,7 +241,7 @@ extension Library {
         let live = try catalog.liveIndex().map { try catalog.progress(of: $0.id) }
         let current = track.pipeline.current
         let done = min(progress.seconds, progress.doneSeconds + current.reduce(0) { $0 + $1.position })
-        let rate = track.pipeline.meter.rates(at: clock.now).videoRate
+        let rate = track.pipeline.meter.rates(at: clock.uptime).videoRate
         return IngestStatus.Build(
             index: track.index, progress: progress,
             expectedClips: max(

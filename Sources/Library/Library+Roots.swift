@@ -27,7 +27,9 @@ extension Library {
             throw CatalogError(.notFound, "\(path) is the kernel's own and holds no files: name a directory of media.")
         }
         let added = try await BlockingExecutor.shared.run { [self] in
-            try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
+            let added = try catalog.addRoot(root.0, device: root.1, isConfigured: isConfigured, at: clock.now)
+            try opener.hold { try catalog.roots().map(\.path) }
+            return added
         }
         report(.rootAdded(added.id))
         scan(ScanScope(roots: [added.id]))
@@ -46,10 +48,19 @@ extension Library {
         try await scanning.run { [self] in
             let path = try catalog.root(id)?.path
             try catalog.removeRoot(id, at: clock.now)
+            try opener.hold { try catalog.roots().map(\.path) }
             try keeper.catchUp()
-            if let path { watcher.unwatch(tree: path) }
+            if let path { scanner.forget(path) }
         }
         report(.rootRemoved(id))
+    }
+
+    /// Removes the files of a root from the index that are missing and held: see ``RemovalBreaker``.
+    ///
+    /// - Returns: how many have left; those that are back by now have not.
+    /// - Throws: ``CatalogError`` `notFound`, `offline`.
+    package func confirmRemoval(of root: RootID) async throws -> Int {
+        try await scanning.run { [scanner] in try scanner.confirmRemoval(of: root) }
     }
 
     /// Asks for a full scan of one root, or of all and of the files that lie in none.

@@ -1,6 +1,8 @@
+internal import Basics
 import Search
 import Catalog
 import FolderWatch
+internal import Logging
 internal import ServiceLifecycle
 internal import Synchronization
 internal import SystemPackage
@@ -24,6 +26,7 @@ extension Library {
                 group.addTask { await self.watchNext() }
                 group.addTask { await self.watchFolders() }
                 group.addTask { await self.text.run() }
+                group.addTask { await self.rest.run() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -41,7 +44,9 @@ extension Library {
         for track in tracks.all { track.stop() }
         feed?.stop()
         text.stop()
+        rest.stop()
         writer.stop()
+        catalog.endMaintenance()
         wakeup.fire()
         tracksChanged.fire()
         completion.fire()
@@ -68,15 +73,21 @@ extension Library {
     /// Scans at the start and on a timer, and looks where the watcher says.
     private func watchFolders() async {
         requestScan(ScanScope(everything: true))
-        var nextRescan = clock.now + settings.rescanInterval
+        var steps = ClockSteps(clock.reading)
+        var nextRescan = clock.uptime + settings.rescanInterval
         while !isStopped {
             let ticket = wakeup.ticket
-            let began = clock.now
-            if began >= nextRescan {
+            let reading = clock.reading
+            let began = reading.time
+            if reading.uptime >= nextRescan {
                 requestScan(ScanScope(everything: true))
-                nextRescan = began + settings.rescanInterval
+                nextRescan = reading.uptime + settings.rescanInterval
             }
-            await scanning.run { self.pass() }
+            let setBack = steps.back(at: reading)
+            await scanning.run {
+                self.bringRetriesForward(by: setBack)
+                self.pass()
+            }
             hand.wakeup.fire()
             text.poke()
             let indexes = state.withLock { $0.tracks.all.map(\.index.id) }
@@ -86,11 +97,14 @@ extension Library {
                     (try? catalog.roots())?.contains { $0.state == .offline } ?? false
                 )
             }
-            let now = clock.now
-            let isWaiting = trouble != nil || isAnyOffline
-            let wait = [nextRescan, scanner.nextLook, retry, isWaiting ? now + Self.patience : nil]
-                .compactMap { $0 }.min().map { max(0.05, $0 - now) }
-            await wakeup.wait(since: ticket, seconds: wait, clock: clock)
+            let now = clock.reading
+            let isWaiting = trouble != nil || isAnyOffline || catalog.areFeaturesDamaged
+            let waits = [
+                nextRescan - now.uptime, scanner.nextLook.map { $0 - now.uptime }, retry.map { $0 - now.time },
+                isWaiting ? Self.patience : nil,
+            ]
+            await wakeup.wait(
+                since: ticket, seconds: waits.compactMap { $0 }.min().map { max(0.05, $0) }, clock: clock)
         }
     }
 
@@ -100,8 +114,61 @@ extension Library {
         state.withLock { $0.scope.formUnion(scope) }
     }
 
+    /// Has what waits to be tried again wait no longer than was meant, when the time of day was set back.
+    private func bringRetriesForward(by seconds: Double) {
+        guard seconds > 0 else { return }
+        logger.notice(
+            "the clock was set back by \(Int(seconds)) s: what waits to be tried again waits no longer for it")
+        do {
+            try catalog.bringRetriesForward(by: seconds)
+        } catch {
+            logger.error("what waits to be tried again waits until the time it was to be, by the clock: \(error)")
+        }
+    }
+
+    /// Mends rerank features that were found damaged, and tells what the catalog has mended. Blocking.
+    private func mend() {
+        if catalog.areFeaturesDamaged {
+            do {
+                try catalog.mendFeatures(isStopped: { isStopped })
+                state.withLock { $0.mendingTrouble = nil }
+            } catch {
+                let isNew = state.withLock { state in
+                    defer { state.mendingTrouble = "\(error)" }
+                    return state.mendingTrouble != "\(error)"
+                }
+                if isNew, !isStopped { logger.error("damaged rerank features can't be mended yet: \(error)") }
+            }
+        }
+        guard tellNotices() else { return }
+        // What was lost is looked for, and leaves what is in memory.
+        requestScan(ScanScope(everything: true))
+        do {
+            let tracks = state.withLock { $0.tracks.all }
+            try catalog.reinstate(tracks.map(\.index), live: keeper.live?.record.id)
+            try keeper.catchUp()
+        } catch {
+            logger.error("the index in memory isn't what the mended catalog says: \(error)")
+        }
+    }
+
+    /// Logs what the catalog has mended since the last time.
+    ///
+    /// - Returns: whether it has.
+    @discardableResult
+    func tellNotices() -> Bool {
+        let notices = catalog.notices
+        let new = state.withLock { state in
+            defer { state.toldNotices = notices.count }
+            return notices[min(state.toldNotices, notices.count)...]
+        }
+        for notice in new { logger.warning("\(notice)") }
+        return !new.isEmpty
+    }
+
     /// One pass over the folders. Blocking.
     func pass() {
+        mend()
         let hints = watcher.takeHints()
         let roots = (try? catalog.roots()) ?? []
         let offline = roots.filter { $0.state == .offline }.map(\.path)
@@ -114,10 +181,14 @@ extension Library {
             state.scanningRoots = state.scope.everything ? Set(roots.map(\.id)) : state.scope.roots
             return state.scope
         }
-        if scope.everything || !scope.roots.isEmpty { scanner.clearWatchTrouble() }
         do {
+            let began = clock.uptime
             try scanner.scan(scope, isStopped: { isStopped })
-            if scope.isFull { try purge() }
+            if scope.isFull {
+                latencies.scanning.record(clock.uptime - began)
+                try purge()
+                giveSpaceBack()
+            }
             let hadTrouble = state.withLock { state in
                 state.scanningRoots = []
                 defer { state.trouble = nil }
@@ -134,6 +205,16 @@ extension Library {
                 return state.trouble != "\(error)"
             }
             if isNew { report(.paused(reason: "\(error)")) }
+        }
+    }
+
+    /// Makes the databases' files as small as what they hold, as far as nobody has to wait for it.
+    private func giveSpaceBack() {
+        do {
+            try catalog.giveSpaceBack(
+                isQuiet: inWork.isEmpty, freeBytes: freeSpace(catalog.state), isStopped: { isStopped })
+        } catch {
+            logger.warning("the databases' files can't be made smaller now: \(error)")
         }
     }
 

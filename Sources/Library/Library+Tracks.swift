@@ -20,7 +20,7 @@ extension Library {
     func track(_ model: IndexingModel, _ index: IndexRecord) -> IngestTrack {
         let id = index.id
         let feed = JobFeed(
-            catalog: catalog, index: id, clock: clock, only: nil, hand: hand,
+            catalog: catalog, index: id, clock: clock, only: nil, hand: hand, mayWork: { [rest] in rest.cause == nil },
             inWork: { [weak self] in self?.inWork ?? [] },
             onIdle: { [weak self] in
                 guard let self, state.withLock({ $0.tracks.next?.index.id == id }) else { return }
@@ -31,10 +31,13 @@ extension Library {
             .init(
                 catalog: catalog, index: index, keeper: keeper, encoder: model.encoder, source: source,
                 files: scanner.files, clock: clock, settings: settings, writer: writer, computing: computing,
-                waitForTurn: { [weak self] in
+                latencies: latencies,
+                waitForTurn: { [weak self, rest] in
                     await self?.share.waitForTurn { [weak self] in self?.mustShare(id) ?? false }
+                    await rest.waitForTurn()
                 },
-                didEncode: { [weak self] seconds in
+                didEncode: { [weak self, rest] seconds in
+                    rest.didEncode(seconds: seconds)
                     guard let self, isBeside(id) else { return }
                     share.didEncode(seconds: seconds)
                 },

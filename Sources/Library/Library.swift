@@ -1,3 +1,4 @@
+package import Basics
 package import Catalog
 package import DecodeWorkers
 package import FolderWatch
@@ -34,8 +35,13 @@ package final class Library: Service {
     /// One batch at a time, whichever index it is for.
     let computing = BlockingExecutor(label: "encode", givesWay: true)
     let source: any FrameSource
+    /// What lies in a watched folder is opened with it, by whoever opens it.
+    package let opener: FileOpener
     let hand = WorkInHand()
     let share: EncodingShare
+    let rest: IngestRest
+    /// How long the steps of ingest take.
+    package let latencies = IngestLatencies()
     /// The indexes that are filled have changed.
     let tracksChanged = Wakeup()
     /// The next index may be complete.
@@ -55,6 +61,9 @@ package final class Library: Service {
         var scannedAt: Timestamp?
         var scanningRoots: Set<RootID> = []
         var trouble: String?
+        /// Notices of the catalog that are in the log.
+        var toldNotices = 0
+        var mendingTrouble: String?
     }
 
     /// What ingest fills; at least one of them is there.
@@ -71,19 +80,29 @@ package final class Library: Service {
 
     /// The seams, with the real things as defaults.
     package struct Surroundings: Sendable {
+        /// Opens the files; it is told which folders are watched.
+        package var opener: FileOpener
         package var files: any FileSystem
         /// nil for inotify, or rescans alone where there is none to be had.
         package var watcher: (any DirectoryWatcher)?
         package var clock: any WallClock
         /// Bytes that may still be written in the file system of a folder; nil when nobody knows.
         package var freeSpace: @Sendable (FilePath) -> Int64?
+        package var systemFiles: any SystemFiles
+        /// Seconds since midnight, by the clock on the wall.
+        package var secondOfDay: @Sendable (Timestamp) -> Int
 
         package init(
-            files: any FileSystem = LinuxFileSystem(), watcher: (any DirectoryWatcher)? = nil,
+            opener: FileOpener = FileOpener(), files: (any FileSystem)? = nil, watcher: (any DirectoryWatcher)? = nil,
             clock: any WallClock = SystemClock(),
-            freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) }
+            freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) },
+            systemFiles: any SystemFiles = LinuxSystemFiles(),
+            secondOfDay: (@Sendable (Timestamp) -> Int)? = nil
         ) {
-            self.files = files
+            self.opener = opener
+            self.files = files ?? LinuxFileSystem(opening: opener)
+            self.systemFiles = systemFiles
+            self.secondOfDay = secondOfDay ?? { IngestRest.secondOfDay($0) }
             self.watcher = watcher
             self.clock = clock
             self.freeSpace = freeSpace
@@ -104,7 +123,6 @@ package final class Library: Service {
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
         catalog = try Catalog(state: state, access: .readWrite)
-        for notice in catalog.notices { logger.warning("\(notice)") }
         clock = surroundings.clock
         self.settings = settings
         self.logger = logger
@@ -113,6 +131,8 @@ package final class Library: Service {
         freeSpace = surroundings.freeSpace
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
         let record = try catalog.prepareIndex(model, at: clock.now)
+        opener = surroundings.opener
+        try opener.hold { [catalog] in try catalog.roots().map(\.path) }
         keeper = try LiveIndexKeeper(catalog: catalog)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()
@@ -123,14 +143,28 @@ package final class Library: Service {
             if case .mediaIndexed = kind { textWakeup.fire() }
         }
         tell = report
-        writer = CatalogWriter(clock: clock, report: report)
+        writer = CatalogWriter(
+            clock: clock,
+            shortage: Self.shortage(in: state, below: settings.minFreeBytes, freeSpace: surroundings.freeSpace),
+            report: report)
         scanner = FolderScanner(
             catalog: catalog, files: surroundings.files, watcher: watcher, clock: clock, settings: settings.folders,
             catchUp: { [keeper] in try keeper.catchUp() }, report: { report(.folder($0)) })
         dirty = DirtyDirectories(wakeup)
+        let rest = IngestRest(
+            settings: settings.rest, folder: state, clock: clock, files: surroundings.systemFiles,
+            secondOfDay: surroundings.secondOfDay
+        ) { [wakeup = hand.wakeup] cause in
+            report(.resting(cause))
+            wakeup.fire()
+            textWakeup.fire()
+        }
+        self.rest = rest
         text = TextReader(
             catalog: catalog, source: source, writer: writer, clock: clock, retry: settings.folders.retry,
-            wakeup: textWakeup, report: report)
+            wakeup: textWakeup, mayWork: { rest.cause == nil }, report: report)
+        catalog.onNotice { [wakeup] in wakeup.fire() }
+        tellNotices()
         let wanted = track(model, record)
         guard let live = keeper.live?.record, live.id != record.id else {
             self.state.withLock { $0.tracks = Tracks(live: wanted) }
@@ -151,6 +185,18 @@ package final class Library: Service {
         // There is one from the start to the end.
         guard let wanted = state.withLock({ $0.tracks.wanted }) else { preconditionFailure("no index is filled") }
         return wanted.index
+    }
+
+    private static func shortage(
+        in state: FilePath, below least: Int64, freeSpace: @escaping @Sendable (FilePath) -> Int64?
+    ) -> @Sendable () -> String? {
+        {
+            guard least > 0, let free = freeSpace(state), free < least else { return nil }
+            return """
+                only \(free >> 20) MB are free for \(state), and \(least >> 20) MB are to stay free (ingest.min_free_bytes): free \
+                some, and indexing goes on by itself
+                """
+        }
     }
 
     private static func makeWatcher(_ logger: Logger) -> any DirectoryWatcher {
@@ -186,20 +232,45 @@ package final class Library: Service {
 
     private static func log(_ kind: LibraryEvent.Kind, _ logger: Logger) {
         switch kind {
-        case .folder(.rootOffline(let root, let reason)): logger.warning("root \(root) is offline: \(reason)")
-        case .folder(.rootOnline(let root)): logger.info("root \(root) is online again")
+        case .folder(let event): log(event, logger)
         case .mediaFailed(let media, let path, let problem):
-            logger.warning("media \(media) (\(path?.description ?? "no path")) failed: \(problem.message)")
-        case .folder(.fileFailed(let path, let problem)): logger.warning("\(path): \(problem.message)")
-        case .textFailed(_, let path, let problem):
-            logger.warning("\(path): its text can't be read: \(problem.message)")
-        case .mediaIndexed(let media, let clips): logger.info("media \(media) is indexed: \(clips) clips")
+            var metadata: Logger.Metadata = ["media": "\(media)", "code": "\(problem.code.rawValue)"]
+            if let path { metadata["path"] = "\(path)" }
+            logger.warning("a media item failed: \(problem.message)", metadata: metadata)
+        case .textFailed(let media, let path, let problem):
+            logger.warning(
+                "text can't be read: \(problem.message)",
+                metadata: ["media": "\(media)", "path": "\(path)", "code": "\(problem.code.rawValue)"])
+        case .mediaIndexed(let media, let clips):
+            logger.info("a media item is indexed", metadata: ["media": "\(media)", "clips": "\(clips)"])
         case .indexSwitched(let index): logger.info("index \(index.digest) is live")
         case .modelChanged(let digest, let what): logger.notice("model \(digest.prefix(12)): \(what)")
         case .writeRefused(let reason): logger.error("a write to the catalog was refused: \(reason)")
         case .paused(let reason?): logger.error("ingest waits: \(reason)")
         case .paused(nil): logger.info("ingest goes on")
+        case .resting(let cause?): logger.notice("ingest rests: \(cause.reason)")
+        case .resting(nil): logger.notice("ingest goes on")
         default: logger.trace("\(kind)")
+        }
+    }
+
+    private static func log(_ event: FolderEvent, _ logger: Logger) {
+        switch event {
+        case .rootOffline(let root, let reason):
+            logger.warning("a root is offline: \(reason)", metadata: ["root": "\(root)"])
+        case .rootOnline(let root): logger.info("a root is online again", metadata: ["root": "\(root)"])
+        case .fileFailed(let path, let problem):
+            logger.warning(
+                "a file failed: \(problem.message)", metadata: ["path": "\(path)", "code": "\(problem.code.rawValue)"])
+        case .removalHeld(let root, let missing):
+            logger.warning(
+                "most of a root is missing and stays in the index: bring it back, or run `saccade watch confirm \(root)`",
+                metadata: ["root": "\(root)", "missing": "\(missing)"])
+        case .watchesExhausted(let directory, let watched):
+            logger.warning(
+                "no more directories can be watched, so others are polled: raise fs.inotify.max_user_watches (sysctl)",
+                metadata: ["path": "\(directory)", "watches": "\(watched)"])
+        default: logger.trace("\(event)")
         }
     }
 

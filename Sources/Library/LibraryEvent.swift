@@ -26,6 +26,8 @@ package struct LibraryEvent: Sendable, Equatable {
         case writeRefused(reason: String)
         /// Ingest waits: the disk is full, or the catalog can't be written. nil: it goes on.
         case paused(reason: String?)
+        /// Ingest rests although nothing is wrong. nil: it goes on.
+        case resting(RestCause?)
     }
 
     package var time: Timestamp

@@ -18,15 +18,18 @@ final class TextReader: Sendable {
     private let clock: any WallClock
     private let retry: RetryPolicy
     private let wakeup: Wakeup
+    private let mayWork: @Sendable () -> Bool
     private let report: @Sendable (LibraryEvent.Kind) -> Void
     private let isStopped = Mutex(false)
 
     /// - Parameters:
     ///   - writer: waits while the disk is full.
     ///   - wakeup: is fired when there may be something to read.
+    ///   - mayWork: whether what waits is read now; what ``readAll(of:)`` names always is.
     init(
         catalog: Catalog, source: any FrameSource, writer: CatalogWriter, clock: any WallClock, retry: RetryPolicy,
-        wakeup: Wakeup, report: @escaping @Sendable (LibraryEvent.Kind) -> Void
+        wakeup: Wakeup, mayWork: @escaping @Sendable () -> Bool,
+        report: @escaping @Sendable (LibraryEvent.Kind) -> Void
     ) {
         self.catalog = catalog
         self.source = source
@@ -34,6 +37,7 @@ final class TextReader: Sendable {
         self.clock = clock
         self.retry = retry
         self.wakeup = wakeup
+        self.mayWork = mayWork
         self.report = report
     }
 
@@ -90,7 +94,7 @@ final class TextReader: Sendable {
     }
 
     private func readPending(of media: MediaID? = nil) async {
-        while !mustStop {
+        while !mustStop, media != nil || mayWork() {
             let next = try? await BlockingExecutor.shared.run { [catalog, clock] in
                 try catalog.nextTextSource(at: clock.now, of: media)
             }

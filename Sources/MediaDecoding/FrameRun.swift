@@ -26,10 +26,10 @@ final class FrameRun {
     private static let longestGap = 0.17
 
     init(
-        _ source: MediaSource, sampling: FrameSampling, limits: WorkerLimits, progress: ProgressReporter,
+        _ media: Int32, sampling: FrameSampling, limits: WorkerLimits, progress: ProgressReporter,
         scaler: PictureScaler
     ) throws(DecodeError) {
-        file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
+        file = try MediaFile(media, limits: limits, log: .shared) { progress.beat() }
         self.sampling = sampling
         self.limits = limits
         self.progress = progress

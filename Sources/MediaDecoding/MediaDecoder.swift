@@ -15,28 +15,29 @@ package final class MediaDecoder {
     }
 
     /// Answers one request; the last message that `emit` gets is `end` or `failure`.
-    package func answer(_ request: DecodeRequest, emit: @escaping (DecodeMessage) -> Void) {
+    /// - Parameter media: a descriptor of a regular file, which is read from its beginning, and stays open.
+    package func answer(_ request: DecodeRequest, media: Int32, emit: @escaping (DecodeMessage) -> Void) {
         FFmpegLog.shared.clear()
         let progress = ProgressReporter(emit: { emit(.event($0)) }, advance: advance)
         do throws(DecodeError) {
             var duration = 0.0
             switch request {
-            case .probe(let source):
-                duration = try PictureRun(source, limits: limits, progress: progress, scaler: scaler).probe()
-            case .thumbnail(let source, let time, let longestSide):
-                let jpeg = try PictureRun(source, limits: limits, progress: progress, scaler: scaler)
+            case .probe:
+                duration = try PictureRun(media, limits: limits, progress: progress, scaler: scaler).probe()
+            case .thumbnail(let time, let longestSide):
+                let jpeg = try PictureRun(media, limits: limits, progress: progress, scaler: scaler)
                     .thumbnail(at: time, longestSide: longestSide)
                 emit(.thumbnail(jpeg))
-            case .preview(let source, let start, let seconds, let longestSide):
-                let webm = try PreviewRun(source, limits: limits, progress: progress, scaler: scaler)
+            case .preview(let start, let seconds, let longestSide):
+                let webm = try PreviewRun(media, limits: limits, progress: progress, scaler: scaler)
                     .encoded(from: start, seconds: seconds, longestSide: longestSide)
                 emit(.preview(webm))
-            case .frames(let source, let sampling):
+            case .frames(let sampling):
                 duration = try FrameRun(
-                    source, sampling: sampling, limits: limits, progress: progress, scaler: scaler
+                    media, sampling: sampling, limits: limits, progress: progress, scaler: scaler
                 ).run()
-            case .text(let source, let place):
-                let lines = try TextRun(source, limits: limits, progress: progress).lines(place)
+            case .text(let place):
+                let lines = try TextRun(media, limits: limits, progress: progress).lines(place)
                 for message in DecodeMessage.batches(of: lines) { emit(message) }
             }
             progress.emit(.end(duration: duration))

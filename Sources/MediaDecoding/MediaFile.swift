@@ -15,12 +15,13 @@ final class MediaFile {
     /// Subtracted from timestamps, in seconds: media begin at 0.
     let origin: Double
 
-    /// Opens a media item and finds its video stream.
+    /// Opens the container in a file and finds its video stream.
+    /// - Parameter descriptor: of the file; it must stay open.
     /// - Throws: `DecodeError`.
-    init(_ source: MediaSource, limits: WorkerLimits, log: FFmpegLog, onRead: @escaping () -> Void)
+    init(_ descriptor: Int32, limits: WorkerLimits, log: FFmpegLog, onRead: @escaping () -> Void)
         throws(DecodeError)
     {
-        reader = try FileReader(source)
+        reader = try FileReader(descriptor)
         reader.onRead = onRead
         guard var context = unsafe avformat_alloc_context() else { throw .memory }
         unsafe context.pointee.pb = unsafe reader.context

@@ -9,9 +9,9 @@ struct PictureRun {
     private let scaler: PictureScaler
 
     init(
-        _ source: MediaSource, limits: WorkerLimits, progress: ProgressReporter, scaler: PictureScaler
+        _ media: Int32, limits: WorkerLimits, progress: ProgressReporter, scaler: PictureScaler
     ) throws(DecodeError) {
-        let file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
+        let file = try MediaFile(media, limits: limits, log: .shared) { progress.beat() }
         self.init(file, limits: limits, progress: progress, scaler: scaler)
     }
 

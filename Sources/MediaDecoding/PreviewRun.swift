@@ -8,9 +8,9 @@ struct PreviewRun {
     private let scaler: PictureScaler
 
     init(
-        _ source: MediaSource, limits: WorkerLimits, progress: ProgressReporter, scaler: PictureScaler
+        _ media: Int32, limits: WorkerLimits, progress: ProgressReporter, scaler: PictureScaler
     ) throws(DecodeError) {
-        file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
+        file = try MediaFile(media, limits: limits, log: .shared) { progress.beat() }
         self.limits = limits
         self.progress = progress
         self.scaler = scaler

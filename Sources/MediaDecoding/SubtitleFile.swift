@@ -10,8 +10,8 @@ final class SubtitleFile {
     private let format: UnsafeMutablePointer<AVFormatContext>
 
     /// - Throws: `DecodeError`: as ``FileReader``, `tooLarge` beyond ``TextLimits/fileBytes``, `notMedia` for what the demuxer refuses.
-    init(_ source: MediaSource, format: SubtitleFormat, onRead: @escaping () -> Void) throws(DecodeError) {
-        let bytes = try Self.read(source, onRead: onRead)
+    init(_ descriptor: Int32, format: SubtitleFormat, onRead: @escaping () -> Void) throws(DecodeError) {
+        let bytes = try Self.read(descriptor, onRead: onRead)
         memory = try TextMemory(TextEncoding.utf8(bytes[...]))
         guard let demuxer = unsafe av_find_input_format(format.demuxer) else {
             throw DecodeError(
@@ -50,8 +50,8 @@ final class SubtitleFile {
         unsafe packet.withUnsafePacket { unsafe av_read_frame(format, $0) } >= 0
     }
 
-    private static func read(_ source: MediaSource, onRead: @escaping () -> Void) throws(DecodeError) -> [UInt8] {
-        let reader = try FileReader(source)
+    private static func read(_ descriptor: Int32, onRead: @escaping () -> Void) throws(DecodeError) -> [UInt8] {
+        let reader = try FileReader(descriptor)
         reader.onRead = onRead
         var bytes: [UInt8] = []
         var piece = [UInt8](repeating: 0, count: 1 << 16)

@@ -3,7 +3,8 @@ import DecodeProtocol
 
 /// Answers a request for the text of a file.
 struct TextRun {
-    private let source: MediaSource
+    /// A descriptor.
+    private let media: Int32
     private let limits: WorkerLimits
     private let progress: ProgressReporter
 
@@ -14,8 +15,8 @@ struct TextRun {
     private static let titles = ["title", "com.apple.quicktime.title"]
     private static let comments = ["comment", "description", "synopsis", "com.apple.quicktime.description"]
 
-    init(_ source: MediaSource, limits: WorkerLimits, progress: ProgressReporter) {
-        self.source = source
+    init(_ media: Int32, limits: WorkerLimits, progress: ProgressReporter) {
+        self.media = media
         self.limits = limits
         self.progress = progress
     }
@@ -29,7 +30,7 @@ struct TextRun {
     }
 
     private func ofMedia() throws(DecodeError) -> [TextLine] {
-        let file = try MediaFile(source, limits: limits, log: .shared) { progress.beat() }
+        let file = try MediaFile(media, limits: limits, log: .shared) { progress.beat() }
         var text = TextCollector()
         let tags = unsafe MediaTag.all(in: file.format.pointee.metadata)
         for (kind, keys) in [(TextLine.Kind.title, Self.titles), (.comment, Self.comments)] {
@@ -64,7 +65,7 @@ struct TextRun {
     }
 
     private func ofSubtitles(_ format: SubtitleFormat) throws(DecodeError) -> [TextLine] {
-        let file = try SubtitleFile(source, format: format) { progress.beat() }
+        let file = try SubtitleFile(media, format: format) { progress.beat() }
         var text = TextCollector()
         let decoders = file.decoders()
         let packet = try Packet()

@@ -1,7 +1,9 @@
+import CLinux
 import DecodeProtocol
 import Glibc
 
-/// Reads requests from one descriptor and writes their messages to another, until there are no more requests.
+/// Reads requests from a socket, with a descriptor of the file that each is about, and writes their messages to another descriptor, until there are
+/// no more requests.
 package struct WorkerLoop {
     private let input: Int32
     private let output: Int32
@@ -14,33 +16,47 @@ package struct WorkerLoop {
     /// - Returns: whether the requests ended where a request ends, and all of them could be answered.
     package func run(_ decoder: MediaDecoder) -> Bool {
         var stream = WireStream(payloadLimit: 0)
+        var media: Int32 = -1
         while true {
             do throws(WireError) {
-                while let message = try stream.next() { answer(message, decoder) }
+                while let message = try stream.next() {
+                    answer(message, decoder, media: media)
+                    if media >= 0 { close(media) }
+                    media = -1
+                }
             } catch {
                 return false
             }
-            guard read(into: &stream) else { return !stream.isWithinMessage }
+            guard read(into: &stream, media: &media) else { return !stream.isWithinMessage }
         }
     }
 
-    private func answer(_ message: WireMessage, _ decoder: MediaDecoder) {
+    private func answer(_ message: WireMessage, _ decoder: MediaDecoder, media: Int32) {
         let number = message.header.request
         do throws(WireError) {
-            decoder.answer(try DecodeRequest(message)) { write($0, request: number) }
+            let request = try DecodeRequest(message)
+            guard media >= 0 else { throw WireError(.content, "No file came with the request.") }
+            decoder.answer(request, media: media) { write($0, request: number) }
         } catch {
             write(.failure(DecodeError(.badRequest, isRetryable: false, message: error.description)), request: number)
         }
     }
 
+    /// - Parameter media: the descriptor that came with the bytes, if one did.
     /// - Returns: false when there will be no more.
-    private func read(into stream: inout WireStream) -> Bool {
-        unsafe stream.fill { room in
+    private func read(into stream: inout WireStream, media: inout Int32) -> Bool {
+        var descriptor: Int32 = -1
+        let count = unsafe stream.fill { room in
             while true {
-                let received = unsafe Glibc.read(input, room.baseAddress, room.count)
+                let received = unsafe saccade_receive(input, room.baseAddress, room.count, &descriptor)
                 if received >= 0 || errno != EINTR { return received }
             }
-        } > 0
+        }
+        if descriptor >= 0 {
+            if media >= 0 { close(media) }
+            media = descriptor
+        }
+        return count > 0
     }
 
     /// Header, body and payload leave in one call, from where they are: pixels are copied by nobody but the kernel.

@@ -1,3 +1,4 @@
+package import Basics
 package import SystemPackage
 
 /// Everything that can be set, after file, environment and arguments have been put together.
@@ -17,7 +18,9 @@ package struct Configuration: Sendable, Equatable {
     package var decoder: FilePath?
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     package var logLevel = "info"
+    package var catalog = Catalog()
     package var ingest = Ingest()
+    package var access = Access()
     package var http = HTTP()
     package var thumbnails = Thumbnails()
     package var previews = Previews()
@@ -32,6 +35,14 @@ package struct Configuration: Sendable, Equatable {
     package init(state: FilePath, socket: FilePath) {
         self.state = state
         self.socket = socket
+    }
+
+    /// What the databases keep.
+    package struct Catalog: Sendable, Equatable {
+        /// Days for which clips of media whose files are gone are kept.
+        package var keepDeletedDays = 7.0
+
+        package init() {}
     }
 
     /// How media are indexed.
@@ -52,12 +63,41 @@ package struct Configuration: Sendable, Equatable {
         package var followLinks = false
         /// The part of the time that the encoder may work on another model's index while new media wait.
         package var rebuildShare = 0.5
+        /// Bytes that are to stay free beside the databases: below, indexing waits; 0 for as long as anything can be written.
+        package var minFreeBytes = 256 << 20
+        /// Seconds between two looks at folders that inotify doesn't tell all of.
+        package var pollSeconds = 60.0
+        /// The share of a folder's files that may leave the index at once without a person's consent; 1 for all.
+        package var removalShare = 0.5
+        /// Hours in which nothing is indexed.
+        package var quietHours: DailyHours?
+        /// Whether a computer that runs on its battery indexes.
+        package var onBattery = false
+        /// Per cent of pressure (PSI) above which indexing slows down; 100 for never.
+        package var maxCPUPressure = 100.0
+        package var maxIOPressure = 100.0
+        package var maxMemoryPressure = 20.0
         /// How the rerank features of new clips are stored.
         package var rerankFeatures = RerankFeatures.full
 
         package enum RerankFeatures: String, Sendable, CaseIterable { case full, compact }
 
         package init() {}
+    }
+
+    /// Who may use the query socket besides the daemon's own user and root: names or numbers of users and groups.
+    package struct Access: Sendable, Equatable {
+        /// Who may do everything.
+        package var users: [String] = []
+        package var groups: [String] = []
+        /// Who may search, and change nothing.
+        package var searchUsers: [String] = []
+        package var searchGroups: [String] = []
+
+        package init() {}
+
+        /// Whether anybody else may.
+        package var isGranted: Bool { !(users + groups + searchUsers + searchGroups).isEmpty }
     }
 
     /// Limits of the query socket.

@@ -1,3 +1,4 @@
+import Basics
 import SystemPackage
 
 /// One key of the configuration: its names, what it means, how its text becomes a value, and which property holds that.
@@ -79,6 +80,10 @@ extension ConfigurationKey {
             "Least severe level that is logged; successful GET requests are logged at debug, other requests at info."),
 
         ConfigurationKey(
+            "catalog.keep_deleted_days", \.catalog.keepDeletedDays, .number(in: 0...3650),
+            "Days for which what was indexed of a file that is gone is kept, in case it comes back."),
+
+        ConfigurationKey(
             "ingest.decoders", \.ingest.decoders, .optional(.integer(in: 1...64)),
             default: "half of the processors, at most 4", "Decode workers; each is a process."),
         ConfigurationKey(
@@ -103,8 +108,47 @@ extension ConfigurationKey {
             "ingest.rebuild_share", \.ingest.rebuildShare, .number(in: 0.05...0.95),
             "Maximum share of the time that the encoder works on another model's index while new media wait."),
         ConfigurationKey(
+            "ingest.min_free_bytes", \.ingest.minFreeBytes, .integer(in: 0...1_099_511_627_776),
+            "Free space beside the databases below which indexing waits."),
+        ConfigurationKey(
+            "ingest.poll_seconds", \.ingest.pollSeconds, .number(in: 5...86_400),
+            "Seconds between two looks at folders on network, FUSE and removable file systems, and at those without a watch; "
+                + "more while nothing changes, up to `ingest.rescan_seconds`."),
+        ConfigurationKey(
+            "ingest.removal_share", \.ingest.removalShare, .number(in: 0.01...1),
+            "Share of a folder's files that may be missing at once; where more are, they are kept until "
+                + "`saccade watch confirm`. 1 keeps none."),
+        ConfigurationKey(
+            "ingest.quiet_hours", \.ingest.quietHours, .optional(.hours), reloadable: true,
+            "Hours of the day, local time, in which nothing is indexed."),
+        ConfigurationKey(
+            "ingest.on_battery", \.ingest.onBattery, .flag, reloadable: true,
+            "Whether to index while the computer runs on its battery."),
+        ConfigurationKey(
+            "ingest.max_cpu_pressure", \.ingest.maxCPUPressure, .number(in: 1...100), reloadable: true,
+            "Indexing slows down while the CPU pressure (PSI, in per cent) is higher; 100 for never."),
+        ConfigurationKey(
+            "ingest.max_io_pressure", \.ingest.maxIOPressure, .number(in: 1...100), reloadable: true,
+            "Likewise for the pressure on disks."),
+        ConfigurationKey(
+            "ingest.max_memory_pressure", \.ingest.maxMemoryPressure, .number(in: 1...100), reloadable: true,
+            "Likewise for the pressure on memory."),
+        ConfigurationKey(
             "ingest.rerank_features", \.ingest.rerankFeatures, .choice(),
             "How the rerank features of new clips are stored: full (81 KB a clip) or compact (31 KB a clip)."),
+
+        ConfigurationKey(
+            "access.users", \.access.users, .texts(of: "users"),
+            "Users who may do everything over the Unix socket, besides root and the daemon's own user."),
+        ConfigurationKey(
+            "access.groups", \.access.groups, .texts(of: "groups"),
+            "Groups whose users may do everything over the Unix socket."),
+        ConfigurationKey(
+            "access.search_users", \.access.searchUsers, .texts(of: "users"),
+            "Users who may search over the Unix socket, and change nothing."),
+        ConfigurationKey(
+            "access.search_groups", \.access.searchGroups, .texts(of: "groups"),
+            "Groups whose users may search over the Unix socket, and change nothing."),
 
         ConfigurationKey(
             "http.max_body_bytes", \.http.maxBodyBytes, .integer(in: 1024...16_777_216), reloadable: true,

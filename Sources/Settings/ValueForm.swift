@@ -1,3 +1,4 @@
+import Basics
 import SystemPackage
 
 /// How values of one type are written in a configuration.
@@ -79,6 +80,14 @@ extension ValueForm<Double> {
     /// 2 rather than 2.0.
     private static func plain(_ number: Double) -> String {
         Int(exactly: number).map { "\($0)" } ?? "\(number)"
+    }
+}
+
+extension ValueForm<DailyHours> {
+    static let hours = Self(expected: "hours such as 22:00-07:00, with commas between several") { texts, _ in
+        DailyHours(texts[0])
+    } write: {
+        $0.description
     }
 }
 

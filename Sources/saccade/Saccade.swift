@@ -20,11 +20,13 @@ struct Saccade: AsyncParsableCommand {
         version: ProgramVersion.text,
         subcommands: [
             ServeCommand.self, SearchCommand.self, OpenCommand.self, CutCommand.self, StatusCommand.self,
-            WatchCommand.self, SavedCommand.self, IndexCommand.self, DescribeCommand.self, TrainCommand.self,
+            WatchCommand.self, PauseCommand.self, ResumeCommand.self, SavedCommand.self, IndexCommand.self,
+            DescribeCommand.self, TrainCommand.self,
             CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,
-            DuplicatesCommand.self, MCPCommand.self, DoctorCommand.self, ManualCommand.self,
+            DuplicatesCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, MCPCommand.self,
+            DoctorCommand.self, ManualCommand.self,
         ]
     )
 

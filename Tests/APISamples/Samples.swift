@@ -17,7 +17,8 @@ package enum Samples {
             waiting: 2, retrying: 0,
             current: [.init(media: 4, path: API.Path("/v/now.mp4"), position: 12.5, duration: 60)]),
         rates: .init(video: 12, clips: 2, frames: 16, remaining: 30),
-        index: .init(clips: 40, memoryBytes: 4096, diskBytes: 8192),
+        index: .init(
+            clips: 40, memoryBytes: 4096, diskBytes: 8192, deletedClips: 10, deletedBytes: 2048, freeBytes: 512),
         next: build,
         failures: [
             .init(media: 9, path: API.Path("/v/bad.mp4"), reason: "no video stream", attempts: 1, nextAttempt: nil)

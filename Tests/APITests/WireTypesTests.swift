@@ -266,7 +266,7 @@ struct WireTypesTests {
         let status = Samples.status
         let text = """
             {"engine":{"blas_core":"Haswell","simd":"avx2","threads":2},"failures":[{"attempts":1,"media":9,\
-            "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"disk_bytes":8192,"memory_bytes":4096},\
+            "path":"/v/bad.mp4","reason":"no video stream"}],"index":{"clips":40,"deleted_bytes":2048,"deleted_clips":10,"disk_bytes":8192,"free_bytes":512,"memory_bytes":4096},\
             "media":{"failed":1,"indexed":3,"indexing":1,"pending":2,"total":7},"model":{"calibrated":false,\
             "dimensions":256,"model_digest":"ab12","name":"saccade-small","slow":false},"next":{"clips":20,\
             "expected_clips":41,"failed":1,"fraction":0.5,"indexed":3,"media":7,"missing":3,"model_digest":"cd34",\
@@ -302,8 +302,9 @@ struct WireTypesTests {
         }
         let types: [any Codable.Type] = [
             API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self, API.SearchResponse.self,
-            API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.RescanAccepted.self,
-            API.Root.self, API.SavedSearch.self, API.ModelChange.self, API.Models.self, API.PageAddress.self,
+            API.Media.self, API.Clip.self, API.ClipDescription.self, API.Status.self, API.Health.self,
+            API.IngestState.self, API.RescanAccepted.self, API.Root.self, API.ConfirmedRemoval.self,
+            API.SavedSearch.self, API.ModelChange.self, API.Models.self, API.PageAddress.self,
             API.ErrorBody.self,
         ]
         let blocks = try documentation.split(separator: "```json\n").dropFirst().map { block in

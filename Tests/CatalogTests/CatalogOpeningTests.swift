@@ -190,8 +190,8 @@ import Testing
     @Test func `The files say what they are`() throws {
         let directory = try closedState()
         for (file, version, application) in [
-            (Catalog.catalogFile(in: directory.path), UInt32(6), UInt32(0x5343_4354)),
-            (Catalog.featuresFile(in: directory.path), 1, 0x5343_4d45),
+            (Catalog.catalogFile(in: directory.path), UInt32(7), UInt32(0x5343_4354)),
+            (Catalog.featuresFile(in: directory.path), 2, 0x5343_4d45),
         ] {
             #expect(try header(60, of: file) == version)
             #expect(try header(68, of: file) == application)
@@ -199,17 +199,19 @@ import Testing
     }
 
     @Test(arguments: [0, 100, 5000])
-    func `A damaged catalog is an error that says what to do`(length: Int) throws {
+    func `What is no database is set aside by who writes, and an error for who reads`(length: Int) throws {
         let directory = try TemporaryDirectory()
-        try directory.write(
-            Data((0..<(length + 600)).map { UInt8(truncatingIfNeeded: $0 &* 31) }), to: "catalog.sqlite")
-        do {
-            _ = try Catalog(state: directory.path, access: .readWrite)
-            Issue.record("opened")
-        } catch {
-            #expect(error.code == .damaged)
-            #expect(error.message.contains("move the file"))
-        }
+        let bytes = Data((0..<(length + 600)).map { UInt8(truncatingIfNeeded: $0 &* 31) })
+        try directory.write(bytes, to: "catalog.sqlite")
+        let error = #expect(throws: CatalogError.self) { try Catalog(state: directory.path, access: .readOnly) }
+        #expect(error?.code == .damaged && error?.message.contains("mends it") == true)
+        let catalog = try Catalog(state: directory.path, access: .readWrite)
+        defer { catalog.close() }
+        #expect(catalog.notices.count == 1)
+        let aside = try FileManager.default.contentsOfDirectory(atPath: directory.path.string)
+            .filter { $0.hasPrefix("catalog.sqlite.damaged-") }
+        #expect(aside.count == 1)
+        #expect(try aside.first.map { try Data(contentsOf: directory.url.appending(path: $0)) } == bytes)
     }
 
     @Test func `Damage in the middle is found by the quick check`() throws {

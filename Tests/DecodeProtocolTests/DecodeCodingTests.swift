@@ -3,18 +3,15 @@ import Testing
 
 @Suite struct DecodeCodingTests {
     static let requests: [DecodeRequest] = [
-        .probe(.path(Array("/a/b.mp4".utf8))),
-        .probe(.path([0x2F, 0xFF, 0xE9])),
-        .probe(.descriptor(7)),
-        .frames(.path([0x61]), FrameSampling()),
+        .probe,
+        .frames(FrameSampling()),
         .frames(
-            .descriptor(3),
             FrameSampling(
                 framesPerSecond: 0.5, geometry: FrameGeometry(side: 2048, fit: .cover, filter: .area),
                 detectsCuts: false, start: 3.25, end: 9)),
-        .thumbnail(.path([0x61]), time: 12.5, longestSide: 320),
-        .preview(.path([0x61]), start: 12.5, seconds: 10, longestSide: 480),
-        .text(.path([0x61]), .media), .text(.path([0x61, 0xFF]), .subtitles(.webVTT)),
+        .thumbnail(time: 12.5, longestSide: 320),
+        .preview(start: 12.5, seconds: 10, longestSide: 480),
+        .text(.media), .text(.subtitles(.webVTT)),
     ]
 
     static let messages: [DecodeMessage] = [
@@ -87,35 +84,33 @@ import Testing
         #expect(throws: WireError.self) { try DecodeMessage(part) }
     }
 
-    @Test func `The bytes of version 4 stay as they are`() {
-        let thumbnail = DecodeRequest.thumbnail(.path([0x2F, 0x61]), time: 1.5, longestSide: 320)
+    @Test func `The bytes of version 5 stay as they are`() {
+        let thumbnail = DecodeRequest.thumbnail(time: 1.5, longestSide: 320)
         #expect(
             thumbnail.encoded(request: 258) == [
-                19, 0, 0, 0, 4, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0x2F, 0x61, 0, 0, 0, 0, 0, 0, 0xF8,
-                0x3F, 64, 1, 0, 0,
+                12, 0, 0, 0, 5, 3, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 64, 1, 0, 0,
             ])
         let frames = DecodeRequest.frames(
-            .path([0x61]), FrameSampling(geometry: FrameGeometry(side: 224, fit: .cover, filter: .bilinear)))
+            FrameSampling(geometry: FrameGeometry(side: 224, fit: .cover, filter: .bilinear)))
         #expect(
             frames.encoded(request: 1) == [
-                30, 0, 0, 0, 4, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0,
-                0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+                24, 0, 0, 0, 5, 2, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 224, 0, 0, 0, 1, 1, 1, 0, 0,
+                0, 0, 0, 0, 0, 0, 0,
             ])
         let failure = DecodeMessage.failure(DecodeError(.noVideo, isRetryable: false, message: "no"))
         #expect(
-            failure.bytes(request: 1) == [19, 0, 0, 0, 4, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
+            failure.bytes(request: 1) == [19, 0, 0, 0, 5, 7, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0]
                 + Array("no-video".utf8) + [0, 2, 0, 0, 0, 0x6E, 0x6F])
         let frame = DecodeMessage.event(.frame(SampledFrame(time: 1.5, side: 1, pixels: [7, 8, 9])))
         #expect(
             frame.bytes(request: 1) == [
-                12, 0, 0, 0, 4, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
+                12, 0, 0, 0, 5, 2, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 7, 8, 9,
             ])
-        let text = DecodeRequest.text(.path([0x61]), .subtitles(.ass))
-        #expect(
-            text.encoded(request: 1) == [8, 0, 0, 0, 4, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0x61, 1, 2])
+        let text = DecodeRequest.text(.subtitles(.ass))
+        #expect(text.encoded(request: 1) == [2, 0, 0, 0, 5, 4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 2])
         let line = DecodeMessage.text([TextLine(kind: .chapter, start: 0, end: 1.5, language: "e", text: "hi")])
         #expect(
-            line.bytes(request: 1) == [32, 0, 0, 0, 4, 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+            line.bytes(request: 1) == [32, 0, 0, 0, 5, 8, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
                 + [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xF8, 0x3F, 1, 0, 0, 0, 0x65, 2, 0, 0, 0, 0x68, 0x69])
     }
 
@@ -237,13 +232,13 @@ import Testing
             }
         }
         #expect(error([0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
-        #expect(error([101, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 4, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
-        #expect(error([0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
-        #expect(error([0, 0, 0, 0, 4, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
-        #expect(error([100, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
+        #expect(error([0, 0, 0, 0, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .version)
+        #expect(error([101, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0xFF, 0xFF, 0xFF, 0xFF, 5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 45, 1, 0, 0]) == .length)
+        #expect(error([0, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) == .length)
+        #expect(error([0, 0, 0, 0, 5, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]) == .content)
+        #expect(error([100, 0, 0, 0, 5, 1, 0, 0, 0, 0, 0, 0, 44, 1, 0, 0]) == nil)
     }
 
     @Test(arguments: [
@@ -253,15 +248,15 @@ import Testing
         FrameSampling(end: .nan),
     ])
     func `A sampling out of range is refused`(sampling: FrameSampling) throws {
-        let bytes = DecodeRequest.frames(.path([0x61]), sampling).encoded(request: 0)
+        let bytes = DecodeRequest.frames(sampling).encoded(request: 0)
         let part = try part(bytes)
         #expect(throws: WireError.self) { try DecodeRequest(part) }
     }
 
-    @Test(arguments: [(18, 2), (19, 5), (20, 2)])
+    @Test(arguments: [(12, 2), (13, 5), (14, 2)])
     func `A fit, filter or truth that there isn't is refused`(place: Int, value: UInt8) throws {
-        // After 6 bytes of the path, 8 of the rate and 4 of the side.
-        var part = try part(DecodeRequest.frames(.path([0x61]), FrameSampling()).encoded(request: 0))
+        // After 8 bytes of the rate and 4 of the side.
+        var part = try part(DecodeRequest.frames(FrameSampling()).encoded(request: 0))
         part.body[place] = value
         #expect(throws: WireError.self) { try DecodeRequest(part) }
     }
@@ -289,7 +284,9 @@ import Testing
     }
 
     @Test func `The worker's limits are told by its arguments`() throws {
-        let limits = WorkerLimits(addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3, givesWay: true)
+        let limits = WorkerLimits(
+            addressSpace: 1 << 30, stalledCPUSeconds: 7, pixels: 1000, threads: 3, givesWay: true, endsWhenRefused: true
+        )
         let (read, parent) = try WorkerLimits.parse(limits.arguments(parent: 42))
         #expect(read == limits && parent == 42)
         for wrong in [["--memory"], ["--memory", "x"], ["--memory", "-1"], ["--colour", "1"], ["1"]] {

@@ -8,7 +8,8 @@ import Testing
 
 @Suite struct DecodeWorkerPoolTests {
     private let directory: TemporaryDirectory
-    private let limits = WorkerLimits(pixels: (128 << 20) + .random(in: 1...(64 << 20)))
+    /// Workers end at a system call that they may not make: no test makes them use one.
+    private let limits = WorkerLimits(pixels: (128 << 20) + .random(in: 1...(64 << 20)), endsWhenRefused: true)
 
     init() throws {
         directory = try TemporaryDirectory()
@@ -111,6 +112,10 @@ import Testing
             try await pool.probe(directory.path.appending("missing"))
         }
         #expect(missing?.code == .notFound && missing?.isRetryable == true)
+        for place in [directory.path, "/dev/zero"] {
+            let error = await #expect(throws: DecodeError.self) { try await pool.probe(place) }
+            #expect(error?.code == .unreadable && error?.isRetryable == false)
+        }
         #expect(first.count == 1 && workers == first)
     }
 
@@ -197,7 +202,7 @@ import Testing
 
     @Test func `What the worker says of itself isn't believed`() async throws {
         // A failure with the code "cancelled" would have the file decoded again and again.
-        let head = #"\022\000\000\000\003\007\000\000\001\000\000\000\000\000\000\000"#
+        let head = #"\022\000\000\000\005\007\000\000\001\000\000\000\000\000\000\000"#
         let body = #"\011\000\000\000cancelled\001\000\000\000\000"#
         let file = try directory.write(Data("x".utf8), to: "a.mp4")
         let pool = try pool(script("printf '\(head)\(body)'; exec sleep 60"), deadline: .seconds(3))

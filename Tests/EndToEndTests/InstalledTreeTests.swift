@@ -64,6 +64,7 @@ struct InstalledTreeTests {
             "share/man/man1/saccade-watch.1.gz", "share/man/man1/saccade-train.1.gz",
             "share/bash-completion/completions/saccade", "share/zsh/site-functions/_saccade",
             "share/fish/vendor_completions.d/saccade.fish", "share/saccade/web/index.html", "share/saccade/web/app.js",
+            "share/saccade/prometheus/saccade.rules.yml", "share/saccade/grafana/saccade.json",
         ] {
             #expect(FileManager.default.fileExists(atPath: prefix.appending(file).string), "\(file)")
         }

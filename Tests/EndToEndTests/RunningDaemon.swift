@@ -30,7 +30,8 @@ final class RunningDaemon {
     ) async throws {
         state = home.appending("state")
         self.footage = footage ?? home.appending("footage")
-        client = ServiceClient(socket: state.appending("saccade.sock"), timeout: 20)
+        let socket = environment["SACCADE_SOCKET"].map { FilePath($0) } ?? state.appending("saccade.sock")
+        client = ServiceClient(socket: socket, timeout: 20)
         log = home.appending("daemon.log")
         try FileManager.default.createDirectory(atPath: self.footage.string, withIntermediateDirectories: true)
         if !FileManager.default.fileExists(atPath: log.string) { try Data().write(to: URL(filePath: log.string)) }
@@ -41,6 +42,8 @@ final class RunningDaemon {
         process.environment = cleanEnvironment(home: home).merging([
             "SACCADE_ROOTS": self.footage.string,
             "SACCADE_INGEST_SETTLE_SECONDS": "0.3",
+            "SACCADE_INGEST_ON_BATTERY": "true",
+            "SACCADE_INGEST_MAX_MEMORY_PRESSURE": "100",
             "SACCADE_LOG_LEVEL": "notice",
         ]) { $1 }.merging(environment) { $1 }
         if let model { process.environment?["SACCADE_MODEL"] = model.string }

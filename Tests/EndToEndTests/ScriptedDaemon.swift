@@ -1,4 +1,5 @@
 import API
+import Basics
 import Catalog
 import Foundation
 import HTTPServer
@@ -31,6 +32,7 @@ final class ScriptedDaemon: Backend {
         logger.logLevel = .critical
         let server = HTTPServer(
             listeners: [.unix(try ListeningSocket.bind(path: socket))],
+            access: try SocketAccess(),
             backend: daemon,
             limits: LiveLimits(Configuration.HTTP()),
             events: Broadcast<EventStreamItem>(),
@@ -75,12 +77,18 @@ final class ScriptedDaemon: Backend {
     func rescan(root: Int64?) async throws -> API.RescanAccepted { throw Self.unscripted }
     func addRoot(path: API.Path) async throws -> (root: API.Root, isNew: Bool) { throw Self.unscripted }
     func removeRoot(_ id: Int64) async throws { throw Self.unscripted }
+    func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval { throw Self.unscripted }
+    func pause(seconds: Double?) async throws -> API.IngestState { throw Self.unscripted }
+    func resume() async throws -> API.IngestState { throw Self.unscripted }
+    func readiness() async -> API.Health { API.Health(problems: [Self.unscripted.message]) }
+    func metrics() async throws -> [MetricFamily] { throw Self.unscripted }
     func savedSearches() async throws -> API.SavedSearches { throw Self.unscripted }
     func savedSearch(_ name: String) async throws -> API.SavedSearch { throw Self.unscripted }
     func save(_ search: API.SaveSearch, as name: String) async throws -> (search: API.SavedSearch, isNew: Bool) {
         throw Self.unscripted
     }
     func removeSavedSearch(_ name: String) async throws { throw Self.unscripted }
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream { throw Self.unscripted }
     func models() async throws -> API.Models { throw Self.unscripted }
     func useModel(_ request: API.UseModel) async throws -> API.ModelChange { throw Self.unscripted }
     func forgetModel(_ role: API.Models.Role) async throws { throw Self.unscripted }

@@ -10,23 +10,34 @@ import Threads
 package final class ManualClock: WallClock {
     private struct State {
         var now: Timestamp
+        /// Begins elsewhere, so that nobody takes one for the other.
+        var uptime = 77.0
         var waitsForNobody = false
-        var sleepers: [UUID: (until: Timestamp, continuation: CheckedContinuation<Void, any Error>)] = [:]
+        /// By the clock that nobody sets.
+        var sleepers: [UUID: (until: Double, continuation: CheckedContinuation<Void, any Error>)] = [:]
     }
 
     private let state: Mutex<State>
+    /// Where it stood first.
+    package let start: Timestamp
 
     /// - Parameter ahead: of the system's time, in seconds; far enough ahead, every real file is settled.
     package init(ahead: Double = 1000) {
-        state = Mutex(State(now: Date().timeIntervalSince1970 + ahead))
+        start = Date().timeIntervalSince1970 + ahead
+        state = Mutex(State(now: start))
     }
 
     package var now: Timestamp { state.withLock { $0.now } }
+    package var uptime: Double { state.withLock { $0.uptime } }
+
+    /// Somebody sets the time of day.
+    package func set(_ seconds: Double) { state.withLock { $0.now += seconds } }
 
     package func advance(_ seconds: Double) {
         let due = state.withLock { state in
             state.now += seconds
-            let due = state.sleepers.filter { $0.value.until <= state.now }
+            state.uptime += seconds
+            let due = state.sleepers.filter { $0.value.until <= state.uptime }
             for key in due.keys { state.sleepers[key] = nil }
             return due.values.map(\.continuation)
         }
@@ -37,9 +48,9 @@ package final class ManualClock: WallClock {
     package func waitsForNobody() {
         let latest = state.withLock { state in
             state.waitsForNobody = true
-            return state.sleepers.values.map(\.until).max() ?? state.now
+            return state.sleepers.values.map(\.until).max() ?? state.uptime
         }
-        advance(latest - now)
+        advance(latest - uptime)
     }
 
     package func sleep(seconds: Double) async throws {
@@ -52,9 +63,10 @@ package final class ManualClock: WallClock {
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if state.waitsForNobody {
                         state.now += seconds
+                        state.uptime += seconds
                         return .success(())
                     }
-                    state.sleepers[key] = (state.now + seconds, continuation)
+                    state.sleepers[key] = (state.uptime + seconds, continuation)
                     return nil
                 }
                 if let outcome { continuation.resume(with: outcome) }
@@ -77,6 +89,8 @@ package final class FaultyFileSystem: FileSystem {
         package var open: Set<FilePath> = []
         /// Device of everything below a directory.
         package var devices: [FilePath: UInt64] = [:]
+        /// What everything below a directory lies on.
+        package var fileSystems: [FilePath: FileSystemKind] = [:]
         /// When everything last changed.
         package var changedAt: Timestamp?
     }
@@ -117,6 +131,11 @@ package final class FaultyFileSystem: FileSystem {
 
     package func target(of path: FilePath) throws(Errno) -> FilePath { try real.target(of: path) }
 
+    package func fileSystem(of directory: FilePath) throws(Errno) -> FileSystemKind {
+        let kinds = faults.withLock { $0.fileSystems }
+        return kinds.first { directory.starts(with: $0.key) }?.value ?? .local
+    }
+
     package func isOpenForWriting(_ file: FilePath) -> Bool { faults.withLock { $0.open.contains(file) } }
 }
 
@@ -135,6 +154,9 @@ package final class FakeWatcher: DirectoryWatcher {
     package init(limit: Int = .max) {
         state.withLock { $0.limit = limit }
     }
+
+    /// Lets more directories be watched, or fewer.
+    package func allow(_ limit: Int) { state.withLock { $0.limit = limit } }
 
     package var watched: Set<FilePath> { state.withLock { $0.watched } }
     package var count: Int { watched.count }

@@ -424,7 +424,7 @@ final class ScannerFixture: Sendable {
         try fixture.write("1".utf8, to: "d/a.mp4")
         try fixture.scan()
         #expect(try fixture.present == ["d/a.mp4"])
-        #expect(fixture.scanner.watchTrouble == .limitReached)
+        #expect(fixture.scanner.isLimited)
     }
 
     @Test func `A scan that is stopped gives no file up`() throws {

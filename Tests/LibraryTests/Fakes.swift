@@ -1,3 +1,4 @@
+import Library
 import DecodeProtocol
 import DecodeWorkers
 import Foundation
@@ -110,10 +111,14 @@ final class FakeEncoder: ClipEncoder {
     private let beforeBatch: @Sendable () -> Void
     /// What becomes of a clip of so many frames, instead of its embedding.
     private let spoiled: [Int: [Float]]
+    /// Bytes of rerank features.
+    private let featureBytes: Int?
 
     init(
-        modelDigest: String = "a", spoiled: [Int: [Float]] = [:], beforeBatch: @escaping @Sendable () -> Void = {}
+        modelDigest: String = "a", spoiled: [Int: [Float]] = [:], featureBytes: Int? = nil,
+        beforeBatch: @escaping @Sendable () -> Void = {}
     ) {
+        self.featureBytes = featureBytes
         self.modelDigest = modelDigest
         self.spoiled = spoiled
         self.beforeBatch = beforeBatch
@@ -130,7 +135,45 @@ final class FakeEncoder: ClipEncoder {
         return clips.map { frames in
             if let embedding = spoiled[frames.count] { return EncodedClip(embedding: embedding) }
             let length = Float(frames.count * frames.count + 1).squareRoot()
-            return EncodedClip(embedding: [Float(frames.count) / length, 1 / length, 0, 0])
+            let features = featureBytes.map { count in
+                (0..<count).map { UInt8(truncatingIfNeeded: $0 * 31 + frames.count) }
+            }
+            return EncodedClip(
+                embedding: [Float(frames.count) / length, 1 / length, 0, 0], rerankFeatures: features)
         }
+    }
+}
+
+/// The files of the kernel that a test makes up; what lies in the state folder is read as it is.
+final class FakeMachine: SystemFiles {
+    private let files = Mutex<[String: String]>([:])
+
+    init(_ files: [String: String] = [:]) {
+        self.files.withLock { $0 = files }
+    }
+
+    func set(_ file: String, _ text: String) { files.withLock { $0[file] = text } }
+
+    func text(of file: String) -> String? {
+        if let text = files.withLock({ $0[file] }) { return text }
+        return file.hasPrefix("/proc/") || file.hasPrefix("/sys/") ? nil : LinuxSystemFiles().text(of: file)
+    }
+
+    func names(in directory: String) -> [String] {
+        let paths = files.withLock { Array($0.keys) }
+        return Array(
+            Set(
+                paths.filter { $0.hasPrefix(directory + "/") }.compactMap {
+                    $0.dropFirst(directory.count + 1).split(separator: "/").first.map(String.init)
+                }))
+    }
+
+    /// A laptop's supplies.
+    static func laptop(isPluggedIn: Bool) -> [String: String] {
+        let folder = "/sys/class/power_supply"
+        return [
+            "\(folder)/AC/type": "Mains\n", "\(folder)/AC/online": isPluggedIn ? "1\n" : "0\n",
+            "\(folder)/BAT0/type": "Battery\n", "\(folder)/BAT0/status": isPluggedIn ? "Charging\n" : "Discharging\n",
+        ]
     }
 }

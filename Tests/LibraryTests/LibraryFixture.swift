@@ -25,8 +25,10 @@ final class LibraryFixture: Sendable {
     init(
         in directory: TemporaryDirectory? = nil, ahead: Double = 1000, watches: Int = .max,
         source: FakeSource = FakeSource(), encoder: FakeEncoder = FakeEncoder(), workers: Int = 1,
-        batchFrames: Int = 32, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
-        freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 }
+        batchFrames: Int = 32, storesRerankFeatures: Bool = false, minFreeBytes: Int64 = 0,
+        loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
+        rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine()
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -37,13 +39,18 @@ final class LibraryFixture: Sendable {
         self.source = source
         self.encoder = encoder
         let settings = IngestSettings(
-            decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames))
+            decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames),
+            minFreeBytes: minFreeBytes, rest: rest)
         library = try Library(
             state: resolved.appending("state"),
-            model: IndexingModel(encoder: encoder, folder: FilePath("/models/\(encoder.modelDigest)")),
+            model: IndexingModel(
+                encoder: encoder, storesRerankFeatures: storesRerankFeatures,
+                folder: FilePath("/models/\(encoder.modelDigest)")),
             loadModel: loadModel,
             source: source, settings: settings,
-            surroundings: .init(files: files, watcher: watcher, clock: clock, freeSpace: freeSpace), logger: Self.logger
+            surroundings: .init(
+                files: files, watcher: watcher, clock: clock, freeSpace: freeSpace, systemFiles: machine,
+                secondOfDay: { [clock] in Int($0 - clock.start) }), logger: Self.logger
         )
     }
 

@@ -1,5 +1,6 @@
 import Catalog
 import DecodeProtocol
+import FolderFakes
 import Foundation
 import Library
 import Models
@@ -196,6 +197,38 @@ struct ModelUseTests {
         #expect(
             try content(of: try #require(try catalog.index(.live)).id, catalog)
                 == content(of: try #require(try catalog.index(.previous)).id, catalog))
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `A clock that is set back by a month doesn't hold a build up while new media wait`() async throws {
+        let directory = try TemporaryDirectory()
+        try await indexed(directory)
+        let mayRead = Observed(false)
+        let source = FakeSource { file, _ in
+            if file.lastComponent == "new.mp4" { try await mayRead.wait { $0 } }
+        }
+        let fixture = try fixture(in: directory, source: source, batchFrames: 1)
+        let next = FakeEncoder(modelDigest: "b")
+        let events = fixture.library.events()
+        try await fixture.running {
+            _ = try await fixture.library.addRoot(fixture.folder)
+            try fixture.write("30", to: "new.mp4")
+            _ = try await fixture.library.rescan()
+            _ = try await events.first {
+                if case .mediaStarted(_, let path) = $0 { path.lastComponent == "new.mp4" } else { false }
+            }
+            _ = try await fixture.library.use(
+                IndexingModel(encoder: next, folder: "/models/b"), choosing: .folder("/models/b"))
+            let tried = next.batchSizes.count
+            // Its first batch is encoded at once, and then it rests for as long as that took.
+            try await next.hasEncoded(batches: tried + 1)
+            fixture.clock.set(-30 * 86_400)
+            try await eventually {
+                fixture.clock.advance(1)
+                return next.batchSizes.count >= tried + 4
+            }
+            mayRead.change { $0 = true }
+        }
     }
 
     @Test func `One previous index is kept, and given up on request`() async throws {

@@ -13,11 +13,43 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct RealIngestTests {
     private func library(_ directory: TemporaryDirectory, _ settings: IngestSettings) throws -> Library {
         let executable = try DecodeWorkerPool.executable()
-        let pool = DecodeWorkerPool(configuration: .init(executable: executable, workers: settings.decodeWorkers))
+        let opener = FileOpener()
+        let pool = DecodeWorkerPool(
+            configuration: .init(executable: executable, workers: settings.decodeWorkers, opener: opener))
         return try Library(
             state: directory.path.appending("state"), model: IndexingModel(encoder: FakeEncoder()), source: pool,
-            settings: settings,
+            settings: settings, surroundings: Library.Surroundings(opener: opener),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    @Test func `A link in a watched folder leads nowhere, until the folder is no longer watched`() async throws {
+        let directory = try TemporaryDirectory()
+        let folder = directory.path.appending("videos")
+        try FileManager.default.createDirectory(
+            atPath: folder.appending("trip").string, withIntermediateDirectories: true)
+        let film = try directory.write(Data("private".utf8), to: "film.mp4")
+        var root: RootID?
+        do {
+            let library = try library(directory, IngestSettings())
+            defer { library.close() }
+            root = try await library.addRoot(folder).id
+            // As somebody may do between the scan and the reading: the folder was a real one.
+            try FileManager.default.removeItem(atPath: folder.appending("trip").string)
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.appending("trip").string, withDestinationPath: directory.path.string)
+            let path = try FilePath.realPath(of: folder).appending("trip/film.mp4")
+            #expect(throws: Errno.improperLink) { try library.opener.open(path) }
+            #expect(throws: Errno.improperLink) {
+                try LinuxFileSystem(opening: library.opener).contents(of: path, limit: 10)
+            }
+        }
+        let library = try library(directory, IngestSettings())
+        defer { library.close() }
+        let path = try FilePath.realPath(of: folder).appending("trip/film.mp4")
+        #expect(throws: Errno.improperLink) { try library.opener.open(path) }
+        try await library.removeRoot(try #require(root))
+        try library.opener.open(path).close()
+        #expect(FileManager.default.fileExists(atPath: film.string))
     }
 
     @Test func `Videos, pictures and rubbish put into a watched folder are taken for what they are`() async throws {

@@ -21,10 +21,12 @@ struct Answer {
 
     var times: [Double] { frames.map(\.time) }
 
-    init(_ request: DecodeRequest, limits: WorkerLimits = WorkerLimits()) {
+    init(_ question: Question, limits: WorkerLimits = WorkerLimits()) {
         let collected = Collected()
+        let media = try? FileDescriptor.open(question.path, .readOnly)
+        defer { try? media?.close() }
         MediaDecoder(limits: limits) { collected.answer.advances += 1 }
-            .answer(request) { collected.answer.take($0) }
+            .answer(question.request, media: media?.rawValue ?? -1) { collected.answer.take($0) }
         self = collected.answer
     }
 
@@ -76,17 +78,35 @@ struct Answer {
     }
 }
 
-extension FilePath {
-    var source: MediaSource { .path(Array(string.utf8)) }
-}
+/// A request about a file.
+struct Question {
+    var path: FilePath
+    var request: DecodeRequest
 
-extension DecodeRequest {
+    static func probe(_ path: FilePath) -> Question { Question(path: path, request: .probe) }
+
+    static func frames(_ path: FilePath, _ sampling: FrameSampling) -> Question {
+        Question(path: path, request: .frames(sampling))
+    }
+
     static func frames(
         _ path: FilePath, rate: Double = 2, size: Int = 32, cuts: Bool = false, start: Double = 0, end: Double? = nil
-    ) -> DecodeRequest {
+    ) -> Question {
         .frames(
-            path.source,
+            path,
             FrameSampling(
                 framesPerSecond: rate, geometry: FrameGeometry(side: size), detectsCuts: cuts, start: start, end: end))
+    }
+
+    static func thumbnail(_ path: FilePath, time: Double, longestSide: Int) -> Question {
+        Question(path: path, request: .thumbnail(time: time, longestSide: longestSide))
+    }
+
+    static func preview(_ path: FilePath, start: Double, seconds: Double, longestSide: Int) -> Question {
+        Question(path: path, request: .preview(start: start, seconds: seconds, longestSide: longestSide))
+    }
+
+    static func text(_ path: FilePath, _ place: TextPlace) -> Question {
+        Question(path: path, request: .text(place))
     }
 }

@@ -83,7 +83,7 @@ import Testing
         let path = directory.path.appending("a.mp4")
         let tags = ["-metadata", "creation_time=2024-05-06T07:08:09Z", "-metadata", "title=A day out"]
         try await TestVideo(seconds: 2, encoding: ["-c:v", "libx264"] + tags).write(to: path)
-        let answer = Answer(.probe(path.source))
+        let answer = Answer(.probe(path))
         let information = try #require(answer.information)
         #expect(information.creationTime == 1_714_979_289)
         #expect(abs((information.duration ?? 0) - 2) < 0.01)
@@ -105,7 +105,7 @@ import Testing
         // The tag of this ffmpeg turns the other way than a clock; its own output has red on the left, too.
         #expect(answer.colour().red > 200 && answer.colour(bottom: true).red > 200)
         #expect(answer.colour(right: true).blue > 200)
-        let jpeg = try #require(Answer(.thumbnail(turned.source, time: 0, longestSide: 100)).thumbnail)
+        let jpeg = try #require(Answer(.thumbnail(turned, time: 0, longestSide: 100)).thumbnail)
         let still = Answer(.frames(try directory.write(Data(jpeg), to: "thumbnail.jpg")))
         #expect(still.information?.width == 50 && still.information?.height == 100)
         #expect(still.colour().red > 200 && still.colour(right: true).blue > 200)

@@ -29,7 +29,7 @@ import Testing
     }
 
     private func frame(_ path: FilePath, _ geometry: FrameGeometry) throws -> Picture {
-        let answer = Answer(.frames(path.source, FrameSampling(geometry: geometry, detectsCuts: false)))
+        let answer = Answer(.frames(path, FrameSampling(geometry: geometry, detectsCuts: false)))
         #expect(answer.failure == nil)
         return Picture(side: geometry.side, pixels: try #require(answer.frames.first).pixels)
     }

@@ -20,10 +20,6 @@ import Testing
         #expect(try failure(Data()) == .notMedia)
         #expect(try failure(Data("hello, world".utf8)) == .notMedia)
         #expect(try failure(Data(repeating: 0, count: 100_000)) == .notMedia)
-        #expect(Answer(.probe(directory.path.source)).failure?.code == .unreadable)
-        #expect(Answer(.probe(.path(Array("/dev/zero".utf8)))).failure?.code == .unreadable)
-        #expect(Answer(.probe(directory.path.appending("none").source)).failure?.code == .notFound)
-        #expect(Answer(.probe(.descriptor(Int32.max))).failure?.code == .badRequest)
     }
 
     @Test(arguments: [

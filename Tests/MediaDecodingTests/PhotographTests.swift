@@ -20,7 +20,7 @@ struct PhotographTests {
         var (sum, count, far) = (0, 0, 0)
         for photograph in names {
             let path = FilePath(folder.appending(path: photograph).path)
-            let answer = Answer(.frames(path.source, FrameSampling(geometry: geometry, detectsCuts: false)))
+            let answer = Answer(.frames(path, FrameSampling(geometry: geometry, detectsCuts: false)))
             let ours = try #require(answer.frames.first).pixels
             let theirs = try Data(contentsOf: folder.appending(path: "\(photograph).\(name)"))
             #expect(ours.count == theirs.count)

@@ -30,6 +30,8 @@ codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 fresh=$cache/$codename
 if [[ ! -e $fresh.done ]]; then
     debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,ca-certificates "$codename" "$fresh" >"$cache/log"
+    # The same packages as this machine gets.
+    rm -f "$fresh/etc/apt/sources.list"
     cp -a /etc/apt/sources.list* "$fresh/etc/apt/"
     touch "$fresh.done"
 fi
@@ -42,7 +44,7 @@ cp "$package" "$system/root/test/saccade.deb"
 [[ -z $previous ]] || cp "$previous" "$system/root/test/previous.deb"
 install -m 0755 "$here/inside.sh" "$system/root/test/"
 for scene in testsrc2 smptehdbars mandelbrot; do
-    ffmpeg -v error -nostdin -f lavfi -i "$scene=size=320x180:rate=10:duration=4" -c:v libx264 -preset ultrafast -pix_fmt yuv420p \
+    ffmpeg -v error -nostdin -f lavfi -i "$scene=size=320x180:rate=10" -t 4 -c:v libx264 -preset ultrafast -pix_fmt yuv420p \
         "$system/srv/footage/$scene.mp4"
 done
 chmod -R a+rX "$system/srv/footage"

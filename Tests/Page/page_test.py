@@ -69,7 +69,7 @@ class Daemon:
         self.footage = footage
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(("SACCADE_", "XDG_"))}
-        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1"} | settings
+        self.environment |= {"HOME": str(home), "SACCADE_HTTP_PAGE_PORT": str(self.port), "SACCADE_INGEST_SETTLE_SECONDS": "0.1", "SACCADE_INGEST_ON_BATTERY": "true"} | settings
         self.start()
 
     def start(self):

@@ -77,6 +77,8 @@ struct ConfigurationTests {
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
             "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
             "ingest.rerank_features": "compact", "ingest.follow_links": "true", "saved.commands": "true",
+            "ingest.removal_share": "0.25", "ingest.quiet_hours": "22:00-07:00", "ingest.on_battery": "true",
+            "ingest.max_cpu_pressure": "50", "ingest.max_io_pressure": "50", "ingest.max_memory_pressure": "50",
         ]
         for key in ConfigurationKey.all {
             let isPath = ["state", "socket", "roots", "model", "decoder", "http.token_file"].contains(key.name)
@@ -85,7 +87,7 @@ struct ConfigurationTests {
             let usable = [
                 "ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3",
                 "saved.commands_per_minute": "3",
-                "previews.timeout_seconds": "3",
+                "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
             ]
             let text = usable[key.name] ?? value
             let parts = key.name.split(separator: ".")
@@ -134,6 +136,8 @@ struct ConfigurationTests {
         "state: \"\"\n", "http:\n  page_origin: https://a/b\n", "http:\n  page_origin: a\n",
         "http:\n  base_path: videos\n",
         "http:\n  base_path: /a/../b\n", "http:\n  base_path: /a b\n",
+        "ingest:\n  quiet_hours: 22-7\n", "ingest:\n  quiet_hours: \"\"\n", "ingest:\n  removal_share: 0\n",
+        "ingest:\n  max_memory_pressure: 101\n",
     ])
     func `a value that can't be is refused with what could`(yaml: String) throws {
         let error = try #require(failure(yaml: yaml))
@@ -238,13 +242,15 @@ struct ConfigurationTests {
 
     /// A text for every key that is valid and not its default.
     private static let otherValues = [
+        "ingest.removal_share": "0.25", "ingest.quiet_hours": "22:00-07:00", "ingest.on_battery": "true",
+        "ingest.max_cpu_pressure": "50", "ingest.max_io_pressure": "50", "ingest.max_memory_pressure": "50",
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
         "ingest.rerank_features": "compact", "ingest.follow_links": "true", "ingest.settle_seconds": "3",
         "ingest.decoders": "3", "ingest.rebuild_share": "0.25",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
         "saved.commands": "true", "saved.commands_per_minute": "3", "saved.command_timeout_seconds": "3",
-        "previews.timeout_seconds": "3",
+        "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
     ]
 
     @Test func `reloading takes exactly the values of reloadable keys`() throws {
@@ -273,7 +279,8 @@ struct ConfigurationTests {
                 #expect(
                     [
                         "roots", "http.tcp_port", "http.token_file", "http.page_port", "http.page_origin",
-                        "ingest.ignore",
+                        "ingest.ignore", "ingest.quiet_hours", "access.users", "access.groups", "access.search_users",
+                        "access.search_groups",
                     ].contains(key.name))
                 continue
             }

@@ -42,7 +42,8 @@ if "$saccade" status "${places[@]}" >/dev/null 2>&1; then
     echo "A daemon is already running on $state; using it."
 else
     log=$state/saccade.log
-    "$saccade" serve "${places[@]}" >"$log" 2>&1 &
+    # Who runs it wants to see it, on battery too.
+    SACCADE_INGEST_ON_BATTERY=true "$saccade" serve "${places[@]}" >"$log" 2>&1 &
     daemon=$!
     for _ in $(seq 300); do
         "$saccade" status "${places[@]}" >/dev/null 2>&1 && break

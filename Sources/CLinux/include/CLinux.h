@@ -7,9 +7,33 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-// prctl(2) is variadic. Both return 0, or -1 with errno.
+// prctl(2) is variadic. All return 0, or -1 with errno.
 int saccade_no_new_privileges(void);
 int saccade_die_with_parent(void);
+// PR_SET_DUMPABLE 0: no core file, and no other process of this user may trace this one or look into its memory.
+int saccade_refuse_tracing(void);
+
+// The version of Landlock that the kernel has, at least 1, or -1 with errno where it has none.
+int saccade_landlock_version(void);
+
+// Takes every path from the calling thread and those that it begins, for good, and TCP and signals to other processes where the kernel knows how:
+// landlock(7). Descriptors that are open stay open. Needs saccade_no_new_privileges(). Returns the version of Landlock, or -1 with errno.
+int saccade_refuse_paths(void);
+
+// Leaves the calling thread, and those that it begins, the system calls that decoding needs, for good (seccomp(2)): memory, threads, time, and reading and
+// writing what is open. All others fail with EPERM; or, when `ends_when_refused`, end the process with SIGSYS, which tests want. Needs
+// saccade_no_new_privileges(). Returns 0, or -1 with errno: EINVAL or ENOSYS where the kernel has no such filters.
+int saccade_allow_decoding_only(_Bool ends_when_refused);
+
+// openat2(2) with O_RDONLY, O_CLOEXEC, O_NONBLOCK and O_NOCTTY and `flags`: a path below `directory` that neither "..", nor an absolute path, nor a symbolic link
+// leads out of. Returns a descriptor, or -1 with errno: EXDEV for a path that leads out, ENOSYS before Linux 5.6.
+int saccade_open_beneath(int directory, const char *path, int flags);
+
+// sendmsg(2) of `count` bytes to a socket, with a descriptor (SCM_RIGHTS) unless it is negative; never blocks, raises no SIGPIPE. As send(2).
+ssize_t saccade_send(int socket, const void *bytes, size_t count, int descriptor);
+
+// recvmsg(2) of at most `count` bytes from a socket. `descriptor` is set to one that came with them, closed on exec, and otherwise left alone. As recv(2).
+ssize_t saccade_receive(int socket, void *bytes, size_t count, int *descriptor);
 
 // pipe2(2) with O_CLOEXEC; the pipe holds at least `bytes` where the system allows it. Returns 0, or -1 with errno.
 int saccade_pipe(int descriptors[2], int bytes);
@@ -20,6 +44,13 @@ int saccade_spawn(const char *path, char *const arguments[], char *const environ
 
 // What a watch on a directory listens to; see inotify(7).
 uint32_t saccade_inotify_mask(void);
+
+// statfs(2)'s f_type and stat(2)'s st_dev of a directory. Returns 0, or -1 with errno.
+int saccade_file_system(const char *directory, uint32_t *magic, dev_t *device);
+
+// makedev(3)'s parts, which are macros.
+unsigned saccade_major(dev_t device);
+unsigned saccade_minor(dev_t device);
 
 // 1 when another descriptor of the file behind `fd` may write, 0 when none does, -1 when the kernel won't say, as on file
 // systems without leases or for a file of another user. `fd` must have been opened to be read only.

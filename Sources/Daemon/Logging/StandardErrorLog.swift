@@ -21,7 +21,7 @@ package final class SharedLogLevel: Sendable {
 /// Writes log lines to the standard error.
 ///
 /// On a terminal or into a file a line begins with the time and the level. Under systemd the journal keeps both: a line begins with
-/// the priority in the form that journald reads, `<6>` (sd-daemon(3)).
+/// the priority in the form that journald reads, `<6>` (sd-daemon(3)), unless the journal takes the line with its metadata as fields.
 package struct StandardErrorLog: LogHandler {
     package enum Style: Sendable, Equatable {
         case plain, journal
@@ -41,17 +41,21 @@ package struct StandardErrorLog: LogHandler {
     private let label: String
     private let style: Style
     private let shared: SharedLogLevel
+    private let journal: Journal?
     private let write: @Sendable (String) -> Void
 
+    /// - Parameter journal: takes the lines; what it doesn't take is written.
     package init(
         label: String,
         style: Style,
         level: SharedLogLevel,
+        journal: Journal? = nil,
         write: @escaping @Sendable (String) -> Void = StandardErrorLog.writeToStandardError
     ) {
         self.label = label
         self.style = style
         shared = level
+        self.journal = journal
         self.write = write
     }
 
@@ -69,16 +73,22 @@ package struct StandardErrorLog: LogHandler {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let given = event.metadata { all.merge(given) { $1 } }
-        var line =
-            switch style {
-            case .plain: "\(RFC3339.format(Date())) \(event.level.rawValue) \(label): "
-            case .journal: "<\(event.level.journalPriority)>\(label): "
-            }
-        line += Self.oneLine("\(event.message)")
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
-            line += " \(key)=\(Self.quoted(Self.oneLine("\(value)")))"
+        let metadata = all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        var line = "\(label): " + Self.oneLine("\(event.message)")
+        for (key, value) in metadata { line += " \(key)=\(Self.quoted(Self.oneLine(value)))" }
+        let priority = event.level.journalPriority
+        if let journal {
+            let fields =
+                [
+                    ("MESSAGE", line), ("PRIORITY", "\(priority)"), ("SYSLOG_IDENTIFIER", "saccade"),
+                    ("SACCADE_LOGGER", label),
+                ] + metadata.map { (Journal.fieldName($0), $1) }
+            if journal.send(fields) { return }
         }
-        write(line + "\n")
+        switch style {
+        case .plain: write("\(RFC3339.format(Date())) \(event.level.rawValue) \(line)\n")
+        case .journal: write("<\(priority)>\(line)\n")
+        }
     }
 
     @Sendable

@@ -21,11 +21,13 @@ final class IndexedFile: Sendable {
     /// Opens the first place at which the media item's content lies. Another file that has taken the place isn't served, whoever put
     /// it there. Blocking.
     ///
-    /// - Parameter places: Where the media item lies, the best first.
+    /// - Parameters:
+    ///   - places: Where the media item lies, the best first.
+    ///   - opener: the library's, so that no link leads out of a watched folder.
     /// - Throws: `media_offline`.
-    static func open(_ media: Media, at places: [MediaPlace]) throws(APIError) -> ServedFile {
+    static func open(_ media: Media, at places: [MediaPlace], with opener: FileOpener) throws(APIError) -> ServedFile {
         for place in places {
-            guard let opened = try? LinuxFileSystem().open(identifying: place.path) else { continue }
+            guard let opened = try? LinuxFileSystem(opening: opener).open(identifying: place.path) else { continue }
             let file = IndexedFile(opened.file)
             guard opened.identity == media.identity else { continue }
             return ServedFile(

@@ -206,14 +206,14 @@ package final class SavedSearches: Service {
 
     private func runCommands() async {
         guard settings.commands else { return }
-        // When those of the last minute began.
+        // When those of the last minute began, by the clock that nobody sets.
         var begun: [Double] = []
         while !stopping.isStopped {
             let ticket = found.ticket
             var wait: Double?
             do {
-                let now = clock.now
-                begun.removeAll { !(now - 60..<now + 60).contains($0) }
+                let now = clock.uptime
+                begun.removeAll { $0 <= now - 60 }
                 if begun.count >= settings.commandsPerMinute, let first = begun.first {
                     wait = max(0.05, first + 60 - now)
                 } else if let next = try await commands.run({ [catalog] in try catalog.nextWaitingMatch() }) {

@@ -12,14 +12,8 @@ struct PageOrigin: Sendable {
     /// - Parameter isDocument: Whether the request may be the click on a link, wherever that stands.
     /// - Throws: `forbidden`.
     func check(_ head: HTTPRequest, isDocument: Bool) throws(APIError) {
+        try checkName(head)
         let authority = head.authority ?? ""
-        guard isLoopback(authority) || isProxied(authority) else {
-            throw APIError(
-                .forbidden,
-                "“\(authority.prefix(100))” is not a name of this page; use the address that `saccade open` shows, or set "
-                    + "http.page_origin for a reverse proxy"
-            )
-        }
         if let origin = head.headerFields[.origin] {
             guard origin == proxied || isLoopback(authority) && origin == "http://\(authority)" else {
                 throw APIError(.forbidden, "\(origin.prefix(100)) may not ask here; only the search page may")
@@ -30,6 +24,19 @@ struct PageOrigin: Sendable {
         let site = head.headerFields[.fetchSite] ?? "none"
         guard ["same-origin", "none"].contains(site) || isDocument && head.headerFields[.fetchMode] == "navigate" else {
             throw APIError(.forbidden, "another page may not ask here; only the search page may")
+        }
+    }
+
+    /// Holds the name by which somebody asks to those of this machine.
+    /// - Throws: `forbidden`.
+    func checkName(_ head: HTTPRequest) throws(APIError) {
+        let authority = head.authority ?? ""
+        guard isLoopback(authority) || isProxied(authority) else {
+            throw APIError(
+                .forbidden,
+                "“\(authority.prefix(100))” in the header Host is not a name of this machine; use 127.0.0.1, or the address that "
+                    + "`saccade open` shows, or set http.page_origin for a reverse proxy"
+            )
         }
     }
 

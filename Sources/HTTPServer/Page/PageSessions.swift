@@ -23,20 +23,25 @@ package struct PageSessions: Sendable {
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
+    /// Begins the nonce of a browser that may only search; hexadecimal digits don't have it.
+    private static let searchOnly = "s"
+
     /// The value of a new cookie: `EXPIRY.NONCE.PROOF`.
-    package func begin() -> String {
+    package func begin(_ access: Access = .full) -> String {
         let expires = Int(now().timeIntervalSince1970 + Self.lifetime)
-        let claim = "\(expires).\(ContentHash.hexadecimal(Self.randomBytes(16)))"
+        let nonce = ContentHash.hexadecimal(Self.randomBytes(16))
+        let claim = "\(expires).\(access == .search ? Self.searchOnly : "")\(nonce)"
         return "\(claim).\(proof(of: claim))"
     }
 
-    /// Whether this daemon wrote the value, and its time isn't over.
-    package func isValid(_ value: some StringProtocol) -> Bool {
+    /// What the browser may do that has the cookie; nil unless this daemon wrote the value, and its time isn't over.
+    package func access(of value: some StringProtocol) -> Access? {
         let parts = value.split(separator: ".", omittingEmptySubsequences: false)
         guard value.utf8.count <= 200, parts.count == 3, Self.isSame(proof(of: "\(parts[0]).\(parts[1])"), parts[2]),
             let expires = Int(parts[0])
-        else { return false }
-        return Double(expires) > now().timeIntervalSince1970
+        else { return nil }
+        guard Double(expires) > now().timeIntervalSince1970 else { return nil }
+        return parts[1].hasPrefix(Self.searchOnly) ? .search : .full
     }
 
     private func proof(of claim: String) -> String {

@@ -36,9 +36,11 @@ package final class SearchPage: Sendable {
 
     /// An address with a new key, of the reverse proxy where there is one.
     ///
-    /// - Parameter port: On which the page is served.
-    func address(port: Int) -> API.PageAddress {
-        let (key, expires) = keys.make()
+    /// - Parameters:
+    ///   - port: On which the page is served.
+    ///   - access: What the browser may do.
+    func address(port: Int, access: Access) -> API.PageAddress {
+        let (key, expires) = keys.make(access)
         let start = origin.proxied ?? "http://127.0.0.1:\(port)"
         return API.PageAddress(url: "\(start)\(base)/open?key=\(key)", expires: expires)
     }
@@ -51,8 +53,8 @@ package final class SearchPage: Sendable {
     /// What becomes of a request.
     enum Admission {
         case answered(Response)
-        /// The API answers at this path.
-        case api(path: String)
+        /// The API answers at this path, as far as the browser's user may ask it.
+        case api(path: String, access: Access)
     }
 
     /// - Throws: `forbidden`, `unauthorized`, `unknown_route`, `method_not_allowed`.
@@ -66,10 +68,10 @@ package final class SearchPage: Sendable {
             return .answered(Response(status: .permanentRedirect, headers: [.location: base + "/"]))
         }
         if isAPI {
-            guard isKnown(request) else {
+            guard let access = access(of: request) else {
                 throw APIError(.unauthorized, "this browser was not let in, or not recently; run `saccade open` again")
             }
-            return .api(path: "/" + rest)
+            return .api(path: "/" + rest, access: access)
         }
         if rest == "open" {
             try onlyGet(request)
@@ -129,16 +131,16 @@ package final class SearchPage: Sendable {
     /// redirections that a click elsewhere began.
     private func letIn(_ request: Request) -> Response {
         let key = request.uri.queryParameters.first { $0.key == "key" }?.value ?? ""
-        let isKeyGood = keys.use(key)
-        guard isKeyGood || isKnown(request) else {
+        let granted = keys.use(key)
+        guard granted != nil || access(of: request) != nil else {
             return document(
                 .forbidden, title: "This address was used, or is too old",
                 text: "Run <code>saccade open</code> again: each address lets one browser in, within five minutes.")
         }
         var response = document(
             .ok, title: "Saccade", refresh: true, text: "<a href=\"./\">Continue to the search page</a>")
-        guard isKeyGood else { return response }
-        var cookie = "\(cookieName)=\(sessions.begin()); HttpOnly; SameSite=Strict; Path=\(base)/"
+        guard let granted else { return response }
+        var cookie = "\(cookieName)=\(sessions.begin(granted)); HttpOnly; SameSite=Strict; Path=\(base)/"
         cookie += "; Max-Age=\(Int(PageSessions.lifetime))"
         if origin.isEncrypted(request.head) { cookie += "; Secure" }
         response.headers[.setCookie] = cookie
@@ -169,13 +171,15 @@ package final class SearchPage: Sendable {
         "saccade_\(listeningPort.withLock { $0 } ?? 0)"
     }
 
-    private func isKnown(_ request: Request) -> Bool {
+    /// What the browser may do, by its cookie; nil for one that wasn't let in.
+    private func access(of request: Request) -> Access? {
         let name = cookieName
         let cookies = request.headers[.cookie]?.split(separator: ";") ?? []
-        return cookies.contains { cookie in
+        for cookie in cookies {
             let parts = cookie.split(separator: "=", maxSplits: 1)
-            return parts.count == 2 && parts[0].trimmingCharacters(in: .whitespaces) == name
-                && sessions.isValid(parts[1].trimmingCharacters(in: .whitespaces))
+            guard parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == name else { continue }
+            if let access = sessions.access(of: parts[1].trimmingCharacters(in: .whitespaces)) { return access }
         }
+        return nil
     }
 }

@@ -1,4 +1,6 @@
+import Basics
 private import Foundation
+private import Glibc
 package import Settings
 package import SystemPackage
 
@@ -12,21 +14,30 @@ package struct AccessToken: Sendable {
 
     /// Reads a token file: one line, at least 16 characters, not readable by others.
     package init(file: FilePath) throws(ConfigurationError) {
-        let data: Data
-        let mode: Int
+        var bytes = [UInt8](repeating: 0, count: 8192)
+        var status = stat()
         do {
-            data = try Data(contentsOf: URL(filePath: file.string))
-            let attributes = try FileManager.default.attributesOfItem(atPath: file.string)
-            mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0
+            let descriptor = try FileOpener().open(file)
+            defer { try? descriptor.close() }
+            guard unsafe fstat(descriptor.rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw ConfigurationError(
+                    .invalidFile, origin: file.string,
+                    message: "it is no file; write a token into one and name it in http.token_file")
+            }
+            bytes.removeLast(
+                bytes.count - (try unsafe bytes.withUnsafeMutableBytes { try unsafe descriptor.read(into: $0) }))
+        } catch let error as ConfigurationError {
+            throw error
         } catch {
             throw ConfigurationError(.unreadableFile, origin: file.string, message: "the token can't be read: \(error)")
         }
-        guard mode & 0o007 == 0 else {
+        guard status.st_mode & 0o007 == 0 else {
             throw ConfigurationError(
                 .invalidFile, origin: file.string, message: "everyone may use the token; run chmod 600 on the file"
             )
         }
-        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         guard (16...4096).contains(text.utf8.count) else {
             throw ConfigurationError(
                 .invalidFile, origin: file.string,

@@ -1,4 +1,18 @@
 package import API
+package import Basics
+
+/// A backup as it is made.
+package struct BackupStream: Sendable {
+    /// The next bytes; nil when there are no more.
+    package var next: @Sendable () async throws -> [UInt8]?
+    /// Is called when no more are wanted, whether or not there are any.
+    package var end: @Sendable () -> Void
+
+    package init(next: @escaping @Sendable () async throws -> [UInt8]?, end: @escaping @Sendable () -> Void) {
+        self.next = next
+        self.end = end
+    }
+}
 
 /// What the query socket asks of the library: the seam between HTTP and everything else.
 ///
@@ -64,6 +78,22 @@ package protocol Backend: Sendable {
     /// - Throws: `root_not_found`.
     func removeRoot(_ id: Int64) async throws
 
+    /// Removes the files of a root from the index that are missing and held.
+    ///
+    /// - Throws: `root_not_found`, `root_offline`.
+    func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval
+
+    /// Indexes nothing until ``resume()``, or for some seconds.
+    func pause(seconds: Double?) async throws -> API.IngestState
+
+    func resume() async throws -> API.IngestState
+
+    /// Whether queries can be answered.
+    func readiness() async -> API.Health
+
+    /// What is measured, but for requests.
+    func metrics() async throws -> [MetricFamily]
+
     func savedSearches() async throws -> API.SavedSearches
 
     /// - Throws: `saved_search_not_found`.
@@ -77,6 +107,11 @@ package protocol Backend: Sendable {
 
     /// - Throws: `saved_search_not_found`.
     func removeSavedSearch(_ name: String) async throws
+
+    /// A backup of the library as it is now.
+    ///
+    /// - Parameter hasRerankFeatures: whether those are wanted, most of its bytes.
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream
 
     /// The models with an index, and which is to be used.
     func models() async throws -> API.Models

@@ -1,7 +1,7 @@
 /// Where a request came in, which says what it must show.
 enum Door: Sendable {
-    /// The Unix socket: the file's mode decides who may connect.
-    case socket
+    /// The Unix socket, where the kernel says who asks.
+    case socket(SocketAccess)
     /// Loopback TCP for programs.
     case token(AccessToken)
     /// Loopback TCP for browsers.

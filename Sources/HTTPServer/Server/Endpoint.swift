@@ -15,6 +15,12 @@ enum Endpoint: Equatable {
     case rescan
     case roots
     case root(Int64)
+    case confirmRemoval(Int64)
+    case pause
+    case resume
+    case live
+    case ready
+    case metrics
     case savedSearches
     case savedSearch(String)
     case saveSearch(String)
@@ -23,6 +29,7 @@ enum Endpoint: Equatable {
     case useModel
     /// The index of the previous model, or of the next one.
     case model(API.Models.Role)
+    case backup
     case events
     case page
     case openAPI
@@ -33,10 +40,14 @@ enum Endpoint: Equatable {
     static func find(method: HTTPRequest.Method, path: some StringProtocol) throws(APIError) -> Endpoint {
         let parts = path.split(separator: "/", omittingEmptySubsequences: true)
         let words = parts.map { String($0) }
+        // Where Prometheus looks.
+        let isMetrics = words == ["metrics"]
         let endpoints =
-            words.count == 3 && words[1] == "saved-searches"
-            ? try savedSearch(words[2]) : try find(words.dropFirst()).map { [$0] } ?? []
-        guard parts.first == "v1", !endpoints.isEmpty else {
+            isMetrics
+            ? [.metrics]
+            : words.count == 3 && words[1] == "saved-searches"
+                ? try savedSearch(words[2]) : try find(words.dropFirst()).map { [$0] } ?? []
+        guard isMetrics || words.first == "v1", !endpoints.isEmpty else {
             throw APIError(.unknownRoute, "there is no route \(path.prefix(100)); docs/API.md lists those that exist")
         }
         guard let endpoint = endpoints.first(where: { $0.method == method }) else {
@@ -67,6 +78,7 @@ enum Endpoint: Equatable {
         case ("models", 2) where words[1] == "use": return .useModel
         case ("models", 2) where words[1] == "previous": return .model(.previous)
         case ("models", 2) where words[1] == "next": return .model(.next)
+        case ("backup", 1): return .backup
         case ("events", 1): return .events
         case ("page", 1): return .page
         case ("openapi.json", 1): return .openAPI
@@ -76,6 +88,11 @@ enum Endpoint: Equatable {
         case ("clips", 3) where words[2] == "description": return .description(try id(words[1]))
         case ("clips", 3) where words[2] == "thumbnail.jpg": return .thumbnail(try id(words[1]))
         case ("clips", 3) where words[2] == "preview.webm": return .preview(try id(words[1]))
+        case ("pause", 1): return .pause
+        case ("resume", 1): return .resume
+        case ("health", 2) where words[1] == "live": return .live
+        case ("health", 2) where words[1] == "ready": return .ready
+        case ("roots", 3) where words[2] == "confirm": return .confirmRemoval(try id(words[1]))
         case ("roots", 2): return .root(try id(words[1]))
         default: return nil
         }
@@ -92,10 +109,12 @@ enum Endpoint: Equatable {
     /// The one method that each route takes.
     var method: HTTPRequest.Method {
         switch self {
-        case .search, .rescan, .roots, .page, .useModel: .post
+        case .search, .rescan, .roots, .page, .useModel, .confirmRemoval, .pause, .resume: .post
         case .root, .removeSavedSearch, .model: .delete
         case .saveSearch: .put
-        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .models, .events, .openAPI,
+        case .media, .file, .clip, .thumbnail, .preview, .description, .status, .models, .backup, .events, .openAPI,
+            .live,
+            .ready, .metrics,
             .savedSearches,
             .savedSearch:
             .get
@@ -105,29 +124,50 @@ enum Endpoint: Equatable {
     /// Whether a request has a body that means something.
     var takesBody: Bool {
         switch self {
-        case .search, .rescan, .roots, .saveSearch, .useModel: true
+        case .search, .rescan, .roots, .saveSearch, .useModel, .pause: true
         default: false
         }
     }
 
-    /// Whether only who may open the Unix socket may ask for it: it loads any folder as a model.
-    var isOfSocketOnly: Bool {
+    /// Whether it needs more than searching does. The page is what its user may do.
+    var changesSomething: Bool {
         switch self {
-        case .useModel, .model: true
-        default: false
+        case .rescan, .roots, .root, .confirmRemoval, .pause, .resume, .saveSearch, .removeSavedSearch, .useModel,
+            .model, .backup:
+            true
+        case .search, .media, .file, .clip, .thumbnail, .preview, .description, .status, .savedSearches, .savedSearch,
+            .models, .events, .page, .openAPI, .live, .ready, .metrics:
+            false
         }
     }
 
+    /// What is said to who doesn't ask over the Unix socket, where only who may open that may ask; nil for the rest.
+    var socketOnlyReason: String? {
+        switch self {
+        // It loads any folder as a model.
+        case .useModel, .model: "models are changed over the daemon's Unix socket alone: see `saccade model use`"
+        // It has everything, the commands of saved searches as well.
+        case .backup: "backups are made over the daemon's Unix socket alone: see `saccade backup`"
+        default: nil
+        }
+    }
+
+    /// For measurements: one of few, whatever is asked.
+    var name: String { String("\(self)".prefix { $0 != "(" }) }
+
+    /// Those below `/v1/`; ``metrics`` is not.
     static let all: [(path: String, example: Endpoint)] = [
         ("search", .search), ("media/{id}", .media(0)), ("media/{id}/file", .file(0)), ("clips/{id}", .clip(0)),
         ("clips/{id}/thumbnail.jpg", .thumbnail(0)), ("clips/{id}/preview.webm", .preview(0)),
         ("clips/{id}/description", .description(0)), ("status", .status),
         ("rescan", .rescan), ("roots", .roots), ("roots/{id}", .root(0)),
+        ("roots/{id}/confirm", .confirmRemoval(0)), ("pause", .pause), ("resume", .resume),
+        ("health/live", .live), ("health/ready", .ready),
         ("saved-searches", .savedSearches), ("saved-searches/{name}", .savedSearch("")),
         ("saved-searches/{name}", .saveSearch("")), ("saved-searches/{name}", .removeSavedSearch("")),
         ("models", .models), ("models/use", .useModel), ("models/previous", .model(.previous)),
         ("models/next", .model(.next)),
-        ("events", .events),
+        ("backup", .backup), ("events", .events),
         ("page", .page), ("openapi.json", .openAPI),
     ]
 }
@@ -144,7 +184,7 @@ extension APIError.Code {
         case .unknownRoute, .mediaNotFound, .clipNotFound, .rootNotFound, .savedSearchNotFound, .modelNotFound,
             .noDescription:
             .notFound
-        case .savedSearchExists: .conflict
+        case .savedSearchExists, .rootOffline: .conflict
         case .methodNotAllowed: .methodNotAllowed
         case .timeout: .requestTimeout
         case .bodyTooLarge: .contentTooLarge

@@ -25,9 +25,11 @@ package final class HTTPServer: Service {
     }
 
     /// Every route, as `GET /v1/clips/{id}`.
-    package static let routes = Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" }
+    package static let routes =
+        Endpoint.all.map { "\($0.example.method.rawValue) /\(API.version)/\($0.path)" } + ["GET /metrics"]
 
     private let listeners: [Listener]
+    private let access: SocketAccess
     private let handler: RequestHandler
     private let limits: LiveLimits
     private let events: Broadcast<EventStreamItem>
@@ -49,6 +51,7 @@ package final class HTTPServer: Service {
     }
 
     /// - Parameters:
+    ///   - access: Who may do what over Unix sockets.
     ///   - eventCapacity: Events that a reader of `/v1/events` may be behind.
     ///   - shutdownGrace: How long answers may take to finish on shutdown, in seconds.
     ///   - patience: How long a connection may wait for its client before it has to make room for another, where there is none.
@@ -56,6 +59,7 @@ package final class HTTPServer: Service {
     ///   - onListening: Called once connections are accepted everywhere.
     package init(
         listeners: [Listener],
+        access: SocketAccess,
         backend: any Backend,
         page: SearchPage? = nil,
         limits: LiveLimits,
@@ -67,6 +71,7 @@ package final class HTTPServer: Service {
         onListening: @escaping @Sendable () async -> Void = {}
     ) {
         self.listeners = listeners
+        self.access = access
         self.limits = limits
         self.events = events
         self.logger = logger
@@ -78,7 +83,7 @@ package final class HTTPServer: Service {
         (self.pageRequests, self.pageRequest) = (pageRequests, pageRequest)
         handler = RequestHandler(
             backend: backend, limits: limits, events: events, eventCapacity: eventCapacity, logger: logger, page: page
-        ) {
+        ) { access in
             guard let page else {
                 throw APIError(
                     .unavailable,
@@ -88,7 +93,7 @@ package final class HTTPServer: Service {
                 guard case .terminated = pageRequest.yield(continuation) else { return }
                 continuation.resume(throwing: APIError(.unavailable, "the daemon is stopping"))
             }
-            return page.address(port: port)
+            return page.address(port: port, access: access)
         }
     }
 
@@ -174,7 +179,7 @@ package final class HTTPServer: Service {
             let channel = try await bootstrap().bind(socket.descriptor) { channel in
                 http.setup(channel: channel, logger: logger).map { AcceptedConnection($0) }
             }
-            return (keep(channel), .socket)
+            return (keep(channel), .socket(access))
         case .loopback(let port, let token):
             return (try await bind(port: port, key: "http.tcp_port", http: http), .token(token))
         }
@@ -246,12 +251,17 @@ package final class HTTPServer: Service {
         let limit = limits.current.maxConnections
         let isLoopback = if case .socket = door { false } else { true }
         guard connections.add(connection.channel, isLoopback: isLoopback, limit: limit) else {
-            await refuse(connection, limit: limit)
+            await refuse(connection, APIError(.overloaded, "\(limit) connections are open; try again in a second"))
             return
         }
         defer { connections.remove(connection.channel) }
         let peer = await Peer.of(connection.channel)
         logger.debug("connection", metadata: peer.metadata)
+        if case .socket(let access) = door, access.access(of: peer) == nil {
+            handler.refusals.note(logger, "a user who may not use this daemon asked", peer.metadata)
+            await refuse(connection, APIError.notGranted)
+            return
+        }
         let handler = handler
         // One for each connection, because the responder needs the peer and the listener's door, which are not
         // among its arguments.
@@ -266,8 +276,7 @@ package final class HTTPServer: Service {
     }
 
     /// Says why before it hangs up.
-    private func refuse(_ connection: AcceptedConnection.Channel, limit: Int) async {
-        let error = APIError(.overloaded, "\(limit) connections are open; try again in a second")
+    private func refuse(_ connection: AcceptedConnection.Channel, _ error: APIError) async {
         var response = RequestHandler.response(for: error, path: "")
         response.headers[.connection] = "close"
         do {

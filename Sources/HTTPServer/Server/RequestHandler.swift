@@ -1,4 +1,5 @@
 import API
+import Basics
 import Foundation
 import HTTPTypes
 import HummingbirdCore
@@ -27,15 +28,19 @@ struct RequestHandler: Sendable {
     private let previews = Gate()
     /// Players hold a file for as long as they play it.
     private let files = Gate()
+    /// Each keeps the databases' logs from being written back.
+    private let backups = Gate()
+    private let meter = RequestMeter()
     private let page: SearchPage?
-    private let openPage: @Sendable () async throws -> API.PageAddress
+    private let openPage: @Sendable (Access) async throws -> API.PageAddress
+    let refusals = Refusals()
 
     /// - Parameters:
     ///   - page: Whose files have the description of the API.
-    ///   - openPage: An address that lets a browser into the search page.
+    ///   - openPage: An address that lets a browser into the search page, for what its user may do.
     init(
         backend: any Backend, limits: LiveLimits, events: Broadcast<EventStreamItem>, eventCapacity: Int,
-        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable () async throws -> API.PageAddress
+        logger: Logger, page: SearchPage?, openPage: @escaping @Sendable (Access) async throws -> API.PageAddress
     ) {
         self.backend = backend
         self.limits = limits
@@ -60,7 +65,7 @@ struct RequestHandler: Sendable {
         let begin = ContinuousClock.now
         var response: Response
         do {
-            response = try await answer(request, door: door, isConnected: isConnected)
+            response = try await answer(request, of: peer, door: door, isConnected: isConnected)
         } catch let error as ConnectionBroken {
             throw error.underlying
         } catch let error as CancellationError where !isConnected() {
@@ -75,11 +80,17 @@ struct RequestHandler: Sendable {
         }
         if case .page = door { SearchPage.protect(&response) }
         let elapsed = (ContinuousClock.now - begin) / .milliseconds(1)
+        var path = request.uri.path
+        if case .page(let page) = door { path = page.apiPath(path) }
+        meter.record(
+            (try? Endpoint.find(method: request.method, path: path))?.name ?? "none",
+            status: response.status.code, seconds: elapsed / 1000)
         // Who looks at a status page asks every second; a browser asks whether what it has is still right.
         let isRoutine =
             request.method == .get && (response.status.kind == .successful || response.status == .notModified)
         logger.log(
-            level: isRoutine ? .debug : .info,
+            // Of those that show no token, the log has a line now and then.
+            level: isRoutine || response.status == .unauthorized ? .debug : .info,
             "\(request.method.rawValue) \(request.uri.path) \(response.status.code)",
             metadata: peer.metadata.merging(["ms": "\((elapsed * 100).rounded() / 100)"]) { $1 }
         )
@@ -95,30 +106,41 @@ struct RequestHandler: Sendable {
 
     private func answer(
         _ request: Request,
+        of peer: Peer,
         door: Door,
         isConnected: @escaping @Sendable () -> Bool
     ) async throws -> Response {
         var path = request.uri.path
+        let access: Access
         switch door {
-        case .socket: break
+        case .socket(let socket):
+            guard let granted = socket.access(of: peer) else { throw APIError.notGranted }
+            access = granted
         case .token(let token):
+            try PageOrigin(proxied: limits.current.pageOrigin).checkName(request.head)
             guard token.isShown(by: request.headers[.authorization]) else {
+                try? await Task.sleep(
+                    for: refusals.note(logger, "a request had no token, or a wrong one", peer.metadata))
                 throw APIError(.unauthorized, "a token is required: send “Authorization: Bearer TOKEN”")
             }
+            access = .full
         case .page(let page):
             switch try page.admit(request) {
             case .answered(let response): return response
-            case .api(let rest): path = rest
+            case .api(let rest, let granted): (path, access) = (rest, granted)
             }
         }
         let endpoint = try Endpoint.find(method: request.method, path: path)
-        if endpoint.isOfSocketOnly {
-            guard case .socket = door else {
-                throw APIError(
-                    .forbidden, "models are changed over the daemon's Unix socket alone: see `saccade model use`")
-            }
+        guard access == .full || !endpoint.changesSomething else {
+            throw APIError(
+                .forbidden, "you may search here, not change anything; access.users and access.groups say who may")
+        }
+        if let reason = endpoint.socketOnlyReason {
+            guard case .socket = door else { throw APIError(.forbidden, reason) }
         }
         if endpoint == .events { return try eventStream(request) }
+        // It waits for nobody: who asks wants to know whether the daemon answers at all.
+        if endpoint == .live { return try json(API.Health()) }
 
         let limits = limits.current
         // Before it takes a place: a body that trickles holds nobody else up, but other pictures.
@@ -132,6 +154,7 @@ struct RequestHandler: Sendable {
             case .thumbnail: (thumbnails, max(1, limits.maxRequests / 4))
             case .preview: (previews, max(1, limits.maxRequests / 8))
             case .file: (files, max(1, limits.maxRequests / 2))
+            case .backup: (backups, 1)
             default: (requests, limits.maxRequests)
             }
         guard let place = gate.enter(limit: limit) else {
@@ -157,9 +180,10 @@ struct RequestHandler: Sendable {
         if case .preview(let clip) = endpoint {
             return try await backend.preview(ofClip: clip).response(to: request, holding: place)
         }
+        if endpoint == .backup { return try await backup(request, holding: place) }
         defer { place.end() }
         if endpoint == .page {
-            guard case .page = door else { return try json(try await openPage(), status: .created) }
+            guard case .page = door else { return try json(try await openPage(access), status: .created) }
             throw APIError(.forbidden, "the page can't let others in; run `saccade open` for another browser")
         }
         if case .saveSearch(let name) = endpoint {
@@ -209,6 +233,21 @@ struct RequestHandler: Sendable {
         case .root(let id):
             try await backend.removeRoot(id)
             return Response(status: .noContent)
+        case .confirmRemoval(let id):
+            return try json(try await backend.confirmRemoval(of: id))
+        case .pause:
+            let seconds = body.isEmpty ? nil : try RequestDecoding.decode(API.PauseRequest.self, from: body).seconds
+            return try json(try await backend.pause(seconds: seconds))
+        case .resume:
+            return try json(try await backend.resume())
+        case .ready:
+            let health = await backend.readiness()
+            return try json(health, status: health.status == .ok ? .ok : .serviceUnavailable)
+        case .metrics:
+            let text = MetricFamily.text(try await backend.metrics() + meter.families)
+            return Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
         case .savedSearches:
             return try json(try await backend.savedSearches())
         case .savedSearch(let name):
@@ -231,9 +270,40 @@ struct RequestHandler: Sendable {
                     .unavailable, "the description of the API is not installed; docs/API.md has it for people")
             }
             return document
-        case .search, .events, .file, .preview, .page, .saveSearch:
+        case .search, .events, .live, .file, .preview, .page, .saveSearch, .backup:
             throw APIError(.internalError, "what needs more than the request is answered before this")
         }
+    }
+
+    /// A backup as it is made; the connection ends early when it fails.
+    ///
+    /// - Parameter place: given back when it has ended.
+    private func backup(_ request: Request, holding place: Lease) async throws -> Response {
+        let stream: BackupStream
+        do {
+            stream = try await backend.backup(
+                withRerankFeatures: try flag("rerank_features", in: request, default: true))
+        } catch {
+            place.end()
+            throw error
+        }
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/x-tar", .cacheControl: "no-store"],
+            body: ResponseBody { [logger] writer in
+                defer {
+                    stream.end()
+                    place.end()
+                }
+                do {
+                    while let bytes = try await stream.next() { try await writer.write(ByteBuffer(bytes: bytes)) }
+                } catch {
+                    logger.warning("a backup ended early: \(error)")
+                    throw error
+                }
+                try await writer.finish(nil)
+            }
+        )
     }
 
     /// The answers of a search as they come, a line each.
@@ -309,6 +379,16 @@ struct RequestHandler: Sendable {
         return nil
     }
 
+    private func flag(_ flag: String, in request: Request, default standard: Bool) throws(APIError) -> Bool {
+        for (name, value) in request.uri.queryParameters where name == flag {
+            guard let value = Bool(String(value)) else {
+                throw APIError(.invalidRequest, "“\(flag)” must be true or false")
+            }
+            return value
+        }
+        return standard
+    }
+
     private func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         var data = try API.encoder().encode(value)
         data.append(0x0A)
@@ -356,6 +436,14 @@ struct RequestHandler: Sendable {
             status: error.code.status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(data: data))
         )
     }
+}
+
+extension APIError {
+    /// For somebody whom the configuration names nowhere.
+    static let notGranted = APIError(
+        .forbidden,
+        "this user may not use the daemon; its owner grants it with access.search_users, access.search_groups, access.users or "
+            + "access.groups")
 }
 
 /// The connection failed while a body was read: there is nobody to answer.

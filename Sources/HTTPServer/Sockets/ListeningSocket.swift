@@ -9,16 +9,16 @@ package struct ListeningSocket: Sendable {
     /// The file, nil for a socket that systemd holds: it is systemd's to remove.
     package let file: SocketFile?
 
-    package static let mode: UInt16 = 0o660
     private static let backlog: Int32 = 128
 
-    /// Binds `path` with mode 0660 and listens.
+    /// Binds `path` and listens.
     ///
     /// A socket file that nobody listens on is replaced, because a killed daemon leaves one behind. One that answers is
     /// another daemon, and anything that is no socket is somebody's file: both are left alone.
     ///
+    /// - Parameter isForOthers: whether other users than this one may connect; what they may do, ``SocketAccess`` says.
     /// - Throws: `SocketError`.
-    package static func bind(path: FilePath) throws(SocketError) -> ListeningSocket {
+    package static func bind(path: FilePath, isForOthers: Bool = false) throws(SocketError) -> ListeningSocket {
         let directory = path.removingLastComponent()
         if unsafe directory.withPlatformString({ unsafe access($0, F_OK) }) != 0, !directory.isEmpty {
             try createDirectories(directory)
@@ -31,7 +31,7 @@ package struct ListeningSocket: Sendable {
             }
             guard result == 0 else { throw system("can't bind the socket \(path)") }
             // Nobody can connect before listen(), so nobody gets in with a wider mode.
-            guard unsafe path.withPlatformString({ unsafe chmod($0, mode_t(mode)) }) == 0 else {
+            guard unsafe path.withPlatformString({ unsafe chmod($0, isForOthers ? 0o666 : 0o600) }) == 0 else {
                 throw system("can't set the mode of \(path)")
             }
             guard listen(descriptor, backlog) == 0 else { throw system("can't listen on \(path)") }

@@ -6,7 +6,7 @@ internal import Threads
 final class CatalogWriter: Sendable {
     /// What work can wait for, in the order in which it is told of.
     enum Stage: CaseIterable {
-        case reading, decoding, writing
+        case space, reading, decoding, writing
     }
 
     private struct State {
@@ -23,11 +23,17 @@ final class CatalogWriter: Sendable {
     private let executor = BlockingExecutor(label: "store")
     private let clock: any WallClock
     private let report: @Sendable (LibraryEvent.Kind) -> Void
+    private let shortage: @Sendable () -> String?
     private let state = Mutex(State())
     private let wakeup = Wakeup()
 
-    init(clock: any WallClock, report: @escaping @Sendable (LibraryEvent.Kind) -> Void) {
+    /// - Parameter shortage: says why there is too little free space for more; nil while there is enough.
+    init(
+        clock: any WallClock, shortage: @escaping @Sendable () -> String? = { nil },
+        report: @escaping @Sendable (LibraryEvent.Kind) -> Void
+    ) {
         self.clock = clock
+        self.shortage = shortage
         self.report = report
     }
 
@@ -69,6 +75,21 @@ final class CatalogWriter: Sendable {
                 guard isWanted() else { return .stopped }
             }
         }
+    }
+
+    /// Waits for as long as there is too little free space, which is looked for every few seconds.
+    ///
+    /// - Parameter isWanted: asked before another look; ``look()`` has it asked at once.
+    /// - Returns: whether there is enough; false when the writer was stopped or nothing is to be written any more.
+    func waitForSpace(while isWanted: @Sendable () -> Bool) async -> Bool {
+        while let reason = await executor.run(shortage) {
+            pause(.space, reason)
+            guard !state.withLock({ $0.isStopped }), isWanted() else { return false }
+            await wait(seconds: Self.patience)
+            guard isWanted() else { return false }
+        }
+        resume(.space)
+        return true
     }
 
     func pause(_ stage: Stage, _ reason: String) { set(stage, reason) }

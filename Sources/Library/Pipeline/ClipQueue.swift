@@ -86,7 +86,7 @@ final class ClipQueue: Sendable {
                 await arrivals.wait(since: ticket)
                 continue
             }
-            let now = clock.now
+            let now = clock.uptime
             let until = deadline ?? now + wait
             deadline = until
             guard isReady || now >= until else {

@@ -9,6 +9,7 @@ final class EncodingShare: Sendable {
     private let share: Double
     private let clock: any WallClock
     private let wakeup: Wakeup
+    /// By the clock that nobody sets.
     private let restsUntil = Mutex<Double>(-.infinity)
 
     /// - Parameters:
@@ -26,7 +27,7 @@ final class EncodingShare: Sendable {
     func waitForTurn(while mustShare: @Sendable () -> Bool) async {
         while !Task.isCancelled {
             let ticket = wakeup.ticket
-            let rest = restsUntil.withLock { $0 } - clock.now
+            let rest = restsUntil.withLock { $0 } - clock.uptime
             guard rest > 0, mustShare() else { return }
             await wakeup.wait(since: ticket, seconds: rest, clock: clock)
         }
@@ -34,7 +35,7 @@ final class EncodingShare: Sendable {
 
     /// - Parameter seconds: in which a batch of the build was encoded.
     func didEncode(seconds: Double) {
-        let end = clock.now + seconds * (1 - share) / share
+        let end = clock.uptime + seconds * (1 - share) / share
         restsUntil.withLock { $0 = end }
     }
 }

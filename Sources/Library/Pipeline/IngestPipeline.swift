@@ -27,6 +27,7 @@ final class IngestPipeline: Sendable {
         /// Shared by the pipelines of all indexes, as is the thread that encodes.
         var writer: CatalogWriter
         var computing: BlockingExecutor
+        var latencies: IngestLatencies
         /// Waits until a batch may be encoded.
         var waitForTurn: @Sendable () async -> Void
         /// Is told how long a batch was encoded, in seconds.
@@ -64,6 +65,10 @@ final class IngestPipeline: Sendable {
         _ body: @escaping @Sendable () throws -> Value
     ) async -> CatalogWriter.Outcome<Value> {
         await writer.persist(while: { !self.isStopped.withLock { $0 } }, body)
+    }
+
+    private func waitForSpace() async -> Bool {
+        await writer.waitForSpace { !self.isStopped.withLock { $0 } }
     }
 
     /// Works until the feed ends; then what is decoded already is stored.
@@ -108,7 +113,7 @@ final class IngestPipeline: Sendable {
 
     private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
         let catalog = parts.catalog
-        guard await persist({ try catalog.begin(job) }).value != nil else { return }
+        guard await waitForSpace(), await persist({ try catalog.begin(job) }).value != nil else { return }
         defer { feed.giveBack(job.media) }
         let file = await BlockingExecutor.files.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
@@ -164,12 +169,12 @@ final class IngestPipeline: Sendable {
                 try await read(file, work, &reading, feed, queue)
                 return
             } catch {
-                guard !feed.isStopped, !Task.isCancelled else {
+                guard !feed.isHalted, !Task.isCancelled else {
                     await queue.send(.init(work: work, step: .released))
                     return
                 }
                 guard mayReplace, (error as? DecodeError)?.code == .workerCrashed else {
-                    await fail(error, reading, work, queue)
+                    await fail(error, reading, work, feed, queue)
                     return
                 }
                 mayReplace = false
@@ -192,7 +197,7 @@ final class IngestPipeline: Sendable {
             let began = ContinuousClock.now
             let event = try await events.next()
             meter.addDecoding(seconds: began.age)
-            guard !feed.isStopped, !Task.isCancelled, let event else {
+            guard !feed.isHalted, !Task.isCancelled, let event else {
                 await queue.send(.init(work: work, step: .released))
                 return
             }
@@ -253,19 +258,19 @@ final class IngestPipeline: Sendable {
     }
 
     /// - Parameter last: the ordinal of the media item's last clip, if that is known.
-    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped meanwhile.
+    /// - Throws: `DecodeError` with `cancelled` when the feed was stopped or rests meanwhile.
     private func send(
         _ clips: [(clip: AssembledClip, ordinal: Int)], of work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue,
         last: Int? = nil
     ) async throws {
         for (clip, ordinal) in clips {
-            guard !feed.isStopped, !Task.isCancelled else { throw DecodeError.cancelled }
+            guard !feed.isHalted, !Task.isCancelled else { throw DecodeError.cancelled }
             await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: ordinal == last)))
         }
     }
 
     private func fail(
-        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ queue: ClipQueue
+        _ error: any Error, _ reading: ClipReading, _ work: MediaWork, _ feed: JobFeed, _ queue: ClipQueue
     ) async {
         switch (error as? DecodeError)?.code {
         case .cancelled:
@@ -284,6 +289,7 @@ final class IngestPipeline: Sendable {
             if problem.retryAt == nil {
                 var reading = reading
                 for (clip, ordinal) in reading.finish(duration: 0) {
+                    guard !feed.isStopped, !Task.isCancelled else { break }
                     await queue.send(.init(work: work, step: .clip(clip, ordinal: ordinal, isLast: false)))
                 }
             }
@@ -314,6 +320,9 @@ final class IngestPipeline: Sendable {
         }
         parts.didEncode(seconds)
         meter.addEncoding(seconds: seconds)
+        if !encoded.clips.isEmpty { parts.latencies.encoding.record(seconds) }
+        // What was encoded is kept even where there is too little room, once the program ends.
+        _ = await waitForSpace()
         await commit(encoded)
         for (work, problem) in encoded.refused { await close(work, .failed(problem)) }
         for item in batch {
@@ -343,8 +352,10 @@ final class IngestPipeline: Sendable {
         let stored = zip(ids, clips).filter { $0.0 != nil }.map(\.1)
         _ = await persist { try keeper.catchUp() }
         meter.addStoring(seconds: began.age)
+        parts.latencies.storing.record(began.age)
         meter.addClips(
-            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start }, at: now)
+            stored.count, frames: batch.frames, videoSeconds: stored.reduce(0) { $0 + $1.end - $1.start },
+            at: parts.clock.uptime)
         for (work, clip) in zip(batch.works, clips) {
             let progress = work.progress.withLock { progress in
                 progress.clips = max(progress.clips, clip.ordinal + 1)

@@ -56,17 +56,21 @@ final class JobFeed: Sendable {
     /// nil for all there are and will be; otherwise the feed ends when these are done.
     private let only: [MediaID]?
     private let hand: WorkInHand
+    private let mayWork: @Sendable () -> Bool
     private let inWork: @Sendable () -> Set<WorkInHand.Key>
     private let onIdle: @Sendable () -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - inWork: what is not done yet of any index, though it may have been given back.
+    ///   - mayWork: whether jobs are handed out now; `hand` is woken when that changes.
     ///   - onIdle: is called when there is nothing to do.
     init(
         catalog: Catalog, index: IndexID, clock: any WallClock, only: [MediaID]?, hand: WorkInHand,
+        mayWork: @escaping @Sendable () -> Bool = { true },
         inWork: @escaping @Sendable () -> Set<WorkInHand.Key>, onIdle: @escaping @Sendable () -> Void
     ) {
+        self.mayWork = mayWork
         self.catalog = catalog
         self.index = index
         self.clock = clock
@@ -95,6 +99,9 @@ final class JobFeed: Sendable {
 
     var isStopped: Bool { state.withLock { $0.isStopped } }
 
+    /// Whether what is in work is to be given up, for now or for good.
+    var isHalted: Bool { isStopped || !mayWork() }
+
     /// The job's state is in the catalog now. A feed of certain media hands none out twice.
     func giveBack(_ media: MediaID) {
         if only == nil { state.withLock { _ = $0.taken.remove(media) } }
@@ -107,6 +114,10 @@ final class JobFeed: Sendable {
         while true {
             let ticket = hand.wakeup.ticket
             guard !isStopped, !Task.isCancelled else { return nil }
+            guard mayWork() else {
+                await hand.wakeup.wait(since: ticket)
+                continue
+            }
             let (taken, now) = (state.withLock { $0.taken }, clock.now)
             let found = try await BlockingExecutor.shared.run { [self] in try find(at: now, excluding: taken) }
             if let found {

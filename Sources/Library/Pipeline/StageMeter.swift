@@ -1,10 +1,10 @@
-internal import Catalog
 internal import Synchronization
 
 /// Adds up where the time goes.
 final class StageMeter: Sendable {
     private struct Sample {
-        var time: Timestamp
+        /// By the clock that nobody sets.
+        var time: Double
         var video: Double
         var clips: Int
         var frames: Int
@@ -23,7 +23,7 @@ final class StageMeter: Sendable {
     func addEncoding(seconds: Double) { state.withLock { $0.rates.encodeSeconds += seconds } }
     func addStoring(seconds: Double) { state.withLock { $0.rates.storeSeconds += seconds } }
 
-    func addClips(_ clips: Int, frames: Int, videoSeconds: Double, at now: Timestamp) {
+    func addClips(_ clips: Int, frames: Int, videoSeconds: Double, at now: Double) {
         state.withLock { state in
             state.rates.clips += clips
             state.rates.frames += frames
@@ -33,7 +33,7 @@ final class StageMeter: Sendable {
         }
     }
 
-    func rates(at now: Timestamp) -> IngestStatus.Rates {
+    func rates(at now: Double) -> IngestStatus.Rates {
         state.withLock { state in
             var rates = state.rates
             let recent = state.samples.filter { $0.time >= now - Self.window }

@@ -25,14 +25,7 @@ struct DoctorCommand: AsyncParsableCommand {
     @OptionGroup(title: "Places") var places: PlaceOptions
 
     func run() async throws {
-        let findings = await look()
-        if json {
-            let encoder = API.encoder()
-            Terminal.output.document(Array(try encoder.encode(findings)))
-        } else {
-            show(findings)
-        }
-        if findings.contains(where: { $0.verdict == .wrong }) { throw ExitCode(CommandFailure.Status.partial.rawValue) }
+        try Finding.report(await look(), asJSON: json)
     }
 
     private func look() async -> [Finding] {
@@ -48,23 +41,5 @@ struct DoctorCommand: AsyncParsableCommand {
                 .wrong("configuration", error.description, do: "Correct it; docs/CONFIGURATION.md has every key."))
         }
         return findings
-    }
-
-    private func show(_ findings: [Finding]) {
-        let output = Terminal.output
-        let width = findings.map(\.subject.count).max() ?? 0
-        for finding in findings {
-            let mark =
-                switch finding.verdict {
-                case .good: output.styled("ok    ", .green)
-                case .notice: output.styled("notice", .yellow)
-                case .wrong: output.styled("WRONG ", .red)
-                }
-            let subject = finding.subject.padding(toLength: width + 2, withPad: " ", startingAt: 0)
-            output.line("\(mark)  \(subject)\(Terminal.printable(finding.detail))")
-            if let advice = finding.advice {
-                output.line(String(repeating: " ", count: width + 10) + Terminal.printable(advice))
-            }
-        }
     }
 }

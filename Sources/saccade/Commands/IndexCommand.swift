@@ -62,16 +62,19 @@ struct IndexCommand: AsyncParsableCommand {
         var settings = IngestSettings(
             framesPerSecond: configuration.ingest.framesPerSecond,
             folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
+        settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
+        let opener = FileOpener(followsLinks: configuration.ingest.followLinks)
         let pool = DecodeWorkerPool(
             configuration: .init(
                 executable: decoder, workers: settings.decodeWorkers,
-                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds)
+                deadline: .seconds(configuration.ingest.decodeTimeoutSeconds), opener: opener
             )
         )
         do {
             return try Library(
                 state: configuration.state, model: IndexingModel(model), source: pool, settings: settings,
+                surroundings: Library.Surroundings(opener: opener),
                 logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch let error as CatalogError where error.code == .locked {

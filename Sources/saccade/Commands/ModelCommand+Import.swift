@@ -78,7 +78,7 @@ extension ModelCommand {
 
         func run() async throws {
             let command = self
-            let endings = HalfMadeFolder.removed(Checkpoint.partialFolder(of: .absolute(output)))
+            let endings = HalfMade.removed(Checkpoint.partialFolder(of: .absolute(output)))
             defer { for ending in endings { ending.cancel() } }
             let (report, warning) = try await BlockingExecutor.shared.run {
                 Terminal.adviseOnBLAS()
@@ -179,29 +179,6 @@ extension ModelCommand {
                 (["\(report.name) in \(report.folder)"]
                 + rows.map { $0.0.padding(toLength: 13, withPad: " ", startingAt: 0) + $0.1 })
                 .joined(separator: "\n")
-        }
-    }
-}
-
-/// A folder that is of no use until it has its name.
-private enum HalfMadeFolder {
-    /// Attempts, since files may be added meanwhile.
-    private static let attempts = 100
-
-    /// Has SIGINT and SIGTERM remove it before they end the program.
-    static func removed(_ folder: FilePath) -> [any DispatchSourceSignal] {
-        [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { @Sendable in
-                for _ in 0..<attempts where FileManager.default.fileExists(atPath: folder.string) {
-                    try? FileManager.default.removeItem(atPath: folder.string)
-                }
-                // What a shell reports of a program that the signal has ended.
-                _exit(128 + number)
-            }
-            source.resume()
-            return source
         }
     }
 }

@@ -13,11 +13,15 @@ struct StatusCommand: AsyncParsableCommand {
               saccade status --watch
               saccade status --wait && saccade search "a dog"
               saccade status --json | jq .failures
+              saccade status --metrics | grep saccade_queue
             """
     )
 
     @Flag(help: "Print the response of GET /v1/status.")
     var json = false
+
+    @Flag(help: "Print what is measured, in Prometheus' text format: the response of GET /metrics.")
+    var metrics = false
 
     @Flag(help: "Follow the progress until you press Ctrl-C.")
     var watch = false
@@ -29,10 +33,17 @@ struct StatusCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard !(watch && wait) else { throw ValidationError("Give --watch or --wait, not both.") }
+        guard !(metrics && (json || watch || wait)) else {
+            throw ValidationError("Give --metrics alone, without --json, --watch and --wait.")
+        }
     }
 
     func run() async throws {
         let client = try places.client()
+        if metrics {
+            Terminal.output.document(try await client.send(.get, "/metrics"))
+            return
+        }
         if watch || wait { try await follow(client) }
         if watch { return }
         let body = try await client.send(.get, "/v1/status")

@@ -10,13 +10,14 @@ import Terminal
 struct WatchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "watch",
-        abstract: "Add, list and remove the folders that the daemon watches.",
+        abstract: "Add, list and remove the folders that the daemon watches, and confirm what is missing from them.",
         discussion: """
               saccade watch add ~/Videos ~/Pictures
               saccade watch
               saccade watch remove ~/Pictures
+              saccade watch confirm ~/Videos
             """,
-        subcommands: [Add.self, List.self, Remove.self],
+        subcommands: [Add.self, List.self, Remove.self, Confirm.self],
         defaultSubcommand: List.self
     )
 
@@ -69,9 +70,10 @@ struct WatchCommand: AsyncParsableCommand {
             var table = Table(("id", .right), ("state", .left), ("files", .right), ("path", .left))
             for root in roots {
                 let path = Terminal.printable(root.path.text)
+                let notes = [root.reason, StatusReport.missing(root), StatusReport.polling(root)].compactMap { $0 }
                 table.add(
                     "\(root.id)", root.state.rawValue, Quantities.count(root.files),
-                    root.reason.map { "\(path) (\($0))" } ?? path
+                    notes.isEmpty ? path : "\(path) (\(Terminal.printable(notes.joined(separator: "; "))))"
                 )
             }
             for line in table.lines() { Terminal.output.line(line) }
@@ -98,14 +100,54 @@ struct WatchCommand: AsyncParsableCommand {
         func run() async throws {
             let client = try places.client()
             for folder in folders {
-                let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
-                let path = FilePath.resolved(folder).string
-                guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
-                    throw CommandFailure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
-                }
+                let root = try await WatchCommand.root(folder, client)
                 _ = try await client.send(.delete, "/v1/roots/\(root.id)")
                 Terminal.output.line("No longer watching \(Terminal.printable(root.path.text)).")
             }
         }
+    }
+
+    struct Confirm: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Confirm that the missing files of a folder are gone, and remove them from the index.",
+            discussion: """
+                Where most of a folder is missing at once, its files stay in the index until they are back or this confirms that they \
+                are gone: see ingest.removal_share. Those that are back by now stay.
+
+                  saccade watch confirm ~/Videos
+                  saccade watch confirm 2
+                """
+        )
+
+        @Argument(
+            help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"),
+            completion: Completions.rootPaths)
+        var folders: [String]
+
+        @OptionGroup(title: "Places") var places: PlaceOptions
+
+        func run() async throws {
+            let client = try places.client()
+            for folder in folders {
+                let root = try await WatchCommand.root(folder, client)
+                let answer = try await client.request(
+                    .post, "/v1/roots/\(root.id)/confirm", as: API.ConfirmedRemoval.self)
+                let path = Terminal.printable(root.path.text)
+                Terminal.output.line(
+                    answer.removed == 0 && root.missing == nil
+                        ? "No file of \(path) is missing."
+                        : "Removed \(Quantities.count(answer.removed, "file")) of \(path) from the index.")
+            }
+        }
+    }
+
+    /// - Throws: `CommandFailure` for a folder that is not watched.
+    private static func root(_ folder: String, _ client: ServiceClient) async throws -> API.Root {
+        let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
+        let path = FilePath.resolved(folder).string
+        guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
+            throw CommandFailure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
+        }
+        return root
     }
 }

@@ -13,7 +13,7 @@ enum DecoderChecks {
                 )
             ]
         }
-        guard let answer = ask(decoder) else {
+        guard let answer = ask(decoder, "--codecs") else {
             return [
                 .wrong(
                     "decoder", "\(decoder) doesn't start",
@@ -33,13 +33,41 @@ enum DecoderChecks {
                     do: "Files with these codecs can't be indexed: install an FFmpeg that has them."
                 )
         )
-        return findings
+        return findings + [confinement(ask(decoder, "--confinement") ?? "")]
     }
 
-    private static func ask(_ decoder: FilePath) -> String? {
+    /// - Parameter answer: the worker's, which was confined when it gave it.
+    static func confinement(_ answer: String) -> Finding {
+        let words = answer.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0.count == 2 }
+        func layer(_ name: String) -> Substring? { words.first { $0[0] == name && $0[1] != "no" }?[1] }
+        let layers = [
+            layer("seccomp").map { _ in "system calls (seccomp)" }, layer("landlock").map { "paths (Landlock \($0))" },
+        ].compactMap { $0 }
+        guard layer("seccomp") != nil else {
+            return .notice(
+                "sandbox",
+                layers.isEmpty
+                    ? "decode workers are limited, not confined" : "decode workers are kept from \(layers[0])",
+                do:
+                    "A file that takes over a decoder can do more than compute. This kernel, or the container around it, filters no system "
+                    + "calls: let it have CONFIG_SECCOMP_FILTER, and no filter that forbids prctl."
+            )
+        }
+        guard layer("landlock") != nil else {
+            return .notice(
+                "sandbox", "decode workers are kept from \(layers[0]); Landlock is missing",
+                do:
+                    "Nothing has to be done: the filter of system calls opens no path either. Linux 5.13 with \"landlock\" in its lsm= "
+                    + "has a second layer."
+            )
+        }
+        return .good("sandbox", "decode workers are kept from \(layers.joined(separator: " and "))")
+    }
+
+    private static func ask(_ decoder: FilePath, _ question: String) -> String? {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: decoder.string)
-        process.arguments = ["--codecs"]
+        process.arguments = [question]
         let output = Pipe()
         process.standardOutput = output
         process.standardError = FileHandle.nullDevice

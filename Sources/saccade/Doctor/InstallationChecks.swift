@@ -46,7 +46,7 @@ enum InstallationChecks {
                 return .wrong(
                     "databases", "damaged: \(problems.prefix(3).joined(separator: "; "))",
                     do:
-                        "Stop the daemon and move \(state)/*.sqlite* away: everything is indexed again after the next start."
+                        "Restart the daemon, or run `saccade index`: what can be read is saved, and the rest is indexed again."
                 )
             }
             let counts = try catalog.statistics()

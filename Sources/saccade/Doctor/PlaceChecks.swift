@@ -10,7 +10,7 @@ import Terminal
 /// The folders and the socket of this configuration.
 enum PlaceChecks {
     static func all(_ configuration: Configuration, socket: FilePath) async -> [Finding] {
-        [state(configuration.state), space(configuration.state), await self.socket(socket)]
+        [state(configuration.state), space(configuration.state), await self.socket(socket, configuration.access)]
     }
 
     private static func state(_ path: FilePath) -> Finding {
@@ -43,11 +43,9 @@ enum PlaceChecks {
 
     private static func space(_ path: FilePath) -> Finding {
         let place = existingAncestor(of: path)
-        var information = statvfs()
-        guard unsafe place.withPlatformString({ unsafe statvfs($0, &information) }) == 0 else {
+        guard let free = FreeSpace.bytes(in: place) else {
             return .notice("disk", "free space of \(place) is unknown", do: "Check that it is mounted.")
         }
-        let free = Int64(clamping: UInt64(information.f_bavail) * UInt64(information.f_frsize))
         guard free >= 1 << 30 else {
             return .wrong(
                 "disk", "\(Quantities.bytes(free)) free for the state", do: "Free 1 GB or more, or move --state.")
@@ -55,7 +53,7 @@ enum PlaceChecks {
         return .good("disk", "\(Quantities.bytes(free)) free for the state")
     }
 
-    private static func socket(_ path: FilePath) async -> Finding {
+    private static func socket(_ path: FilePath, _ access: Configuration.Access) async -> Finding {
         guard path.length <= 107 else {
             return .wrong("socket", "\(path) is longer than Linux's 107 bytes", do: "Name a shorter one with --socket.")
         }
@@ -65,8 +63,21 @@ enum PlaceChecks {
                 "socket", "no daemon at \(path)", do: "Start one with `saccade serve` to keep folders indexed.")
         }
         let mode = String(information.st_mode & 0o777, radix: 8)
-        guard information.st_mode & 0o007 == 0 else {
-            return .notice("socket", "\(path) is open to every user (mode \(mode))", do: "chmod o= \(path)")
+        guard information.st_mode & 0o007 == 0 || access.isGranted else {
+            return .notice(
+                "socket",
+                "every user can connect to \(path) (mode \(mode)), although none but its owner may ask anything",
+                do: "chmod go= \(path), or name who may ask with access.search_users and the like.")
+        }
+        let folder = path.removingLastComponent()
+        var place = stat()
+        if access.isGranted, unsafe folder.withPlatformString({ unsafe stat($0, &place) }) == 0,
+            place.st_mode & 0o011 == 0
+        {
+            return .notice(
+                "socket",
+                "\(guests(access)), but nobody can reach \(path): its folder has mode \(String(place.st_mode & 0o777, radix: 8))",
+                do: "Name a socket in a folder that they may enter with `socket` in the configuration.")
         }
         do {
             let status = try await ServiceClient(socket: path, timeout: 10).request(
@@ -77,10 +88,22 @@ enum PlaceChecks {
                     do: "Restart the daemon."
                 )
             }
-            return .good("socket", "a daemon (process \(status.pid)) answers at \(path), mode \(mode)")
+            return .good(
+                "socket", "a daemon (process \(status.pid)) answers at \(path), mode \(mode); \(guests(access))")
         } catch {
             return .wrong("socket", "nobody answers at \(path)", do: error.message)
         }
+    }
+
+    /// Who may ask besides the daemon's own user and root, as far as this user's configuration is the daemon's.
+    private static func guests(_ access: Configuration.Access) -> String {
+        let full = access.users + access.groups.map { "group \($0)" }
+        let searching = access.searchUsers + access.searchGroups.map { "group \($0)" }
+        let granted = [
+            full.isEmpty ? nil : "\(full.joined(separator: ", ")) may do everything",
+            searching.isEmpty ? nil : "\(searching.joined(separator: ", ")) may search",
+        ].compactMap { $0 }
+        return granted.isEmpty ? "only its user and root may ask" : granted.joined(separator: ", ")
     }
 
     private static func existingAncestor(of path: FilePath) -> FilePath {

@@ -37,6 +37,7 @@ struct StatusReport {
         parts.append("\(Quantities.count(done))/\(Quantities.count(status.media.total)) files")
         if status.rates.video > 0 { parts.append("\(Quantities.fixed(status.rates.video, 1))× real time") }
         if let remaining = status.rates.remaining { parts.append("\(Quantities.time(remaining)) left") }
+        if let paused = status.queue.paused { parts.append(Terminal.printable(paused)) }
         if let work = status.queue.current.first { parts.append(Terminal.printable(Self.name(of: work.path.text))) }
         return parts.joined(separator: "  ")
     }
@@ -65,7 +66,7 @@ struct StatusReport {
                 "OpenBLAS \(status.engine.blasCore), kernels \(status.engine.simd), "
                     + Quantities.count(status.engine.threads, "thread")
             ),
-            ("state", "\(Terminal.printable(status.stateDirectory)), \(Quantities.bytes(status.index.diskBytes))"),
+            ("state", stateLine),
             (
                 "index",
                 "\(Quantities.count(status.index.clips, "clip")), \(Quantities.bytes(Int64(status.index.memoryBytes))) in memory"
@@ -85,7 +86,18 @@ struct StatusReport {
             terminal.line(terminal.styled(padded, .dim) + text)
         }
         if let reason = status.queue.paused {
-            terminal.line(terminal.styled("waiting", .yellow) + ": \(Terminal.printable(reason))")
+            let end = status.queue.rest?.until.map { ", until \(RFC3339.format($0))" } ?? ""
+            let word = status.queue.rest == nil ? "waiting" : "resting"
+            terminal.line(terminal.styled(word, .yellow) + ": \(Terminal.printable(reason))\(end)")
+        } else if let reason = status.queue.slowed {
+            terminal.line(terminal.styled("slowed down", .yellow) + ": \(Terminal.printable(reason))")
+        }
+        for root in status.roots {
+            guard let missing = Self.missing(root) else { continue }
+            terminal.line(terminal.styled("folder \(root.id)", .red) + ": \(missing)")
+        }
+        for notice in status.notices ?? [] {
+            terminal.line(terminal.styled("mended", .yellow) + ": \(Terminal.printable(notice))")
         }
         if status.roots.isEmpty { terminal.line("No folder is watched: add one with `saccade watch add DIR`.") }
         writeWork(to: terminal)
@@ -114,6 +126,16 @@ struct StatusReport {
                     + "  \(Terminal.printable(place)): \(Terminal.printable(failure.reason)) (\(next))"
             )
         }
+    }
+
+    private var stateLine: String {
+        var parts = [Terminal.printable(status.stateDirectory), Quantities.bytes(status.index.diskBytes)]
+        if status.index.deletedClips > 0 {
+            parts.append(
+                "about \(Quantities.bytes(status.index.deletedBytes)) of it for files that are gone (catalog.keep_deleted_days)"
+            )
+        }
+        return parts.joined(separator: ", ")
     }
 
     private var mediaLine: String {
@@ -146,7 +168,22 @@ struct StatusReport {
 
     private func rootLine(_ root: API.Root) -> String {
         let reason = root.reason.map { " (\($0))" } ?? ""
-        return "\(root.state.rawValue)\(reason), \(Quantities.count(root.files, "file"))"
+        let polling = Self.polling(root).map { ", \(Terminal.printable($0))" } ?? ""
+        return "\(root.state.rawValue)\(reason), \(Quantities.count(root.files, "file"))\(polling)"
+    }
+
+    /// What a person should do about files that are missing; nil when none is.
+    static func missing(_ root: API.Root) -> String? {
+        guard let missing = root.missing else { return nil }
+        return """
+            \(Quantities.count(missing, "file")) of \(Quantities.count(root.files)) are missing and kept: bring them back, or \
+            remove them with `saccade watch confirm \(root.id)`
+            """
+    }
+
+    /// Why a folder is looked at on a timer; nil when it isn't.
+    static func polling(_ root: API.Root) -> String? {
+        root.polling.map { "polled every \(Quantities.time($0.interval)): \($0.reason)" }
     }
 
     private static func name(of path: String) -> String {

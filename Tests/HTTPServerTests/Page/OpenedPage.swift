@@ -20,6 +20,7 @@ struct OpenedPage {
         keys: PageKeys = PageKeys(),
         sessions: PageSessions = PageSessions(secret: [1, 2, 3]),
         host: String? = nil,
+        access: SocketAccess? = nil,
         backend: FakeBackend = FakeBackend(),
         _ body: @Sendable (OpenedPage) async throws -> Result
     ) async throws -> Result {
@@ -32,7 +33,8 @@ struct OpenedPage {
         let base = settings.basePath == "/" ? "" : settings.basePath
         let page = SearchPage(
             files: try PageFiles(folder: web.path), settings: settings, sessions: sessions, keys: keys)
-        return try await RunningServer.run(backend: backend, page: page) { [settings] server async throws in
+        return try await RunningServer.run(access: access, backend: backend, page: page) {
+            [settings] server async throws in
             let address = try await Self.address(from: server)
             let port = try #require(settings.pagePort ?? URL(string: address.url)?.port)
             let name = host ?? "127.0.0.1:\(port)"

@@ -57,18 +57,18 @@ struct SearchPageTests {
         let (early, late) = (keys.make(), keys.make())
         #expect(early.key != late.key && early.key.count == 32)
         time.withLock { $0 += 299 }
-        #expect(keys.use(early.key) && !keys.use(early.key))
+        #expect(keys.use(early.key) == .full && keys.use(early.key) == nil)
         time.withLock { $0 += 1 }
-        #expect(!keys.use(late.key))
+        #expect(keys.use(late.key) == nil)
 
         let sessions = PageSessions(secret: [7], now: now)
         let cookie = sessions.begin()
-        #expect(sessions.isValid(cookie))
+        #expect(sessions.access(of: cookie) == .full)
         // A daemon that was restarted knows it by the secret; another daemon doesn't.
-        #expect(PageSessions(secret: [7], now: now).isValid(cookie))
-        #expect(!PageSessions(secret: [8], now: now).isValid(cookie))
+        #expect(PageSessions(secret: [7], now: now).access(of: cookie) == .full)
+        #expect(PageSessions(secret: [8], now: now).access(of: cookie) == nil)
         time.withLock { $0 += PageSessions.lifetime }
-        #expect(!sessions.isValid(cookie))
+        #expect(sessions.access(of: cookie) == nil)
     }
 
     @Test func `a cookie is refused with any character of it changed`() {
@@ -77,19 +77,19 @@ struct SearchPageTests {
         for place in cookie.indices {
             var changed = cookie
             changed.replaceSubrange(place...place, with: cookie[place] == "1" ? "2" : "1")
-            #expect(!sessions.isValid(changed))
+            #expect(sessions.access(of: changed) == nil)
         }
         let longer = "9" + cookie
         for bad in ["", ".", "..", "...", "1..", longer, cookie + ".", String(repeating: "9", count: 5000)] {
-            #expect(!sessions.isValid(bad))
+            #expect(sessions.access(of: bad) == nil)
         }
     }
 
     @Test func `keys that nobody uses are forgotten, the oldest first`() {
         let keys = PageKeys()
         let made = (0..<70).map { _ in keys.make().key }
-        #expect(!keys.use(made[0]) && !keys.use(made[5]))
-        #expect(keys.use(made[6]) && keys.use(made[69]))
+        #expect(keys.use(made[0]) == nil && keys.use(made[5]) == nil)
+        #expect(keys.use(made[6]) != nil && keys.use(made[69]) != nil)
     }
 
     @Test func `the API answers the page as it does the socket, and nobody without the cookie`() async throws {

@@ -1,5 +1,6 @@
 import API
 import APISamples
+import Basics
 import Foundation
 import HTTPServer
 import Synchronization
@@ -17,6 +18,10 @@ final class FakeBackend: Backend {
         var hold: AsyncStream<Void>?
         var steps: [StreamStep] = [.improvement(.fast), .end]
         var streams = StreamCounts()
+        /// After how many parts a backup breaks off.
+        var backupParts: Int?
+        var backupsEnded = 0
+        var problems: [String] = []
     }
 
     /// What a streamed search does next.
@@ -39,6 +44,9 @@ final class FakeBackend: Backend {
     var searches: [API.SearchRequest] { state.value.searches }
 
     var streams: StreamCounts { state.value.streams }
+
+    /// Waits until so many backups are of no more use to anybody.
+    func backupsEnd(_ count: Int) async throws { try await state.wait { $0.backupsEnded == count } }
 
     /// Waits until a search has come.
     func searchHasCome() async throws {
@@ -199,6 +207,30 @@ final class FakeBackend: Backend {
         }
     }
 
+    func confirmRemoval(of root: Int64) async throws -> API.ConfirmedRemoval {
+        guard let root = state.value.roots[root] else { throw APIError(.rootNotFound, "there is no root \(root)") }
+        guard root.state != .offline else { throw APIError(.rootOffline, "bring it back first") }
+        return API.ConfirmedRemoval(removed: 3, root: root)
+    }
+
+    func setOffline(_ root: Int64) { state.change { $0.roots[root]?.state = .offline } }
+
+    func pause(seconds: Double?) async throws -> API.IngestState {
+        API.IngestState(
+            rest: API.Rest(
+                cause: .paused, reason: "paused", until: seconds.map { Date(timeIntervalSince1970: 1_767_225_600 + $0) }
+            ))
+    }
+
+    func resume() async throws -> API.IngestState { API.IngestState() }
+
+    /// What is wrong with the library.
+    func fail(_ problems: String...) { state.change { $0.problems = problems } }
+
+    func readiness() async -> API.Health { API.Health(problems: state.value.problems) }
+
+    func metrics() async throws -> [MetricFamily] { [MetricFamily("saccade_index_clips", .gauge, "Clips.", 40)] }
+
     func savedSearches() async throws -> API.SavedSearches {
         API.SavedSearches(savedSearches: state.value.saved.values.sorted { $0.name < $1.name })
     }
@@ -227,6 +259,23 @@ final class FakeBackend: Backend {
             throw APIError(.savedSearchNotFound, "there is no saved search \(name)")
         }
     }
+
+    /// Three parts that say whether rerank features are wanted, unless ``backupBreaks(after:)`` says that it breaks off before.
+    func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream {
+        let left = Mutex(3)
+        let breaks = state.value.backupParts
+        return BackupStream(
+            next: {
+                let place = left.withLock { left in
+                    defer { left -= 1 }
+                    return 3 - left
+                }
+                if place == breaks { throw APIError(.unavailable, "the disk is gone") }
+                return place < 3 ? Array("part \(place) \(hasRerankFeatures) ".utf8) : nil
+            }, end: { [state] in state.change { $0.backupsEnded += 1 } })
+    }
+
+    func backupBreaks(after parts: Int) { state.change { $0.backupParts = parts } }
 
     func models() async throws -> API.Models { Samples.models }
 

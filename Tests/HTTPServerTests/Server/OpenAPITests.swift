@@ -64,6 +64,9 @@ struct OpenAPITests {
                 ("GET", "/v1/saved-searches/a%20dog", nil, "SavedSearch"),
                 ("GET", "/v1/saved-searches", nil, "SavedSearches"),
                 ("GET", "/v1/models", nil, "Models"), ("POST", "/v1/models/use", #"{"model":"/m"}"#, "ModelChange"),
+                ("POST", "/v1/pause", #"{"seconds":60}"#, "IngestState"), ("POST", "/v1/resume", nil, "IngestState"),
+                ("POST", "/v1/roots/1/confirm", nil, "ConfirmedRemoval"),
+                ("GET", "/v1/health/live", nil, "Health"), ("GET", "/v1/health/ready", nil, "Health"),
                 ("GET", "/v1/clips/3", nil, "Error"),
             ]
             for (method, path, body, schema) in asked {

@@ -119,7 +119,7 @@ final class RawClient: Sendable {
     }
 
     static func request(_ method: String, _ path: String, body: Data? = nil, headers: String = "") -> Data {
-        var text = "\(method) \(path) HTTP/1.1\r\nHost: saccade\r\n\(headers)"
+        var text = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\n\(headers)"
         if let body { text += "Content-Length: \(body.count)\r\n" }
         return Data((text + "\r\n").utf8) + (body ?? Data())
     }

@@ -1,5 +1,6 @@
 import API
 import APISamples
+import Client
 import Foundation
 import Logging
 import Testing
@@ -100,6 +101,71 @@ struct RouteTests {
         }
     }
 
+    @Test func `missing files of a root are confirmed, unless the root is unknown or offline`() async throws {
+        try await RunningServer.run { server async throws in
+            let root = try await server.request("POST", "/v1/roots", json: #"{"path":"/videos"}"#).decode(API.Root.self)
+            let path = "/v1/roots/\(root.id)/confirm"
+            #expect(try await server.request("POST", path).decode(API.ConfirmedRemoval.self).removed == 3)
+            #expect(try await server.request("GET", path).errorCode == "method_not_allowed")
+            #expect(try await server.request("POST", "/v1/roots/99/confirm").errorCode == "root_not_found")
+            #expect(try await server.request("POST", "/v1/roots/x/confirm").errorCode == "invalid_request")
+            server.backend.setOffline(root.id)
+            let offline = try await server.request("POST", path)
+            #expect(offline.status == 409 && offline.errorCode == "root_offline")
+        }
+    }
+
+    @Test func `ingest is paused with and without an end, and resumed`() async throws {
+        try await RunningServer.run { server async throws in
+            let paused = try await server.request("POST", "/v1/pause").decode(API.IngestState.self)
+            #expect(paused.rest?.cause == .paused && paused.rest?.until == nil)
+            let hour = try await server.request("POST", "/v1/pause", json: #"{"seconds":3600}"#)
+            #expect(
+                try hour.decode(API.IngestState.self).rest?.until == Date(timeIntervalSince1970: 1_767_225_600 + 3600))
+            #expect(try await server.request("POST", "/v1/resume").decode(API.IngestState.self).rest == nil)
+            for body in [
+                #"{"seconds":0}"#, #"{"seconds":-1}"#, #"{"seconds":1e300}"#, #"{"seconds":"1h"}"#, #"{"hours":1}"#,
+            ] {
+                #expect(
+                    try await server.request("POST", "/v1/pause", json: body).errorCode == "invalid_request", "\(body)")
+            }
+        }
+    }
+
+    @Test func `health says whether the daemon lives and whether it can answer`() async throws {
+        try await RunningServer.run { server async throws in
+            #expect(try await server.request("GET", "/v1/health/live").decode(API.Health.self) == API.Health())
+            #expect(try await server.request("GET", "/v1/health/ready").status == 200)
+            server.backend.fail("there is no index")
+            let failing = try await server.request("GET", "/v1/health/ready")
+            #expect(failing.status == 503)
+            let health = try JSONDecoder().decode(API.Health.self, from: failing.body)
+            #expect(health.status == .failing && health.problems == ["there is no index"])
+            #expect(try await server.request("GET", "/v1/health/live").status == 200)
+            #expect(try await server.request("GET", "/v1/health").errorCode == "unknown_route")
+        }
+    }
+
+    @Test func `metrics are those of the library and of the requests before, whatever was asked`() async throws {
+        try await RunningServer.run { server async throws in
+            _ = try await server.request("GET", "/v1/status")
+            for number in 0..<50 { _ = try await server.request("GET", "/v1/media/\(number)") }
+            for number in 0..<50 { _ = try await server.request("GET", "/made-up-\(number)") }
+            let answer = try await server.request("GET", "/metrics")
+            #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+            let lines = Set(String(decoding: answer.body, as: UTF8.self).split(separator: "\n").map(String.init))
+            #expect(lines.contains("saccade_index_clips 40"))
+            #expect(lines.contains(#"saccade_http_requests_total{route="status",status="200"} 1"#))
+            #expect(lines.contains(#"saccade_http_requests_total{route="media",status="404"} 49"#))
+            #expect(lines.contains(#"saccade_http_requests_total{route="none",status="404"} 50"#))
+            #expect(lines.contains(#"saccade_http_request_seconds_count{route="media"} 50"#))
+            #expect(lines.count { $0.hasPrefix("saccade_http_requests_total") } == 4)
+            let wrong = try await server.request("POST", "/metrics")
+            #expect(wrong.status == 405 && wrong.headers["allow"] == "GET")
+            #expect(try await server.request("GET", "/metrics/x").status == 404)
+        }
+    }
+
     @Test func `a model is used, given up, or refused with a status of its own`() async throws {
         try await RunningServer.run { server async throws in
             #expect(try await server.request("GET", "/v1/models").decode(API.Models.self) == Samples.models)
@@ -113,6 +179,37 @@ struct RouteTests {
             #expect(full.status == 507 && full.errorCode == "insufficient_space")
             #expect(try await server.request("DELETE", "/v1/models/previous").status == 204)
             #expect(try await server.request("DELETE", "/v1/models/next").errorCode == "model_not_found")
+        }
+    }
+
+    @Test func `a backup comes as it is made, one at a time, and a broken one is told from a whole one`() async throws {
+        try await RunningServer.run { server async throws in
+            let client = ServiceClient(socket: server.socket)
+            func download(_ path: String) async throws -> String {
+                var received: [UInt8] = []
+                try await client.download(path) { bytes in
+                    received += bytes
+                    return true
+                }
+                return String(decoding: received, as: UTF8.self)
+            }
+            #expect(try await download("/v1/backup") == "part 0 true part 1 true part 2 true ")
+            #expect(try await download("/v1/backup?rerank_features=false").hasPrefix("part 0 false"))
+            let wrong = try await server.request("GET", "/v1/backup?rerank_features=perhaps")
+            #expect(wrong.status == 400 && wrong.errorCode == "invalid_request")
+            try await server.backend.backupsEnd(2)
+
+            server.backend.backupBreaks(after: 2)
+            var received: [UInt8] = []
+            let error = await #expect(throws: ClientError.self) {
+                try await client.download("/v1/backup") { bytes in
+                    received += bytes
+                    return true
+                }
+            }
+            #expect(error?.code == .interrupted)
+            #expect(String(decoding: received, as: UTF8.self) == "part 0 true part 1 true ")
+            try await server.backend.backupsEnd(3)
         }
     }
 

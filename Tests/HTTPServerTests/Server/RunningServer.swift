@@ -18,6 +18,7 @@ struct RunningServer {
 
     static func run<Result: Sendable>(
         limits change: (inout Configuration.HTTP) -> Void = { _ in },
+        access: SocketAccess? = nil,
         backend: FakeBackend = FakeBackend(),
         listener: HTTPServer.Listener? = nil,
         page: SearchPage? = nil,
@@ -36,6 +37,7 @@ struct RunningServer {
         let (started, starting) = AsyncStream<Void>.makeStream()
         let server = HTTPServer(
             listeners: [try listener ?? .unix(ListeningSocket.bind(path: socket))],
+            access: try access ?? SocketAccess(),
             backend: backend,
             page: page,
             limits: limits,

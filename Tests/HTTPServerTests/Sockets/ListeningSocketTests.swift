@@ -15,14 +15,17 @@ struct ListeningSocketTests {
         }
     }
 
-    @Test func `the socket has mode 0660, and missing directories are made`() throws {
+    @Test(arguments: [(false, 0o600), (true, 0o666)])
+    func `the socket is its owner's alone unless others may ask, and missing directories are made`(
+        isForOthers: Bool, mode: mode_t
+    ) throws {
         let directory = try TemporaryDirectory()
         let path = directory.path.appending("deep/er/s")
-        let socket = try ListeningSocket.bind(path: path)
+        let socket = try ListeningSocket.bind(path: path, isForOthers: isForOthers)
         defer { close(socket.descriptor) }
         var status = stat()
         #expect(lstat(path.string, &status) == 0)
-        #expect(status.st_mode & 0o777 == 0o660)
+        #expect(status.st_mode & 0o777 == mode)
         socket.file?.remove()
         #expect(lstat(path.string, &status) != 0)
     }
