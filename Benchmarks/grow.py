@@ -43,7 +43,7 @@ class Library:
             clip: numpy.frombuffer(vector, "<f4")
             for clip, vector in self.catalog.execute("SELECT clip_id, vector FROM embeddings WHERE generation_id = ?", [self.index])}
         self.memories = {
-            clip: rest for clip, *rest in self.features.execute("SELECT clip_id, generation, memory FROM memories")}
+            clip: rest for clip, *rest in self.features.execute("SELECT clip_id, generation, memory, checksum FROM memories")}
         self.chance = numpy.random.default_rng(1)
 
     def one(self, statement, *values):
@@ -60,7 +60,8 @@ class Library:
             "INSERT INTO files (path, directory, media_id, size, modified, device, inode) VALUES (?, ?, ?, ?, 0, 1, ?)",
             [folder + b"/" + self.names[media], folder, copy, size, 1_000_000_000 + copy])
         self.catalog.execute(
-            "INSERT INTO jobs (media_id, generation_id, state, finished_at) VALUES (?, ?, 'indexed', 0)", [copy, self.index])
+            "INSERT INTO jobs (media_id, generation_id, state, finished_at, clips) VALUES (?, ?, 'indexed', 0, ?)",
+            [copy, self.index, len(self.clips[media])])
         self.catalog.execute("UPDATE text_sources SET state = 'read' WHERE media_id = ?", [copy])
         for clip, row in self.clips[media]:
             self.add_clip(copy, clip, row)
@@ -74,7 +75,8 @@ class Library:
         vector = (vector / numpy.linalg.norm(vector)).astype("<f4")
         self.catalog.execute("INSERT INTO embeddings VALUES (?, ?, ?)", [copy, self.index, vector.tobytes()])
         if clip in self.memories:
-            self.features.execute("INSERT INTO memories VALUES (?, ?, ?)", [copy, *self.memories[clip]])
+            self.features.execute(
+                "INSERT INTO memories (clip_id, generation, memory, checksum) VALUES (?, ?, ?, ?)", [copy, *self.memories[clip]])
         self.count += 1
 
     def commit(self):
