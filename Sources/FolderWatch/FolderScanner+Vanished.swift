@@ -111,7 +111,7 @@ extension FolderScanner {
         left += try catalog.filesWithCopies(among: held)
         func admits(_ count: Int) -> Bool {
             breaker.withLock {
-                $0.admits(count, besides: now.missingCount, of: now.fileCount, in: root.id, at: clock.now)
+                $0.admits(count, besides: now.missingCount, of: now.fileCount, in: root.id, at: clock.uptime)
             }
         }
         if !gone.isEmpty, !admits(gone.count) {

@@ -12,7 +12,7 @@ package struct RemovalBreaker: Sendable {
 
     /// The share of a root's files that may go, from 0 to 1; with 1 all may.
     package let share: Double
-    private var removals: [RootID: [(time: Timestamp, count: Int)]] = [:]
+    private var removals: [RootID: [(time: Double, count: Int)]] = [:]
 
     package init(share: Double) {
         self.share = share
@@ -24,10 +24,11 @@ package struct RemovalBreaker: Sendable {
     ///   - count: files that have gone.
     ///   - held: files that had gone before, and are held.
     ///   - present: files that are known in the root, those that have gone among them.
+    ///   - now: by the clock that nobody sets.
     package mutating func admits(
-        _ count: Int, besides held: Int, of present: Int, in root: RootID, at now: Timestamp
+        _ count: Int, besides held: Int, of present: Int, in root: RootID, at now: Double
     ) -> Bool {
-        let recent = (removals[root] ?? []).filter { $0.time > now - Self.window && $0.time <= now }
+        let recent = (removals[root] ?? []).filter { $0.time > now - Self.window }
         let before = recent.reduce(0) { $0 + $1.count }
         let (going, all) = (before + held + count, before + present)
         guard share >= 1 || going <= Self.tolerance || Double(going) <= share * Double(all) else {

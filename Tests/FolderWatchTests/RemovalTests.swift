@@ -88,6 +88,20 @@ struct RemovalTests {
         #expect(try places(fixture, online: true) == 10)
     }
 
+    @Test(arguments: [2_592_000.0, -2_592_000])
+    func `What goes in parts counts together though the clock was set in between`(step: Double) throws {
+        let fixture = try ScannerFixture()
+        for number in 0..<180 { try fixture.write("\(number)".utf8, to: FilePath("\(number).mp4")) }
+        try fixture.scan()
+        for number in 0..<90 { try fixture.remove("\(number).mp4") }
+        try fixture.scan()
+        #expect(try fixture.present.count == 90)
+        fixture.clock.set(step)
+        for number in 90..<170 { try fixture.remove("\(number).mp4") }
+        try fixture.scan()
+        #expect(held(fixture) == [.removalHeld(fixture.root.id, missing: 80)])
+    }
+
     @Test func `Confirmed, missing files leave, and those that are back stay`() throws {
         let fixture = try emptied(kept: 10)
         try fixture.write("119".utf8, to: "2/119.mp4")
