@@ -114,9 +114,10 @@ extension Library {
         state.withLock { $0.scope.formUnion(scope) }
     }
 
-    /// Has what waits to be tried again wait no longer than was meant, when the time of day was set back.
+    /// Has what waits to be tried again, and a pause, wait no longer than was meant, when the time of day was set back.
     private func bringRetriesForward(by seconds: Double) {
         guard seconds > 0 else { return }
+        rest.bringForward(by: seconds)
         logger.notice(
             "the clock was set back by \(Int(seconds)) s: what waits to be tried again waits no longer for it")
         do {

@@ -140,6 +140,23 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(2)))
+    func `A pause of an hour ends after an hour though the clock is set back by a month`() async throws {
+        let fixture = try LibraryFixture()
+        try await fixture.running {
+            try await eventually { try await fixture.library.status().watcher == .watching }
+            _ = try await fixture.library.pause(seconds: 3600)
+            let began = fixture.clock.uptime
+            fixture.clock.set(-30 * 86_400)
+            try await eventually {
+                fixture.clock.advance(60)
+                return try await fixture.library.status().rest == nil
+            }
+            // It is noticed at the next look at the folders.
+            #expect(fixture.clock.uptime - began < 10 * 86_400)
+        }
+    }
+
     @Test(arguments: ["", "until", "until never", "until nan", "until inf", "\u{0}\u{FF}", "until 1 2"])
     func `A file of a pause that says nothing is a pause without an end`(text: String) async throws {
         let directory = try TemporaryDirectory()

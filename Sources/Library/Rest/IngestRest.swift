@@ -14,8 +14,8 @@ final class IngestRest: Sendable {
         var pause: Pause?
         var cause: RestCause?
         var slowdown = Slowdown()
-        /// Until when the encoder rests under pressure.
-        var slowUntil: Timestamp = -.infinity
+        /// Until when the encoder rests under pressure, by the clock that nobody sets.
+        var slowUntil = -Double.infinity
         var isStopped = false
     }
 
@@ -61,8 +61,7 @@ final class IngestRest: Sendable {
     func pause(seconds: Double?) throws(CatalogError) {
         let pause = Pause(until: seconds.map { clock.now + $0 })
         do {
-            let text = "until \(pause.until.map { "\($0)" } ?? "resumed")\n"
-            try Data(text.utf8).write(to: URL(filePath: file.string), options: .atomic)
+            try keep(pause)
         } catch {
             throw CatalogError(.unreadable, "\(file) can't be written, so ingest isn't paused: \(error)")
         }
@@ -83,6 +82,25 @@ final class IngestRest: Sendable {
         state.withLock { $0.pause = nil }
         look()
         wakeup.fire()
+    }
+
+    /// Lets a pause end when it was meant to, although the time of day was set back by some seconds. Blocking.
+    func bringForward(by seconds: Double) {
+        let pause = state.withLock { state -> Pause? in
+            guard let until = state.pause?.until else { return nil }
+            state.pause = Pause(until: until - seconds)
+            return state.pause
+        }
+        guard let pause else { return }
+        // Where it can't be kept, only a restart makes the pause longer.
+        try? keep(pause)
+        look()
+        wakeup.fire()
+    }
+
+    private func keep(_ pause: Pause) throws {
+        let text = "until \(pause.until.map { "\($0)" } ?? "resumed")\n"
+        try Data(text.utf8).write(to: URL(filePath: file.string), options: .atomic)
     }
 
     private func forget() throws {
