@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests" / "Page"))
-from browser import Browser
+from browser import Browser, find_program
 from grow import grow
 from page_test import Daemon
 
@@ -66,7 +66,7 @@ def main():
     parser.add_argument("queries", type=pathlib.Path)
     parser.add_argument("--clips", type=int, default=100_000)
     arguments = parser.parse_args()
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    chromium = find_program()
     if not chromium:
         sys.exit("This needs the Debian package chromium: apt-get install chromium")
     queries = [line for line in arguments.queries.read_text().splitlines() if line]

@@ -17,6 +17,11 @@ KEYS = {
 }
 
 
+def find_program():
+    """The path of Chromium, or None."""
+    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+
+
 class Browser:
     """One window. What the page reports as an error is collected in `errors`."""
 

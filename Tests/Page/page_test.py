@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from browser import Browser
+from browser import Browser, find_program
 
 HERE = pathlib.Path(__file__).resolve().parent
 AUDIT = (HERE / "audit.js").read_text()
@@ -414,7 +414,7 @@ def main():
     parser.add_argument("--footage", type=pathlib.Path)
     parser.add_argument("--query", default="a cup of coffee on a table")
     arguments = parser.parse_args()
-    chromium = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    chromium = find_program()
     if not chromium or not shutil.which("ffmpeg"):
         sys.exit("These tests need the Debian packages chromium and ffmpeg: apt-get install chromium ffmpeg")
     home = pathlib.Path(tempfile.mkdtemp(prefix="saccade-page-"))
