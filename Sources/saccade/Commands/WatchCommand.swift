@@ -90,17 +90,13 @@ struct WatchCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(
-            help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"),
-            completion: Completions.rootPaths)
-        var folders: [String]
+        @OptionGroup var folders: WatchedFolders
 
         @OptionGroup(title: "Places") var places: PlaceOptions
 
         func run() async throws {
             let client = try places.client()
-            for folder in folders {
-                let root = try await WatchCommand.root(folder, client)
+            for root in try await folders.roots(client) {
                 _ = try await client.send(.delete, "/v1/roots/\(root.id)")
                 Terminal.output.line("No longer watching \(Terminal.printable(root.path.text)).")
             }
@@ -119,17 +115,13 @@ struct WatchCommand: AsyncParsableCommand {
                 """
         )
 
-        @Argument(
-            help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"),
-            completion: Completions.rootPaths)
-        var folders: [String]
+        @OptionGroup var folders: WatchedFolders
 
         @OptionGroup(title: "Places") var places: PlaceOptions
 
         func run() async throws {
             let client = try places.client()
-            for folder in folders {
-                let root = try await WatchCommand.root(folder, client)
+            for root in try await folders.roots(client) {
                 let answer = try await client.request(
                     .post, "/v1/roots/\(root.id)/confirm", as: API.ConfirmedRemoval.self)
                 let path = Terminal.printable(root.path.text)
@@ -140,14 +132,24 @@ struct WatchCommand: AsyncParsableCommand {
             }
         }
     }
+}
+
+/// Watched folders that are named by their paths or ids.
+struct WatchedFolders: ParsableArguments {
+    @Argument(
+        help: ArgumentHelp("The folder, or its id from `saccade watch list`.", valueName: "dir"),
+        completion: Completions.rootPaths)
+    var folders: [String]
 
     /// - Throws: `CommandFailure` for a folder that is not watched.
-    private static func root(_ folder: String, _ client: ServiceClient) async throws -> API.Root {
+    func roots(_ client: ServiceClient) async throws -> [API.Root] {
         let roots = try await client.request(.get, "/v1/status", as: API.Status.self).roots
-        let path = FilePath.resolved(folder).string
-        guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
-            throw CommandFailure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
+        return try folders.map { folder in
+            let path = FilePath.resolved(folder).string
+            guard let root = roots.first(where: { "\($0.id)" == folder || $0.path.text == path }) else {
+                throw CommandFailure(.noInput, "\(folder) is not watched; `saccade watch list` shows what is.")
+            }
+            return root
         }
-        return root
     }
 }
