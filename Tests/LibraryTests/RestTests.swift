@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", "until", "until never", "until nan", "until inf", "\u{0}\u{FF}", "until 1 2"])
+    @Test(arguments: ["", "until", "until never", "until nan", "until inf", "until 1e308", "\u{0}\u{FF}", "until 1 2"])
     func `A file of a pause that says nothing is a pause without an end`(text: String) async throws {
         let directory = try TemporaryDirectory()
         let state = try FilePath.realPath(of: directory.path).appending("state")

@@ -111,9 +111,14 @@ final class IngestRest: Sendable {
     /// What a file of a pause says; one that says nothing is a pause without an end.
     private static func pause(_ text: String) -> Pause {
         let words = text.split(whereSeparator: \.isWhitespace)
-        return Pause(
-            until: words.count == 2 && words[0] == "until" ? Double(words[1]).flatMap { $0.isFinite ? $0 : nil } : nil)
+        guard words.count == 2, words[0] == "until", let until = Double(words[1]), until < firstUnwritable else {
+            return Pause()
+        }
+        return Pause(until: until)
     }
+
+    /// The year 10000, which RFC 3339 can't write: no moment that is told may lie there.
+    private static let firstUnwritable = 253_402_300_800.0
 
     func update(_ settings: RestSettings) {
         state.withLock { $0.settings = settings }
