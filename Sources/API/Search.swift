@@ -307,7 +307,7 @@ extension API {
 
     /// What a result's score is made of.
     package struct SearchScores: Codable, Sendable, Equatable {
-        /// The cosine of query and clip.
+        /// The dot product of the query's embedding and the clip's: their cosine, times the clip's length where the model has a querybank.
         package var fast: Double
         /// What was taken from it for what the request's `not` names; nil where it names nothing.
         package var excluded: Double?

@@ -52,7 +52,8 @@ package struct EncodingCheck: Sendable {
                 try? encoder.encode(clips: [clip.frames.map(\.image)]).first?.embedding
             }
             guard let vector, vector.count == stored.vector.count else { continue }
-            cosines.append(zip(vector, stored.vector).reduce(0) { $0 + Double($1.0) * Double($1.1) })
+            cosines.append(
+                zip(vector.normalised, stored.vector.normalised).reduce(0) { $0 + Double($1.0) * Double($1.1) })
         }
         return (cosines.count, cosines.count { $0 >= Self.leastCosine })
     }

@@ -83,9 +83,10 @@ extension Library {
             throw ModelUseError(.unusable, "The model can't encode a clip: \(error)")
         }
         let length = encoded?.embedding.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-        guard let encoded, let length, encoded.embedding.count == encoder.dimensions, abs(length - 1) < 0.01 else {
+        guard let encoded, let length, encoded.embedding.count == encoder.dimensions, (0.4...2.1).contains(length)
+        else {
             throw ModelUseError(
-                .unusable, "The model gives no unit vector for a clip: import it again, or name another model.")
+                .unusable, "The model gives no usable vector for a clip: import it again, or name another model.")
         }
         return encoded
     }

@@ -21,7 +21,7 @@ package protocol ClipEncoder: Sendable {
 
 /// What the index keeps of a clip.
 package struct EncodedClip: Sendable, Equatable {
-    /// A unit vector, ``ClipEncoder/dimensions`` long.
+    /// ``ClipEncoder/dimensions`` numbers: its dot product with a query is the Fast score. A unit vector, or one that a ``Querybank`` has shortened.
     package var embedding: [Float]
     /// What the model's ``PairScorer`` and ``Captioner`` read, in a form of their own; nil for a model without either.
     package var rerankFeatures: [UInt8]?

@@ -13,6 +13,8 @@ package protocol RerankableModel: ClipEncoder, QueryEncoder {
     var slow: SlowCaptioner? { get }
     /// How the two scores are put together; nil for a model without a Slow part, or that says nothing about it.
     var reranking: Reranking? { get }
+    /// What gives the clips' embeddings their lengths; nil for a model whose embeddings are unit vectors.
+    var querybank: Querybank? { get }
     /// Channels of the pooled vector that ``heads`` take.
     var pooledChannels: Int { get }
     /// The sizes of the maps, coarse to fine.
@@ -47,6 +49,13 @@ package protocol RerankableModel: ClipEncoder, QueryEncoder {
     func write(
         to directory: FilePath, name: String, precision: WeightPrecision, slow: SlowCaptioner?, reranking: Reranking?
     ) throws
+}
+
+extension RerankableModel {
+    /// Clips' embeddings as the index keeps them.
+    ///
+    /// - Parameter clips: [clips, dimensions], unit rows.
+    package func shortened(_ clips: Tensor<Float>) -> Tensor<Float> { querybank?.shortened(clips) ?? clips }
 }
 
 /// The parts of a Fast model behind its frozen image encoder: they embed kept features and sentences, and learn.

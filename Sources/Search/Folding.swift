@@ -35,6 +35,7 @@ struct Folding {
     /// The results that stand for themselves, best first. O(candidates × groups × dimensions).
     ///
     /// - Parameters:
+    ///   - vectors: of unit length.
     ///   - candidates: best first; those of which a clip or a vector is missing are left out.
     ///   - limit: groups at most; what comes later may still join one of them.
     static func groups(

@@ -1,3 +1,4 @@
+import Basics
 import Catalog
 import Models
 
@@ -40,7 +41,7 @@ struct QueryVector {
                 throw SearchError(
                     .otherModel, field: .like(place), "is not of the index that is searched: search again")
             }
-            for i in sum.indices { sum[i] += Float(example.weight) * vector[i] }
+            for (i, value) in vector.normalised.enumerated() { sum[i] += Float(example.weight) * value }
         }
         let length = sum.reduce(0) { $0 + $1 * $1 }.squareRoot()
         guard length.isFinite, length > 1e-6 else {

@@ -1,3 +1,4 @@
+import Basics
 package import Catalog
 package import Models
 
@@ -85,7 +86,7 @@ struct SearchRun {
     private var said = WordCandidates()
     /// What is known of the clips that text found, by their embeddings.
     private var scores: [ClipID: SearchScores] = [:]
-    /// What folding looks at, of the clips that it has looked at.
+    /// What folding looks at, of the clips that it has looked at; vectors of unit length.
     private var clips: [ClipID: Clip] = [:]
     private var vectors: [ClipID: [Float]] = [:]
 
@@ -264,7 +265,7 @@ struct SearchRun {
             let known = run.clips
             let new = looked.map(\.clip).filter { known[$0] == nil }
             run.clips.merge(try run.catalog.clips(new)) { $1 }
-            run.vectors.merge(try run.catalog.embeddings(of: new)) { $1 }
+            run.vectors.merge(try run.catalog.embeddings(of: new).mapValues(\.normalised)) { $1 }
             return Folding.groups(of: Array(looked), clips: run.clips, vectors: run.vectors, limit: end)
         }
         let page = groups.dropFirst(request.offset)

@@ -73,6 +73,31 @@ struct LearningTests {
         _ = try await run(
             "train distill --model slow --hard 2 --captions 2 --batch 6 --epochs 1 --text-learning-rate 0 \(data) --output taught"
         )
+        let bank = try await run(
+            "train querybank --model taught --data walls.jsonl --validation walls.jsonl --cache features")
+        #expect(bank.text.contains("walls.jsonl: R@1"))
+        #expect(
+            bank.text.contains("Wrote")
+                == FileManager.default.fileExists(atPath: home.path.appending("taught/querybank.safetensors").string))
+        // Hardly anything of what was learned is left then.
+        _ = try await run(
+            "train fast --model slow --batch 6 --epochs 1 --text-learning-rate 0 --start-weight 0.9999999 \(data) --output kept"
+        )
+        let query = "model embed --text wall --image red.png --json --model"
+        let (before, after) = (try await run("\(query) slow"), try await run("\(query) kept"))
+        func vector(_ outcome: Outcome) throws -> [Double] {
+            struct Report: Decodable {
+                struct Text: Decodable { var embedding: [Double] }
+                var texts: [Text]
+            }
+            return try outcome.decoded(Report.self).texts[0].embedding
+        }
+        for (a, b) in zip(try vector(before), try vector(after)) { #expect(abs(a - b) < 1e-3) }
+        for (wrong, words) in [("--size 1", "--size"), ("--size 16 --seed x", "--seed")] {
+            let refused = try await run(
+                "train querybank --model taught --data walls.jsonl --validation walls.jsonl \(wrong)", fails: true)
+            #expect(refused.errors.contains(words))
+        }
         let calibrated = try await run("calibrate --model taught --data walls.jsonl --cache features --plot curve.svg")
         #expect(calibrated.text.contains("expected calibration error"))
         #expect(FileManager.default.fileExists(atPath: home.path.appending("curve.svg").string))

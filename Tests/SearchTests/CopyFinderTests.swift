@@ -27,13 +27,15 @@ struct CopyFinderTests {
     }
 
     /// - Parameter shots: numbers and lengths in seconds.
-    private func media(_ id: MediaID, _ shots: [(Int, Double)], likeness: Double = 1) -> MediaTimeline {
+    private func media(
+        _ id: MediaID, _ shots: [(Int, Double)], likeness: Double = 1, length: Float = 1
+    ) -> MediaTimeline {
         var time = 0.0
         let entries = shots.enumerated().map { place, shot in
             defer { time += shot.1 }
             return MediaTimeline.Entry(
                 clip: id * 100 + Int64(place), start: time, end: time + shot.1, shot: place,
-                vector: self.shot(shot.0, likeness: likeness))
+                vector: self.shot(shot.0, likeness: likeness).map { $0 * length })
         }
         return MediaTimeline(media: id, entries: entries)
     }
@@ -52,6 +54,14 @@ struct CopyFinderTests {
         #expect(found[0].first == 1 && found[0].second == 2 && found[0].kind == .whole)
         #expect(found[0].offset == 0 && found[0].shared == 15 && found[0].shots == 4)
         #expect(abs(found[0].similarity - likeness) < 1e-3)
+    }
+
+    @Test func `vectors' lengths say nothing about copies`() throws {
+        let found = try copies([
+            media(1, Self.film, length: 0.7), media(2, Self.film, likeness: 0.9, length: 1.4),
+            media(3, [(5, 4), (6, 5)], length: 2),
+        ])
+        #expect(found.count == 1 && abs(found[0].similarity - 0.9) < 1e-3)
     }
 
     @Test(arguments: [(0.86, 0.0, true), (0.82, 0, false), (0.86, 2, false), (0.95, 2, true)])

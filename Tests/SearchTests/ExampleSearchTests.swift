@@ -46,6 +46,20 @@ struct ExampleSearchTests {
         #expect(try best(0.1) == ["/v/words.mp4", "/v/both.mp4", "/v/like.mp4"])
     }
 
+    @Test func `an example weighs the same whatever its vector's length`() throws {
+        let library = try library.get()
+        try library.add(["/v/long.mp4"], clips: [AxisEncoder.axis(3).map { $0 * 1.5 }])
+        try library.add(["/v/short.mp4"], clips: [AxisEncoder.axis(5).map { $0 * 0.5 }])
+        let ids = try ["/v/long.mp4", "/v/short.mp4"].map { path in
+            try #require(try library.catalog.clip(at: 0, inFileAt: FilePath(path))).id
+        }
+        try library.add(["/v/between.mp4"], clips: [[0, 0, 0, 0.7071, 0, 0.7071, 0, 0]])
+        let answer = try library.searcher().search(
+            SearchRequest(query: " ", examples: ids.map { try example(.clip($0)) }))
+        #expect(answer.paths.first == "/v/between.mp4")
+        #expect(abs(try #require(answer.results.first).scores.fast - 1) < 1e-3)
+    }
+
     @Test func `with words and an example, the words re-rank and the example stays in the prior`() throws {
         let library = try library.get()
         try library.add(["/v/a.mp4"], clips: [AxisEncoder.axis(0)])

@@ -34,6 +34,16 @@ struct FoldingTests {
         #expect(byMedia.paths == ["/v/a.mp4", "/v/other.mp4"] && byMedia.results[0].foldedCount == 1)
     }
 
+    @Test func `clips whose vectors have other lengths fold as their directions say`() throws {
+        let library = try Library()
+        try library.add(["/v/a.mp4"], clips: [leaning(0.95, towards: 1).map { $0 * 0.7 }])
+        try library.add(["/v/copy.mp4"], clips: [leaning(0.93, towards: 1).map { $0 * 1.2 }])
+        try library.add(["/v/other.mp4"], clips: [leaning(0.8, towards: 3).map { $0 * 1.3 }])
+        let answer = try search(library)
+        #expect(answer.paths == ["/v/copy.mp4", "/v/other.mp4"], "by their dot products")
+        #expect(answer.results.map(\.foldedCount) == [1, nil])
+    }
+
     @Test func `pages neither overlap nor leave a gap, also where much is folded`() throws {
         let library = try Library()
         // Of 12 pictures one is there 300 times: more than the results that are looked at at first.

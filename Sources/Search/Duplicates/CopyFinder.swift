@@ -1,3 +1,4 @@
+import Basics
 package import Catalog
 import VectorIndex
 
@@ -63,7 +64,11 @@ package struct CopyFinder {
         var places: [ClipID: (timeline: Int, entry: Int)] = [:]
         var batch: [ClipVector] = []
         for timeline in timelines {
-            let entries = timeline.entries.filter { index.admits($0.vector) }
+            let entries = timeline.entries.filter { index.admits($0.vector) }.map { entry in
+                var entry = entry
+                entry.vector = entry.vector.normalised
+                return entry
+            }
             guard !entries.isEmpty else { continue }
             for (place, entry) in entries.enumerated() {
                 places[entry.clip] = (kept.count, place)

@@ -1,7 +1,7 @@
 package import Models
 package import Tensors
 
-/// A data set as the Fast model sees it: its clips and its captions as unit vectors.
+/// A data set as the Fast model sees it: its clips as the index keeps them, and its captions as unit vectors.
 package struct FastEmbeddings: Sendable {
     /// [items, dimensions].
     package let clips: Tensor<Float>
@@ -19,11 +19,12 @@ package struct FastEmbeddings: Sendable {
     /// - Parameters:
     ///   - vision: how the features become what the model takes.
     ///   - captions: at most this many of each item's; nil takes all.
+    ///   - querybank: gives the clips' embeddings their lengths; nil leaves them unit vectors.
     ///   - encode: a caption's tokens as the model takes them.
     /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
     package init(
         model: any FastHeads, vision: FastVisualInput = FastVisualInput(), features: FeatureSet, framesInUse: Int,
-        captions limit: Int? = nil,
+        captions limit: Int? = nil, querybank: Querybank? = nil,
         encode: (String) -> [Int32]
     ) throws {
         let clock = ContinuousClock()
@@ -45,17 +46,9 @@ package struct FastEmbeddings: Sendable {
         let captions = items.flatMap { item in
             features.dataset.items[item].captions.prefix(limit ?? .max).map { (item, encode($0)) }
         }
-        // Sentences of like length side by side need little padding.
-        let order = captions.indices.sorted { (captions[$0].1.count, $0) < (captions[$1].1.count, $1) }
-        var rows = [Int32](repeating: 0, count: captions.count)
-        var sentences: [Tensor<Float>] = []
-        for start in stride(from: 0, to: order.count, by: 128) {
-            let batch = order[start..<min(start + 128, order.count)]
-            for (offset, caption) in batch.enumerated() { rows[caption] = Int32(start + offset) }
-            sentences.append(try model.sentences(batch.map { captions[$0].1 }, dropout: &off).value)
-        }
-        self.clips = concatenated(clips.map { Variable(constant: $0) }, axis: 0).value
-        self.sentences = concatenated(sentences.map { Variable(constant: $0) }, axis: 0).gatherRows(rows).value
+        let joined = concatenated(clips.map { Variable(constant: $0) }, axis: 0).value
+        self.clips = querybank?.shortened(joined) ?? joined
+        sentences = try Self.sentences(captions.map(\.1), model: model)
         owners = captions.map(\.0)
         var first = 0
         firstSentences = items.map { item in
@@ -66,13 +59,34 @@ package struct FastEmbeddings: Sendable {
         secondsPerClip = (clipsDone - begin) / .seconds(1) / Double(max(1, items.count))
     }
 
+    /// The embeddings of sentences: [sentences, dimensions], unit rows.
+    ///
+    /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
+    package static func sentences(of texts: [String], model: any RerankableModel) throws -> Tensor<Float> {
+        try sentences(texts.map(model.tokens(of:)), model: model.heads)
+    }
+
+    private static func sentences(_ sentences: [[Int32]], model: any FastHeads) throws -> Tensor<Float> {
+        // Sentences of like length side by side need little padding.
+        let order = sentences.indices.sorted { (sentences[$0].count, $0) < (sentences[$1].count, $1) }
+        var rows = [Int32](repeating: 0, count: sentences.count)
+        var off = Dropout.off
+        var parts: [Variable<Float>] = []
+        for start in stride(from: 0, to: order.count, by: 128) {
+            let batch = order[start..<min(start + 128, order.count)]
+            for (offset, sentence) in batch.enumerated() { rows[sentence] = Int32(start + offset) }
+            parts.append(Variable(constant: try model.sentences(batch.map { sentences[$0] }, dropout: &off).value))
+        }
+        return concatenated(parts, axis: 0).gatherRows(rows).value
+    }
+
     /// A gallery as a model sees it, with the frames that it uses.
     ///
     /// - Throws: as the other initialiser.
     package init(_ model: any RerankableModel, of features: FeatureSet, captions limit: Int? = nil) throws {
         try self.init(
             model: model.heads, features: features, framesInUse: model.framesPerClip, captions: limit,
-            encode: model.tokens(of:))
+            querybank: model.querybank, encode: model.tokens(of:))
     }
 
     /// f(x)ᵀg(y) of every caption with every clip.

@@ -7,6 +7,7 @@ struct TrainCommand: AsyncParsableCommand {
         abstract: "Import pre-trained parts, train a model on captioned videos and pictures, export it for use.",
         subcommands: [
             ImportCommand.self, TrainFastCommand.self, TrainSlowCommand.self, TrainDistillCommand.self,
+            TrainQuerybankCommand.self,
             ExportCommand.self,
         ]
     )

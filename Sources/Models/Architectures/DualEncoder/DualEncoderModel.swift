@@ -14,6 +14,7 @@ package final class DualEncoderModel: RerankableModel {
     package let tokenizer: any Tokenizer
     package let slow: SlowCaptioner?
     package let reranking: Reranking?
+    package let querybank: Querybank?
     /// Numbers that were learned in each tower.
     package let imageParameters, textParameters: Int
     private let towers: DualEncoderHeads
@@ -69,9 +70,10 @@ package final class DualEncoderModel: RerankableModel {
             textParameters: sentences.parameters)
         (slow, reranking) = try folder.slowPart(
             configuration.slow, maps: image.mapSizes(side: configuration.image.frameSize), tokenizer: nil)
+        querybank = try folder.querybank(dimensions: configuration.dimensions)
         modelDigest = try ModelFolder.digest(
             of: [folder.configuration, folder.image, folder.text]
-                + configuration.text.tokenizer.files(in: folder.path) + folder.slowFiles)
+                + configuration.text.tokenizer.files(in: folder.path) + folder.slowFiles + folder.querybankFiles)
     }
 
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
@@ -113,7 +115,8 @@ package final class DualEncoderModel: RerankableModel {
         let features = try features(of: clips.flatMap { $0 }, maps: slow?.model.configuration.maps.count ?? 0)
         guard let pooled = features.pooled else { throw ModelError(.tensor, "the image tower makes no vector") }
         let counts = clips.map(\.count)
-        let vectors = try rows(towers.clips(pooled: Variable(constant: pooled), frameCounts: counts), of: "a clip")
+        let vectors = try rows(
+            shortened(towers.clips(pooled: Variable(constant: pooled), frameCounts: counts).value), of: "a clip")
         let memory = try slow?.memories(of: features, frameCounts: counts)
         return clips.indices.map { index in
             EncodedClip(
@@ -124,11 +127,11 @@ package final class DualEncoderModel: RerankableModel {
 
     package func embed(query: String) throws -> [Float] {
         var off = Dropout.off
-        return try rows(towers.sentences([tokens(of: query)], dropout: &off), of: "the query")[0]
+        return try rows(towers.sentences([tokens(of: query)], dropout: &off).value, of: "the query")[0]
     }
 
-    private func rows(_ embeddings: Variable<Float>, of what: String) throws -> [[Float]] {
-        let values = embeddings.value.scalars
+    private func rows(_ embeddings: Tensor<Float>, of what: String) throws -> [[Float]] {
+        let values = embeddings.scalars
         guard values.allSatisfy(\.isFinite) else {
             throw ModelError(.input, "the model's output for \(what) isn't a number; the model is damaged")
         }
@@ -165,6 +168,7 @@ package final class DualEncoderModel: RerankableModel {
         let kept = [folder.image] + (learned.isEmpty ? [folder.text] : []) + tokenizerFiles
         try target.copy(kept.compactMap(\.lastComponent?.string), from: folder)
         if !learned.isEmpty { try SafetensorsFile(folder.text).replacing(learned).write(to: target.text) }
+        try target.takeQuerybank(from: folder, isOutdated: !learned.isEmpty)
         try target.writeSlowPart(slow, precision: precision, reranking: reranking)
         try target.finish(configuration.encoded())
     }

@@ -8,6 +8,6 @@ extension ModelFolder {
 
     /// The files that make the model what it is, in a fixed order.
     var fastSlowParts: [FilePath] {
-        [configuration, backbone, fast, vocabulary] + slowFiles
+        [configuration, backbone, fast, vocabulary] + slowFiles + querybankFiles
     }
 }

@@ -42,6 +42,8 @@ extension FastSlowModel {
         }
         let kept = tail == nil ? [from.backbone, from.vocabulary] : [from.vocabulary]
         try to.copy(kept.compactMap(\.lastComponent?.string), from: from)
+        let isLearned = (fast.headParameters + fast.text.parameters).contains(where: \.variable.requiresGradient)
+        try to.takeQuerybank(from: from, isOutdated: isLearned || tail != nil)
         try to.writeSlowPart(slow, precision: precision, reranking: tail == nil ? reranking : nil)
         try to.finish(configuration, fast: fastParameters, precision: precision)
     }

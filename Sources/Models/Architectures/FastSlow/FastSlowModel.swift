@@ -13,6 +13,7 @@ package final class FastSlowModel: RerankableModel {
     package let slow: SlowCaptioner?
     package let tokenizer: WordPieceTokenizer
     package let reranking: Reranking?
+    package let querybank: Querybank?
     package let input: FrameInput
     private let precision: FeaturePrecision
 
@@ -71,6 +72,7 @@ package final class FastSlowModel: RerankableModel {
             Set(fast.headParameters.map(\.name) + text.parameterNames.map { prefix + $0 }))
         self.precision = precision
         (slow, reranking) = try folder.slowPart(configuration.slow, maps: maps, tokenizer: tokenizer)
+        querybank = try folder.querybank(dimensions: configuration.fast.dimensions)
     }
 
     package func features(of images: [RGBImage]) throws -> VisualFeatures {
@@ -123,7 +125,7 @@ package final class FastSlowModel: RerankableModel {
         let embeddings = fast.visual(
             pooled: Variable(constant: pooled), map: Variable(constant: features.maps[0].values),
             frameCounts: clips.map(\.count), dropout: &off)
-        let values = embeddings.value.scalars
+        let values = shortened(embeddings.value).scalars
         guard values.allSatisfy(\.isFinite) else {
             throw ModelError(.input, "the model's output for a clip isn't a number; the model is damaged")
         }
