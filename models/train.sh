@@ -73,7 +73,21 @@ step calibrate "$saccade" calibrate --model slow --data "$pictures" --cache feat
 # β for video as well: see the card.
 beta() { sed -i 's/"beta" : [0-9.]*,/"beta" : 1,/' slow/reranking.json; }
 step beta beta
-step export "$saccade" train export --model slow --output saccade-small
+step export "$saccade" train export --model slow --output undistilled
+
+# The dual encoder learns from two captioners, each of one half of the items and asked about the other.
+for k in 1 2; do
+    step "teacher-$k" "$saccade" train slow --model undistilled "${items[@]}" --cache features --output "teacher-$k" --new --leaving-out "$k/2" \
+        --seed "$k" --epochs 6 --phrases 0.1
+done
+step distill "$saccade" train distill --model undistilled --teacher teacher-1 --teacher teacher-2 "${items[@]}" --cache features --output distilled \
+    --epochs 6 --learning-rate 5e-4 --captions 3 --phrases 0.15 --average 0.99 --start-weight 0.3
+
+step querybank "$saccade" train querybank --model distilled "${items[@]}" --cache features
+galleries=()
+for name in captioned-images captioned-clips more-clips; do galleries+=(--data "$data/$name.validation.jsonl"); done
+step recalibrate "$saccade" calibrate --model distilled "${galleries[@]}" --cache features --depth 32 --captions 1 --absent "$absent"
+step pack "$saccade" train export --model distilled --output saccade-small
 for name in captioned-images captioned-clips more-clips; do
     step "evaluate-$name" "$saccade" evaluate --model saccade-small --data "$data/$name.validation.jsonl" --cache features
 done

@@ -98,8 +98,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
         let task = FastTrainingTask(
             model: model.heads, tail: tail, pool: pool, teacher: scores, validation: validation,
             framesInUse: model.framesPerClip, settings: settings, encode: model.tokens(of:))
-        try fast.require(task)
-        try training.train(task, name: "distill", settings: fast.runSettings(seed: training.seed))
+        try fast.train(task, name: "distill", training)
         try training.write(
             model, slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,
             reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking, tail: tail)

@@ -46,8 +46,7 @@ struct TrainFastCommand: AsyncParsableCommand {
             validation: try training.validationSets(dataOptions, model: model, decoder: decoder, keeping: choice),
             framesInUse: model.framesPerClip, settings: fast.taskSettings(stepsPerEpoch: pool.stepsPerEpoch),
             encode: model.tokens(of:))
-        try fast.require(task)
-        try training.train(task, name: "fast", settings: fast.runSettings(seed: training.seed))
+        try fast.train(task, name: "fast", training)
         try training.write(model, reranking: model.reranking, tail: tail)
         if tail != nil && model.slow != nil {
             print(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Models
+import Tensors
 import Training
 
 /// How the Fast model learns, with and without a teacher.
@@ -44,6 +45,12 @@ struct FastTrainingOptions: ParsableArguments {
             valueName: "decay"))
     var average: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "The part that the weights the run began with have in those that are written, so that less of what was known before is "
+                + "lost.", valueName: "part"))
+    var startWeight = 0.0
+
     func validate() throws {
         if epochs < 1 || batch < 2 || frames < 1 {
             throw ValidationError("--epochs and --frames must be at least 1 and --batch at least 2")
@@ -58,6 +65,7 @@ struct FastTrainingOptions: ParsableArguments {
         if !(crop > 0 && crop <= 1) { throw ValidationError("--crop must be above 0 and at most 1") }
         if crop < 1 && backboneBlocks == 0 { throw ValidationError("--crop needs --backbone-blocks") }
         if !(0..<1).contains(phrases) { throw ValidationError("--phrases must be at least 0 and below 1") }
+        if !(0..<1).contains(startWeight) { throw ValidationError("--start-weight must be at least 0 and below 1") }
         if let average, !(average > 0 && average < 1) {
             throw ValidationError("--average must lie between 0 and 1")
         }
@@ -85,7 +93,7 @@ struct FastTrainingOptions: ParsableArguments {
     }
 
     /// - Throws: `ValidationError` when no parameter of a model would learn.
-    func require(_ task: FastTrainingTask) throws {
+    private func require(_ task: FastTrainingTask) throws {
         if task.parameters.isEmpty {
             throw ValidationError(
                 "--text-learning-rate 0: nothing would learn; of an imported model it is the text tower that does")
@@ -104,7 +112,19 @@ struct FastTrainingOptions: ParsableArguments {
         return settings
     }
 
-    func runSettings(seed: UInt64) -> TrainingRun.Settings {
+    /// Trains, and mixes the weights that the run began with into those that it ended with.
+    ///
+    /// Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022 (WiSE-FT).
+    func train(_ task: FastTrainingTask, name: String, _ training: TrainingOptions) throws {
+        try require(task)
+        let start = startWeight > 0 ? task.parameters.map(\.variable.value) : []
+        try training.train(task, name: name, settings: runSettings(seed: training.seed))
+        for (parameter, value) in zip(task.parameters, start) {
+            parameter.variable.update { $0.approach(value, by: Float(startWeight)) }
+        }
+    }
+
+    private func runSettings(seed: UInt64) -> TrainingRun.Settings {
         var run = TrainingRun.Settings(epochs: epochs, learningRate: learningRate, seed: seed)
         run.optimiser.beta2 = 0.98
         run.epochsBetweenValidations = 2
