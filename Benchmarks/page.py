@@ -9,9 +9,12 @@ Each is asked twice; the second time the daemon has its vector. Needs chromium, 
 """
 
 import argparse
+import hashlib
 import json
+import os
 import pathlib
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -42,6 +45,27 @@ WATCH = r"""(() => {
     });
     watcher.observe(state, { childList: true, characterData: true, subtree: true });
 })()"""
+
+
+def give_pictures(state, footage):
+    """A thumbnail for every clip, as ingest and earlier visits leave them on disk: frames of the footage, each under many names."""
+    folder = state / "thumbnails"
+    folder.mkdir(exist_ok=True)
+    frames = []
+    for video in sorted(footage.iterdir()):
+        frame = folder / f"{len(frames)}.jpg"
+        subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", video, "-vf", "scale=480:-2", "-frames:v", "1", frame])
+        if frame.exists():
+            frames.append(frame)
+    catalog = sqlite3.connect(state / "catalog.sqlite")
+    rows = catalog.execute(
+        "SELECT media.digest, media.size, clips.start, clips.end FROM clips JOIN media ON media.id = clips.media_id")
+    for number, (digest, size, start, end) in enumerate(rows):
+        # The name that Sources/Daemon/Thumbnails/ThumbnailStore.swift gives it.
+        name = hashlib.sha256(digest + f"{size} {(start + end) / 2!r} 480".encode()).hexdigest()[:32]
+        target = folder / f"{name}.jpg"
+        if not target.exists():
+            os.link(frames[number % len(frames)], target)
 
 
 def ask(browser, query):
@@ -76,7 +100,8 @@ def main():
         program = arguments.programs.resolve() / "saccade"
         subprocess.run([program, "index", arguments.footage.resolve(), "--state", home / "state"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         clips = grow(home / "state", arguments.clips)
-        daemon = Daemon(arguments.programs.resolve(), home, arguments.footage.resolve())
+        give_pictures(home / "state", arguments.footage.resolve())
+        daemon = Daemon(arguments.programs.resolve(), home, arguments.footage.resolve(), {"SACCADE_THUMBNAILS_DISK_BYTES": str(1 << 36)})
         print(f"{clips} clips, {len(queries) - WARM_UP} queries")
         browser = Browser(chromium)
         browser.size(1280, 800)
