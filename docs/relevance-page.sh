@@ -23,6 +23,7 @@ trap 'rm -f "$table" "$table.said"' EXIT
                 likely = $3 " " $4
                 for (field = 1; field <= 5; field++) sub(/^ *[^ ]+ +/, "")
                 sub(/.*\//, "")
+                sub(/ +[+][0-9]+ similar$/, "")
                 print likely " | " $0
             }')
         said=yes

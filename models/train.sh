@@ -83,11 +83,12 @@ done
 step distill "$saccade" train distill --model undistilled --teacher teacher-1 --teacher teacher-2 "${items[@]}" --cache features --output distilled \
     --epochs 6 --learning-rate 5e-4 --captions 3 --phrases 0.15 --average 0.99 --start-weight 0.3
 
-step querybank "$saccade" train querybank --model distilled "${items[@]}" --cache features
+# With the weights as they are used.
+step pack "$saccade" train export --model distilled --output saccade-small
+step querybank "$saccade" train querybank --model saccade-small "${items[@]}" --cache features
 galleries=()
 for name in captioned-images captioned-clips more-clips; do galleries+=(--data "$data/$name.validation.jsonl"); done
-step recalibrate "$saccade" calibrate --model distilled "${galleries[@]}" --cache features --depth 32 --captions 1 --absent "$absent"
-step pack "$saccade" train export --model distilled --output saccade-small
+step recalibrate "$saccade" calibrate --model saccade-small "${galleries[@]}" --cache features --depth 32 --captions 1 --absent "$absent"
 for name in captioned-images captioned-clips more-clips; do
     step "evaluate-$name" "$saccade" evaluate --model saccade-small --data "$data/$name.validation.jsonl" --cache features
 done

@@ -129,7 +129,7 @@ struct CalibrateCommand: AsyncParsableCommand {
         let columns = examples.firsts.map { (name: $0.name, values: $0.answers.map(fit.probability(of:))) }
         print("The first result's probability:")
         print("  at least" + columns.map { "   \($0.name)" }.joined())
-        for least in ([0.05, 0.1, 0.2, 0.3, 0.4, 0.5] + (threshold.map { [$0] } ?? [])).sorted() {
+        for least in Set([0.05, 0.1, 0.2, 0.3, 0.4, 0.5] + (threshold.map { [$0] } ?? [])).sorted() {
             let shares = columns.map { name, values in
                 let share = 100 * Double(values.count { $0 >= least }) / Double(max(1, values.count))
                 let text = String(format: "%.1f %%", share)

@@ -34,7 +34,7 @@ struct TrainQuerybankCommand: AsyncParsableCommand {
     var validation: [String]
 
     @Option(help: "Captions in the bank at most; the items are drawn evenly.")
-    var size = 4096
+    var size = 6144
 
     @Option(help: "The seed by which an item's caption is drawn.")
     var seed: UInt64 = 1
