@@ -122,7 +122,7 @@ package final class Library: Service {
         source: any FrameSource, settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
-        catalog = try Catalog(state: state, access: .readWrite)
+        catalog = try Catalog(state: state, access: .readWrite, checkedAtOnce: settings.checkedAtOnce)
         clock = surroundings.clock
         self.settings = settings
         self.logger = logger
@@ -130,10 +130,18 @@ package final class Library: Service {
         self.source = source
         freeSpace = surroundings.freeSpace
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
-        let record = try catalog.prepareIndex(model, at: clock.now)
         opener = surroundings.opener
-        try opener.hold { [catalog] in try catalog.roots().map(\.path) }
-        keeper = try LiveIndexKeeper(catalog: catalog)
+        var record: IndexRecord
+        var keeper: LiveIndexKeeper
+        var mended: Int
+        // What was read of a catalog that was mended meanwhile may be gone.
+        repeat {
+            mended = catalog.notices.count
+            record = try catalog.prepareIndex(model, at: clock.now)
+            try opener.hold { [catalog] in try catalog.roots().map(\.path) }
+            keeper = try LiveIndexKeeper(catalog: catalog)
+        } while catalog.notices.count > mended
+        self.keeper = keeper
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()
         let report = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in
