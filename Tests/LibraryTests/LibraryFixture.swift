@@ -26,7 +26,7 @@ final class LibraryFixture: Sendable {
         in directory: TemporaryDirectory? = nil, ahead: Double = 1000, watches: Int = .max,
         source: FakeSource = FakeSource(), encoder: FakeEncoder = FakeEncoder(), workers: Int = 1,
         batchFrames: Int = 32, storesRerankFeatures: Bool = false, minFreeBytes: Int64 = 0,
-        loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        keepsNext: Bool = false, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
         rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine(),
         checkedAtOnce: Int64 = Catalog.checkedAtOnce
@@ -47,7 +47,7 @@ final class LibraryFixture: Sendable {
             model: IndexingModel(
                 encoder: encoder, storesRerankFeatures: storesRerankFeatures,
                 folder: FilePath("/models/\(encoder.modelDigest)")),
-            loadModel: loadModel,
+            keepsNext: keepsNext, loadModel: loadModel,
             source: source, settings: settings,
             surroundings: .init(
                 files: files, watcher: watcher, clock: clock, freeSpace: freeSpace, systemFiles: machine,
