@@ -15,7 +15,7 @@ BIN = .build/$(CONFIGURATION)
 PROGRAMS = $(BIN)/saccade $(BIN)/saccade-decode $(BIN)/saccade-train
 MODEL = models/saccade-small
 
-.PHONY: help run test test-page test-api test-mcp test-otio test-deb crash-test build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
+.PHONY: help run test test-page test-api test-mcp test-otio test-deb crash-test simulate build bench fuzz sanitize sanitize-thread sanitize-address coverage format lint install deb clean packages
 
 help:
 	@echo 'make run              watch watch-folders/ (filled with a small demo if empty) and run two queries'
@@ -27,6 +27,7 @@ help:
 	@echo 'make test-mcp         saccade mcp with the official Python client of the Model Context Protocol, from PyPI'
 	@echo 'make test-otio        --format otio with the package of OpenTimelineIO, from PyPI'
 	@echo 'make crash-test       500 kills of the daemon and its workers, and faults of their files; KILLS=50 FAULTS=10 for fewer'
+	@echo 'make simulate         random operations on watched folders against a model of the index; OPERATIONS=1000 SEED=7 for others'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
 	@echo 'make sanitize         the tests under ThreadSanitizer and AddressSanitizer; SUITES=REGEX narrows them'
@@ -73,6 +74,13 @@ FAULTS ?= 1
 
 crash-test: $(PROGRAMS)
 	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Crash/crash_test.py "$(BIN)" --kills $(KILLS) --faults $(FAULTS)
+
+# What a seed does depends on the order of sets as well.
+OPERATIONS ?= 10000
+SEED ?=
+simulate: packages
+	SWIFT_DETERMINISTIC_HASHING=1 SACCADE_SIMULATION=$(OPERATIONS)$(SEED:%=:%) \
+		$(SWIFT) test -c $(CONFIGURATION) --disable-testable-imports --filter FolderSimulationTests
 
 bench: packages
 	$(SWIFT) build -c $(CONFIGURATION) --product saccade-benchmarks

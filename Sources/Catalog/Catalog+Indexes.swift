@@ -8,15 +8,17 @@ extension Catalog {
     ///
     /// The first index is live from its beginning, so that answers come while the first library is indexed. A
     /// later one is built beside the live one; the previous one, if it is of this model, goes on being built. Another index that was being
-    /// built is retired.
+    /// built is retired, unless it is kept.
     ///
     /// - Parameters:
     ///   - earlierDigests: other digests of the same model, by which earlier versions of the program knew it: its index goes on
     ///     under the new one.
     ///   - model: the model's directory, kept for ``IndexRecord/model``.
+    ///   - keepsNext: whether another index that was being built stays as it is. Where one of this model has to be built as well there is no
+    ///     room for it.
     package func prepareIndex(
         digest: String, earlierDigests: [String] = [], dimensions: Int, storesRerankFeatures: Bool, model: FilePath?,
-        at now: Timestamp
+        keepsNext: Bool = false, at now: Timestamp
     ) throws(CatalogError) -> IndexRecord {
         try write { db in
             // What is left of its clips goes with it, and who follows an index never meets the same id with other clips.
@@ -28,7 +30,7 @@ extension Catalog {
             }
             let others = try Row.fetchAll(db, sql: "SELECT * FROM generations WHERE state <> 'retired'")
                 .map(IndexRecord.init).filter { $0.digest != digest }
-            for building in others where building.state == .building {
+            for building in others where building.state == .building && !(keepsNext && known?.state == .live) {
                 try Self.retire(building.id, db)
             }
             let id: IndexID

@@ -133,13 +133,17 @@ extension Catalog {
     }
 
     /// Marks a job as started, before anything of it is read, so that a media item that takes the program down is known.
-    package func begin(_ job: Job) throws(CatalogError) {
+    ///
+    /// - Returns: false, and nothing changes, when somebody else has begun it since it was looked up, who may have done it by now.
+    @discardableResult
+    package func begin(_ job: Job) throws(CatalogError) -> Bool {
         try write { db in
             try db.execute(
                 sql: """
                     UPDATE jobs SET state = 'running', attempts = attempts + 1, retry_at = NULL
-                    WHERE media_id = ? AND generation_id = ?
-                    """, arguments: [job.media, job.index])
+                    WHERE media_id = ? AND generation_id = ? AND state = ? AND attempts = ?
+                    """, arguments: [job.media, job.index, job.state.rawValue, job.attempts])
+            return db.changesCount == 1
         }
     }
 

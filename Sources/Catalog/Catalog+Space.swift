@@ -47,9 +47,10 @@ extension Catalog {
         if isQuiet { forgetPurged() }
     }
 
-    /// Ends the writing of a file anew, if one is being written, without a change to it.
+    /// Ends the writing of a file anew, if one is being written, without a change to it, and ``checkWhole()``.
     package func endMaintenance() {
         rewriting.withLock { $0 }?.pool.interrupt()
+        wholeCheck.withLock { $0.end() }
     }
 
     private func isWorthWritingAnew(_ database: OpenDatabase, _ use: PageUse) throws(CatalogError) -> Bool {

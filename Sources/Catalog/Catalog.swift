@@ -9,7 +9,8 @@ package import SystemPackage
 /// Two SQLite files in the state folder: `catalog.sqlite` with everything but the clips' rerank features, and
 /// `memories.sqlite` with those. Readers never wait for the writer. One process at a time may write.
 ///
-/// What is damaged or lost is mended by who writes, when it is opened and later, and told of in ``notices``. Of a damaged
+/// What is damaged or lost is mended by who writes, when it is opened and later, and told of in ``notices``. A large catalog is looked at whole by
+/// ``checkWhole()``, so that opening it takes no longer the more it holds. Of a damaged
 /// `catalog.sqlite`, which is set aside, all rows are saved that can be read; of a damaged `memories.sqlite` all rerank
 /// features. Media items of which something is missing go back to pending.
 ///
@@ -33,6 +34,7 @@ package final class Catalog: Sendable {
     let filesBeside = FilesBeside()
     /// What is being written anew.
     let rewriting = Mutex<OpenDatabase?>(nil)
+    let wholeCheck: Mutex<WholeCheck>
     private let lock: StateLock?
     private let mended: Mutex<Mended>
 
@@ -59,9 +61,12 @@ package final class Catalog: Sendable {
     /// Opens the catalog of a state folder; with `.readWrite` it is made when it isn't there, mended when it is damaged, and work that the
     /// last writer left unfinished goes back to pending.
     ///
-    /// - Parameter now: what the delays of media are counted from that may have ended the last writer.
+    /// - Parameters:
+    ///   - now: what the delays of media are counted from that may have ended the last writer.
+    ///   - checkedAtOnce: bytes up to which the catalog is checked whole before it is used, when it is opened to be written.
     package init(
-        state: FilePath, access: Access, at now: Timestamp = Date.now.timeIntervalSince1970
+        state: FilePath, access: Access, at now: Timestamp = Date.now.timeIntervalSince1970,
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce
     ) throws(CatalogError) {
         self.state = state
         self.access = access
@@ -81,15 +86,22 @@ package final class Catalog: Sendable {
             }
             lock = try StateLock(state: state)
             try RestoredFiles(state: state).finish()
-            let pool = try Self.openCatalog(catalogFile, features: featuresFile, at: now, notices: &notices)
-            catalog = OpenDatabase(pool, file: catalogFile)
-            let store = try catalog.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
-            let opened = try Self.openFeatures(
-                featuresFile, store: store, catalog: pool, at: now, notices: &notices)
-            features = OpenDatabase(opened.pool, file: featuresFile)
-            areFeaturesDamaged = opened.isDamaged
+            let isSmall = DatabaseFile.size(catalogFile) <= checkedAtOnce
+            let opened: OpenedFiles
+            do {
+                opened = try Self.openFiles(catalogFile, featuresFile, checksWhole: isSmall, at: now)
+            } catch {
+                guard !isSmall, error.code == .damaged else { throw error }
+                opened = try Self.openFiles(catalogFile, featuresFile, checksWhole: true, at: now)
+            }
+            catalog = OpenDatabase(opened.catalog, file: catalogFile)
+            features = OpenDatabase(opened.features, file: featuresFile)
+            notices = opened.notices
+            wholeCheck = Mutex(WholeCheck(isDue: !opened.isChecked))
+            areFeaturesDamaged = opened.areFeaturesDamaged
         case .readOnly:
             lock = nil
+            wholeCheck = Mutex(WholeCheck(isDue: false))
             guard FileManager.default.fileExists(atPath: catalogFile.string) else {
                 throw CatalogError(
                     .notFound,
@@ -194,18 +206,41 @@ package final class Catalog: Sendable {
         }
     }
 
+    private struct OpenedFiles {
+        var catalog: DatabasePool
+        /// Whether it was found sound as a whole.
+        var isChecked: Bool
+        var features: DatabasePool
+        var areFeaturesDamaged: Bool
+        var notices: [String]
+    }
+
+    private static func openFiles(
+        _ catalogFile: FilePath, _ featuresFile: FilePath, checksWhole: Bool, at now: Timestamp
+    ) throws(CatalogError) -> OpenedFiles {
+        var notices: [String] = []
+        let (pool, isChecked) = try openCatalog(
+            catalogFile, features: featuresFile, checksWhole: checksWhole, at: now, notices: &notices)
+        let store = try translatingErrors(on: catalogFile) {
+            try pool.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
+        }
+        let features = try openFeatures(featuresFile, store: store, catalog: pool, at: now, notices: &notices)
+        return OpenedFiles(
+            catalog: pool, isChecked: isChecked, features: features.pool, areFeaturesDamaged: features.isDamaged,
+            notices: notices)
+    }
+
     /// Opens the first file; a damaged one is mended.
     private static func openCatalog(
-        _ file: FilePath, features: FilePath, at now: Timestamp, notices: inout [String]
-    ) throws(CatalogError) -> DatabasePool {
+        _ file: FilePath, features: FilePath, checksWhole: Bool, at now: Timestamp, notices: inout [String]
+    ) throws(CatalogError) -> (pool: DatabasePool, isChecked: Bool) {
         let mending = CatalogMending(file: file, features: features)
         if let notice = try mending.finish() { notices.append(notice) }
         do {
             let pool = try open(.catalog, file, isOfCatalog: true)
-            let finding = try translatingErrors(on: file) {
-                try pool.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") ?? "ok" }
-            }
-            if finding == "ok" { return pool }
+            guard checksWhole else { return (pool, false) }
+            let finding = try translatingErrors(on: file) { try pool.read { try WholeCheck.finding($0) } }
+            if finding == nil { return (pool, true) }
             try? pool.close()
         } catch {
             guard error.code == .damaged else { throw error }
@@ -217,7 +252,7 @@ package final class Catalog: Sendable {
         }
         try? source?.close()
         notices.append(try mending.place(saved))
-        return try open(.catalog, file, isOfCatalog: true)
+        return (try open(.catalog, file, isOfCatalog: true), true)
     }
 
     /// Opens the second file; one that can't be opened is set aside, and one of another catalog is emptied.
@@ -326,7 +361,7 @@ package final class Catalog: Sendable {
             mended.withLock({ $0.examined.insert(database.file).inserted })
         else { return false }
         do throws(CatalogError) {
-            return try database.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") } != "ok"
+            return try database.read { try WholeCheck.finding($0) } != nil
         } catch {
             return error.code == .damaged
         }

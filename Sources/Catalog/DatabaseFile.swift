@@ -37,12 +37,21 @@ enum DatabaseFile {
     /// The names of a database's file and of what SQLite puts beside it.
     private static let suffixes = ["", "-wal", "-shm", "-journal"]
 
-    /// Gives a damaged file another name, which says when.
+    /// Damaged files of one name that are kept.
+    private static let asideLimit = 3
+
+    /// Gives a damaged file another name, which says when and which no other has; of those that were set aside before, the oldest go.
     ///
     /// - Returns: the name.
     /// - Throws: ``CatalogError`` `damaged` when it can't be moved.
     static func setAside(_ file: FilePath, at now: Timestamp) throws(CatalogError) -> FilePath {
-        let aside = FilePath("\(file.string).damaged-\(day(now))")
+        let before = setAsideBefore(file)
+        let dated = FilePath("\(file.string).damaged-\(day(now))")
+        var aside = dated
+        // Of one moment, the one with the greatest number is the newest.
+        if let last = before.compactMap({ number($0, of: dated) }).max() {
+            aside = FilePath("\(dated.string)-\(last + 1)")
+        }
         for suffix in suffixes where isThere(file.string + suffix) {
             do {
                 try move(FilePath(file.string + suffix), to: FilePath(aside.string + suffix))
@@ -50,7 +59,28 @@ enum DatabaseFile {
                 throw CatalogError(.damaged, "\(file) is damaged and can't be moved away (\(error)): delete it.")
             }
         }
+        for old in before.dropLast(asideLimit - 1) { remove(file.removingLastComponent().appending(old)) }
         return aside
+    }
+
+    /// The names of what was set aside of a file, the oldest first.
+    private static func setAsideBefore(_ file: FilePath) -> [String] {
+        guard let name = file.lastComponent?.string,
+            let names = try? FileManager.default.contentsOfDirectory(atPath: file.removingLastComponent().string)
+        else { return [] }
+        let aside = names.filter { other in
+            other.hasPrefix("\(name).damaged-") && !suffixes.dropFirst().contains { other.hasSuffix($0) }
+        }
+        func key(_ name: String) -> (Substring, Int, String) { (name.prefix { $0 != "Z" }, name.count, name) }
+        return aside.sorted { key($0) < key($1) }
+    }
+
+    /// The number of a file that was set aside at a moment, 1 for the first; nil for one of another moment.
+    private static func number(_ name: String, of dated: FilePath) -> Int? {
+        guard let first = dated.lastComponent?.string, name.hasPrefix(first) else { return nil }
+        guard name != first else { return 1 }
+        // Whatever a name may say.
+        return Int(name.dropFirst(first.count + 1)).flatMap { (1..<1_000_000).contains($0) ? $0 : nil }
     }
 
     /// Removes a database; does nothing where there is none.

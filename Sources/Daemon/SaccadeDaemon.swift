@@ -104,7 +104,7 @@ package struct SaccadeDaemon: Sendable {
         saccade_share_heaps(Self.heaps)
         manager?.notify(.status("Loading the model and the index"))
         let decoder = try decoderProgram()
-        let (model, isChosen) = try await BlockingExecutor.shared.run { try startingModel(logger) }
+        let (model, choice) = try await BlockingExecutor.shared.run { try startingModel(logger) }
         let models = LoadedModels(model) { [program] in try program.loadModel($0) }
         // As many again, so that new media don't wait for those of an index that is built beside the live one; and one more, so that the text of a
         // file of subtitles doesn't wait for the end of a film.
@@ -115,6 +115,7 @@ package struct SaccadeDaemon: Sendable {
             try Library(
                 state: configuration.state,
                 model: IndexingModel(model),
+                keepsNext: choice == .standIn,
                 loadModel: { IndexingModel(try models.model(of: $0)) },
                 source: ingestDecoders,
                 settings: settings,
@@ -124,7 +125,7 @@ package struct SaccadeDaemon: Sendable {
         }
         defer { library.close() }
         let searchSwitch = SearchSwitch(library: library, models: models, logger: logger)
-        if isChosen {
+        if choice == .chosen {
             logger.notice(
                 "\(model.directory) was chosen with `saccade model use`; `saccade model use default` goes back to the configuration's"
             )
@@ -209,19 +210,33 @@ package struct SaccadeDaemon: Sendable {
         logger.notice("stopped")
     }
 
-    /// The model that was chosen, or the configured one. Blocking.
+    /// Why the daemon starts with a model.
+    private enum StartingChoice { case configured, chosen, standIn }
+
+    /// The model that was chosen, or the configured one. While the chosen one can't be loaded, that of the live index stands in for it, or else
+    /// the configured one. Blocking.
     ///
     /// - Throws: `ModelError`, `WeightsError`, `CatalogError`.
-    private func startingModel(_ logger: Logger) throws -> (LoadedModel, isChosen: Bool) {
-        if let chosen = Library.chosenModel(in: configuration.state) {
-            do {
-                return (try program.loadModel(chosen), true)
-            } catch {
-                logger.error(
-                    "the chosen model can't be used, and the configuration's takes its place: \(error)")
-            }
+    private func startingModel(_ logger: Logger) throws -> (LoadedModel, StartingChoice) {
+        guard let chosen = Library.chosenModel(in: configuration.state) else {
+            return (try program.loadModel(configuration.model), .configured)
         }
-        return (try program.loadModel(configuration.model), false)
+        do {
+            return (try program.loadModel(chosen), .chosen)
+        } catch {
+            logger.error(
+                """
+                the chosen model can't be used, and that of the live index takes its place until the next start; what is built for it \
+                stays: \(error)
+                """)
+        }
+        // The live index needs no other to be built, which would take the place of the one that is kept.
+        if let live = Library.liveModel(in: configuration.state), live != chosen,
+            let model = try? program.loadModel(live)
+        {
+            return (model, .standIn)
+        }
+        return (try program.loadModel(configuration.model), .standIn)
     }
 
     private func makeLogger(_ label: String) -> Logger {

@@ -62,6 +62,24 @@ extension FolderScanner {
         return false
     }
 
+    /// Finds the known files in a directory that is gone and in what lay below it, of which nobody may have told. O(what is known there, and in
+    /// directories beside it whose names begin alike).
+    func findVanished(in directory: FilePath, root: Root, _ pass: inout ScanPass) throws {
+        pass.vanished += try catalog.files(inDirectory: directory)
+        let end = directory.bytes + [UInt8(ascii: "/") + 1]
+        var after = directory
+        while true {
+            let directories = try catalog.directories(of: root.id, after: after, limit: 64)
+            for below in directories {
+                guard below.bytes.lexicographicallyPrecedes(end) else { return }
+                guard below.starts(with: directory), pass.visited.insert(below).inserted else { continue }
+                pass.vanished += try catalog.files(inDirectory: below)
+            }
+            guard let last = directories.last else { return }
+            after = last
+        }
+    }
+
     /// Finds the known files in directories that a walk from each of `trees` did not come to. O(the root's directories).
     func findVanished(below trees: Set<FilePath>, root: Root, _ pass: inout ScanPass) throws {
         guard !trees.isEmpty else { return }
@@ -98,7 +116,14 @@ extension FolderScanner {
             // Followed to another place since, or still here: hidden now, or no candidate any more.
             guard let current = try catalog.file(at: file.path), current.id == file.id else { continue }
             let presence = presence(of: file.path)
-            guard presence != .concealed, file.stamp.device == nearestDevice(to: file.path) else { continue }
+            guard presence != .concealed, let device = nearestDevice(to: file.path), pass.isGone(file, from: device)
+            else { continue }
+            if file.stamp.device != device {
+                // Whoever confirms that it is gone later compares it as well.
+                var stamp = file.stamp
+                stamp.device = device
+                try catalog.restamp(file, stamp, root: root.id)
+            }
             switch presence {
             case .absent where current.isHeld: held.append(file.id)
             // One that could not be taken in loses nothing.
@@ -173,10 +198,13 @@ extension FolderScanner {
 
     /// Makes tombstones of the files that lie in no root and are gone. Blocking.
     ///
+    /// - Parameter renumbered: as for ``StandaloneFiles/giveUpGone(at:renumbered:isStopped:)``.
     /// - Throws: ``CatalogError``.
-    package func giveUpStandaloneFiles(isStopped: () -> Bool = { false }) throws {
+    package func giveUpStandaloneFiles(
+        renumbered: [UInt64: UInt64] = [:], isStopped: () -> Bool = { false }
+    ) throws {
         let named = StandaloneFiles(catalog: catalog, files: files)
-        try leave(try named.giveUpGone(at: clock.now, isStopped: isStopped))
+        try leave(try named.giveUpGone(at: clock.now, renumbered: renumbered, isStopped: isStopped))
     }
 
     /// Lets the index follow a write to the catalog, and tells of the media items that have no file any more.

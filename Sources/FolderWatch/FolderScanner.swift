@@ -117,10 +117,11 @@ package final class FolderScanner: Sendable {
         if scope.everything { fileSystems.withLock { $0 = [:] } }
         for root in try catalog.roots() {
             let whole = scope.everything || scope.roots.contains(root.id)
+            let isExchanged = scope.trees.contains(root.path)
             let trees = scope.trees.filter { $0.starts(with: root.path) && $0 != root.path }
                 .union(polled.filter { $0.starts(with: root.path) })
             let directories = pass.directories.filter { $0.starts(with: root.path) }
-            guard whole || !trees.isEmpty || !directories.isEmpty else { continue }
+            guard whole || isExchanged || !trees.isEmpty || !directories.isEmpty else { continue }
             if whole { report(.scanStarted(root.id)) }
             guard try check(root) else {
                 settling.withLock { $0.forget(below: root.path) }
@@ -128,8 +129,8 @@ package final class FolderScanner: Sendable {
                 if whole { report(.scanFinished(root.id)) }
                 continue
             }
-            // A root that was away is not as it was left.
-            let everything = whole || root.state == .offline
+            // A root that was away, or has another directory in its place, is not as it was left.
+            let everything = whole || isExchanged || root.state == .offline
             var tour = Tour(root: root, ignored: IgnoredFiles(in: root.path, settings.ignored, files: files))
             let began = clock.uptime
             if everything {
@@ -205,7 +206,7 @@ package final class FolderScanner: Sendable {
             return before != own
         }
         if isChanged, recursively == nil { tour.changed.append(directory) }
-        watch(directory)
+        watch(directory, isWalked: recursively != nil)
         let entries: [DirectoryEntry]
         do {
             let attributes = try files.attributes(of: directory, followsLinks: directory == root.path)
@@ -214,7 +215,7 @@ package final class FolderScanner: Sendable {
             entries = try files.entries(of: directory)
         } catch let error as Errno {
             if error == .noSuchFileOrDirectory || error == .notDirectory {
-                pass.vanished += try catalog.files(inDirectory: directory)
+                try findVanished(in: directory, root: root, &pass)
                 pass.changed.insert(directory)
                 polling.withLock { $0.forget(below: directory) }
             } else {
@@ -277,6 +278,9 @@ package final class FolderScanner: Sendable {
         let now = clock.now
         if let known, known.stamp.isSameContent(as: attributes.stamp) {
             if known.isHeld { pass.returned.append(known.id) }
+            if known.stamp.device != attributes.stamp.device {
+                pass.renumbered[known.stamp.device] = attributes.stamp.device
+            }
             if known.stamp != attributes.stamp || known.root != root.id {
                 try catalog.restamp(known, attributes.stamp, root: root.id)
             }
@@ -372,9 +376,12 @@ package final class FolderScanner: Sendable {
         return media
     }
 
-    private func watch(_ directory: FilePath) {
+    /// - Parameter isWalked: whether all below it is looked at as well.
+    private func watch(_ directory: FilePath, isWalked: Bool) {
         switch watcher.watch(directory) {
-        case .watching: polling.withLock { $0.remove(directory, because: .watchLimit) }
+        case .watching:
+            // What lies below it may be polled with it alone.
+            if isWalked { polling.withLock { $0.remove(directory, because: .watchLimit) } }
         case .limitReached:
             let isNew = polling.withLock { polling in
                 let wasLimited = polling.isLimited
@@ -412,4 +419,11 @@ struct ScanPass {
     var returned: [FileID] = []
     /// Directories in which something is not as the catalog has it.
     var changed: Set<FilePath> = []
+    /// The numbers that file systems have now, by those that they had when their files were last seen.
+    var renumbered: [UInt64: UInt64] = [:]
+
+    /// Whether a file that isn't there was on a file system that is: it is `device` that is there.
+    func isGone(_ file: MediaFile, from device: UInt64) -> Bool {
+        file.stamp.device == device || renumbered[file.stamp.device] == device
+    }
 }

@@ -6,16 +6,9 @@ internal import Synchronization
 package import SystemPackage
 
 /// Watches directories with inotify(7).
-///
-/// A path that is told may be outdated at once; that is what scans are for.
 package final class InotifyWatcher: DirectoryWatcher {
-    /// Directories with hints that are held; with more, everything is scanned.
-    private static let hintLimit = 8192
-
     private struct State {
-        var paths: [Int32: FilePath] = [:]
-        var descriptors = PathTree<Int32>()
-        var hints = WatchHints()
+        var table = WatchTable()
         var onHint: (@Sendable () -> Void)?
     }
 
@@ -49,13 +42,7 @@ package final class InotifyWatcher: DirectoryWatcher {
         state.withLock { $0.onHint = body }
     }
 
-    package func takeHints() -> WatchHints {
-        state.withLock { state in
-            let hints = state.hints
-            state.hints = WatchHints()
-            return hints
-        }
-    }
+    package func takeHints() -> WatchHints { state.withLock { $0.table.takeHints() } }
 
     package func watch(_ directory: FilePath) -> WatchOutcome {
         state.withLock { state in
@@ -66,26 +53,16 @@ package final class InotifyWatcher: DirectoryWatcher {
                 let failure = Errno(rawValue: errno)
                 return failure == .noSpace ? .limitReached : .failed(failure)
             }
-            // The kernel knows directories by inode: a moved one keeps its number and gets its new path here.
-            if let before = state.paths[watch], before != directory { state.descriptors[before] = nil }
-            state.paths[watch] = directory
-            state.descriptors[directory] = watch
-            watched.store(state.paths.count, ordering: .relaxed)
+            state.table.add(watch, of: directory)
+            watched.store(state.table.count, ordering: .relaxed)
             return .watching
         }
     }
 
     package func unwatch(tree: FilePath) {
         state.withLock { state in
-            Self.unwatch(tree, descriptor, &state)
-            watched.store(state.paths.count, ordering: .relaxed)
-        }
-    }
-
-    private static func unwatch(_ tree: FilePath, _ descriptor: Int32, _ state: inout State) {
-        for watch in state.descriptors.removeTree(tree) {
-            inotify_rm_watch(descriptor, watch)
-            state.paths[watch] = nil
+            for watch in state.table.remove(tree: tree) { inotify_rm_watch(descriptor, watch) }
+            watched.store(state.table.count, ordering: .relaxed)
         }
     }
 
@@ -98,50 +75,16 @@ package final class InotifyWatcher: DirectoryWatcher {
             }
             guard count > 0 else { break }
             state.withLock { state in
-                for event in InotifyEvent.parse(buffer[..<count]) { Self.take(event, descriptor, &state) }
-                watched.store(state.paths.count, ordering: .relaxed)
-                told = told || !state.hints.isEmpty
+                for event in InotifyEvent.parse(buffer[..<count]) {
+                    for watch in state.table.take(event) { inotify_rm_watch(descriptor, watch) }
+                }
+                watched.store(state.table.count, ordering: .relaxed)
+                told = told || state.table.hasHints
             }
         }
         guard told else { return }
         let body = state.withLock { $0.onHint }
         body?()
-    }
-
-    private static func take(_ event: InotifyEvent, _ descriptor: Int32, _ state: inout State) {
-        if event.has(IN_Q_OVERFLOW) {
-            state.hints = WatchHints(overflowed: true)
-            return
-        }
-        if event.has(IN_IGNORED) {
-            // Deleted, or its file system was unmounted: unless it was our wish, the path is still known.
-            if let path = state.paths.removeValue(forKey: event.watch) {
-                if state.descriptors[path] == event.watch { state.descriptors[path] = nil }
-                hint(path, &state)
-            }
-            return
-        }
-        guard let directory = state.paths[event.watch] else { return }
-        if event.has(IN_DELETE_SELF) || event.has(IN_MOVE_SELF) {
-            hint(directory.removingLastComponent(), &state)
-        }
-        hint(directory, &state)
-        guard event.has(IN_ISDIR), let name = event.name else { return }
-        let child = directory.appending(name)
-        if event.has(IN_MOVED_FROM) { unwatch(child, descriptor, &state) }
-        if event.has(IN_CREATE) || event.has(IN_MOVED_TO) || event.has(IN_MOVED_FROM) || event.has(IN_ATTRIB) {
-            guard state.hints.trees.count < hintLimit else {
-                state.hints = WatchHints(overflowed: true)
-                return
-            }
-            state.hints.trees.insert(child)
-        }
-    }
-
-    private static func hint(_ directory: FilePath, _ state: inout State) {
-        guard !state.hints.overflowed else { return }
-        state.hints.directories.insert(directory)
-        if state.hints.directories.count > hintLimit { state.hints = WatchHints(overflowed: true) }
     }
 }
 

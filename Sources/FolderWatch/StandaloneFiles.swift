@@ -24,11 +24,15 @@ package struct StandaloneFiles: Sendable {
 
     /// Makes tombstones of those that are gone. Blocking.
     ///
-    /// - Parameter isStopped: is asked often; nothing is given up once it says so.
+    /// - Parameters:
+    ///   - renumbered: the numbers that file systems have now, by those that they had, as far as files say that were looked at before.
+    ///   - isStopped: is asked often; nothing is given up once it says so.
     /// - Returns: as ``Catalog/removeFiles(_:at:)``.
     /// - Throws: ``CatalogError``.
-    package func giveUpGone(at now: Timestamp, isStopped: () -> Bool = { false }) throws -> [MediaID] {
-        let found = try look(isStopped: isStopped)
+    package func giveUpGone(
+        at now: Timestamp, renumbered: [UInt64: UInt64] = [:], isStopped: () -> Bool = { false }
+    ) throws -> [MediaID] {
+        let found = try look(renumbered, isStopped: isStopped)
         guard !isStopped() else { return [] }
         for (file, stamp) in found.renumbered { try catalog.restamp(file, stamp, root: nil) }
         return try catalog.removeFiles(found.gone.map(\.id), at: now)
@@ -36,11 +40,15 @@ package struct StandaloneFiles: Sendable {
 
     private struct Findings {
         var gone: [MediaFile] = []
+        /// Not there, on a file system of another number than theirs had: a file that is there may say that it is the same one.
+        var missing: [(MediaFile, device: UInt64)] = []
         /// There, on a file system that has another number since it was mounted again.
         var renumbered: [(MediaFile, FileStamp)] = []
     }
 
-    private func look(isStopped: () -> Bool = { false }) throws -> Findings {
+    private func look(
+        _ renumbered: [UInt64: UInt64] = [:], isStopped: () -> Bool = { false }
+    ) throws -> Findings {
         var findings = Findings()
         var after: FileID = 0
         while !isStopped() {
@@ -49,6 +57,10 @@ package struct StandaloneFiles: Sendable {
             for file in files { look(at: file, &findings) }
             after = last.id
         }
+        let numbers = Dictionary(
+            findings.renumbered.map { ($0.0.stamp.device, $0.1.device) }, uniquingKeysWith: { $1 }
+        ).merging(renumbered) { $1 }
+        findings.gone += findings.missing.filter { numbers[$0.0.stamp.device] == $0.device }.map(\.0)
         return findings
     }
 
@@ -61,7 +73,12 @@ package struct StandaloneFiles: Sendable {
         } catch {
             guard error == .noSuchFileOrDirectory || error == .notDirectory else { return }
             let folder = try? files.attributes(of: file.path.removingLastComponent(), followsLinks: true)
-            if folder?.kind == .directory, folder?.stamp.device == file.stamp.device { findings.gone.append(file) }
+            guard let folder, folder.kind == .directory else { return }
+            if folder.stamp.device == file.stamp.device {
+                findings.gone.append(file)
+            } else {
+                findings.missing.append((file, device: folder.stamp.device))
+            }
         }
     }
 }

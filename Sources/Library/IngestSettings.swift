@@ -1,3 +1,4 @@
+internal import Catalog
 package import FolderWatch
 internal import Foundation
 
@@ -25,13 +26,17 @@ package struct IngestSettings: Sendable, Equatable {
     package var minFreeBytes: Int64
     /// When nothing is indexed, or less.
     package var rest: RestSettings
+    /// Bytes up to which the catalog is checked whole before it is used; a larger one is checked beside the work.
+    package var checkedAtOnce: Int64
 
     package init(
         decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
         framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
         rebuildShare: Double = 0.5, folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
-        tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings()
+        tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings(),
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce
     ) {
+        self.checkedAtOnce = checkedAtOnce
         self.decodeWorkers = max(1, decodeWorkers)
         self.framesPerSecond = framesPerSecond
         self.batchFrames = batchFrames

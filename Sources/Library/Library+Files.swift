@@ -31,9 +31,10 @@ extension Library {
     /// - Throws: ``CatalogError``.
     package func index(_ paths: [FilePath]) async throws -> [FileOutcome] {
         let taken = try await scanning.run { [self] in
-            let taken = try paths.flatMap { try takeAll($0) }
+            var numbers: [UInt64: UInt64] = [:]
+            let taken = try paths.flatMap { try takeAll($0, &numbers) }
             // Last, so that a file that was moved is one that has another path.
-            try scanner.giveUpStandaloneFiles()
+            try scanner.giveUpStandaloneFiles(renumbered: numbers)
             for directory in Set(taken.filter { $0.media != nil }.map { $0.path.removingLastComponent() }) {
                 try scanner.takeSubtitles(in: directory)
             }
@@ -84,8 +85,12 @@ extension Library {
 
     /// Puts a file, or the candidates below a directory, into the catalog.
     ///
-    /// - Parameter ignored: what is left out of the directory that was named; nil for one that was.
-    private func takeAll(_ path: FilePath, _ ignored: IgnoredFiles? = nil) throws -> [FileOutcome] {
+    /// - Parameters:
+    ///   - numbers: gets the numbers of file systems that have others than they had, see ``StandaloneFiles``.
+    ///   - ignored: what is left out of the directory that was named; nil for one that was.
+    private func takeAll(
+        _ path: FilePath, _ numbers: inout [UInt64: UInt64], _ ignored: IgnoredFiles? = nil
+    ) throws -> [FileOutcome] {
         let files = scanner.files
         let resolved: FilePath
         let attributes: FileAttributes
@@ -97,7 +102,7 @@ extension Library {
             return [FileOutcome(path: path, media: nil, result: .failed(problem))]
         }
         switch attributes.kind {
-        case .regular: return [try take(resolved, attributes.stamp)]
+        case .regular: return [try take(resolved, attributes.stamp, &numbers)]
         case .directory:
             let entries: [DirectoryEntry]
             do throws(Errno) {
@@ -115,7 +120,7 @@ extension Library {
                 let isFolder = attributes.kind == .directory
                 let isFile = attributes.kind == .regular && settings.folders.candidates.contains(entry.name)
                 guard isFolder || isFile, !ignored.contains(child, isFolder: isFolder) else { return [] }
-                return try takeAll(child, ignored)
+                return try takeAll(child, &numbers, ignored)
             }
         case .symbolicLink, .other:
             let problem = Problem(code: .unreadable, message: "\(path) is no regular file.", retryAt: nil)
@@ -123,8 +128,13 @@ extension Library {
         }
     }
 
-    private func take(_ path: FilePath, _ stamp: FileStamp) throws -> FileOutcome {
+    private func take(
+        _ path: FilePath, _ stamp: FileStamp, _ numbers: inout [UInt64: UInt64]
+    ) throws -> FileOutcome {
         let known = try catalog.file(at: path)
+        if let before = known?.stamp, before.isSameContent(as: stamp), before.device != stamp.device {
+            numbers[before.device] = stamp.device
+        }
         let isKnown = known?.deletedAt == nil && known?.problem == nil && known?.stamp == stamp
         let media = isKnown ? known?.media : try scanner.take(path, stamp, known: known, root: known?.root)
         guard let media else {

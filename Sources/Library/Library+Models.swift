@@ -46,6 +46,13 @@ extension Library {
         }
     }
 
+    /// The folder of the model of a state folder's live index, likewise.
+    package static func liveModel(in state: FilePath) -> FilePath? {
+        guard let catalog = try? Catalog(state: state, access: .readOnly) else { return nil }
+        defer { catalog.close() }
+        return (try? catalog.liveIndex())?.model
+    }
+
     /// An index beside the live one.
     package enum OtherIndex: Sendable {
         case next, previous
@@ -176,7 +183,15 @@ extension Library {
         case .next:
             let tracks = state.withLock { $0.tracks }
             guard let next = tracks.next else {
-                throw ModelUseError(.notFound, "No index is being built: see `saccade model list`.")
+                let kept = try await BlockingExecutor.shared.run { [catalog] in
+                    guard let kept = try catalog.index(.building) else {
+                        throw ModelUseError(.notFound, "No index is being built: see `saccade model list`.")
+                    }
+                    try catalog.retire(kept.id, choosing: tracks.live?.model.folder.map { .folder($0) })
+                    return kept
+                }
+                report(.modelChanged(digest: kept.digest, "its index is given up"))
+                break
             }
             guard let live = tracks.live else {
                 throw ModelUseError(

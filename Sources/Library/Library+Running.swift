@@ -27,6 +27,7 @@ extension Library {
                 group.addTask { await self.watchFolders() }
                 group.addTask { await self.text.run() }
                 group.addTask { await self.rest.run() }
+                group.addTask { await self.checkCatalog() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -62,6 +63,16 @@ extension Library {
                 }
                 await tracksChanged.wait(since: ticket)
             }
+        }
+    }
+
+    /// Looks for damage in all of a large catalog, which nobody waited for at the start.
+    private func checkCatalog() async {
+        guard catalog.isUnchecked else { return }
+        do {
+            try await BlockingExecutor(label: "check", givesWay: true).run { [catalog] in try catalog.checkWhole() }
+        } catch {
+            logger.error("the catalog can't be checked whole: \(error)")
         }
     }
 
@@ -168,7 +179,7 @@ extension Library {
     }
 
     /// One pass over the folders. Blocking.
-    func pass() {
+    package func pass() {
         mend()
         let hints = watcher.takeHints()
         let roots = (try? catalog.roots()) ?? []

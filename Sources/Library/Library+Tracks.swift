@@ -8,10 +8,12 @@ internal import Synchronization
 internal import Threads
 
 extension Catalog {
-    func prepareIndex(_ model: IndexingModel, at now: Timestamp) throws(CatalogError) -> IndexRecord {
+    func prepareIndex(
+        _ model: IndexingModel, keepsNext: Bool = false, at now: Timestamp
+    ) throws(CatalogError) -> IndexRecord {
         try prepareIndex(
             digest: model.digest, earlierDigests: model.earlierDigests, dimensions: model.encoder.dimensions,
-            storesRerankFeatures: model.storesRerankFeatures, model: model.folder, at: now)
+            storesRerankFeatures: model.storesRerankFeatures, model: model.folder, keepsNext: keepsNext, at: now)
     }
 }
 

@@ -112,17 +112,19 @@ package final class Library: Service {
     /// Opens the state folder as its one writer and loads the live vectors. Blocking.
     ///
     /// - Parameters:
-    ///   - earlierDigests: see ``Catalog/prepareIndex(digest:earlierDigests:dimensions:storesRerankFeatures:model:at:)``.
+    ///   - earlierDigests: see ``Catalog/prepareIndex(digest:earlierDigests:dimensions:storesRerankFeatures:model:keepsNext:at:)``.
     ///   - model: what new media are to be found with: the live index's model, or one whose index is built beside it.
+    ///   - keepsNext: whether `model` only stands in for one that can't be loaded now, whose index is being built and is kept.
     ///   - loadModel: loads the model of a folder, with which the live index is filled while that one is built; nil where nothing is
     ///     indexed with another model than the wanted one. Blocking.
     /// - Throws: ``CatalogError``, also when another process holds the folder; `VectorIndexError`.
     package init(
-        state: FilePath, model: IndexingModel, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
-        source: any FrameSource, settings: IngestSettings = IngestSettings(),
+        state: FilePath, model: IndexingModel, keepsNext: Bool = false,
+        loadModel: ((IndexRecord) throws -> IndexingModel)? = nil, source: any FrameSource,
+        settings: IngestSettings = IngestSettings(),
         surroundings: Surroundings = Surroundings(), logger: Logger
     ) throws {
-        catalog = try Catalog(state: state, access: .readWrite)
+        catalog = try Catalog(state: state, access: .readWrite, checkedAtOnce: settings.checkedAtOnce)
         clock = surroundings.clock
         self.settings = settings
         self.logger = logger
@@ -130,10 +132,18 @@ package final class Library: Service {
         self.source = source
         freeSpace = surroundings.freeSpace
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
-        let record = try catalog.prepareIndex(model, at: clock.now)
         opener = surroundings.opener
-        try opener.hold { [catalog] in try catalog.roots().map(\.path) }
-        keeper = try LiveIndexKeeper(catalog: catalog)
+        var record: IndexRecord
+        var keeper: LiveIndexKeeper
+        var mended: Int
+        // What was read of a catalog that was mended meanwhile may be gone.
+        repeat {
+            mended = catalog.notices.count
+            record = try catalog.prepareIndex(model, keepsNext: keepsNext, at: clock.now)
+            try opener.hold { [catalog] in try catalog.roots().map(\.path) }
+            keeper = try LiveIndexKeeper(catalog: catalog)
+        } while catalog.notices.count > mended
+        self.keeper = keeper
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()
         let report = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in

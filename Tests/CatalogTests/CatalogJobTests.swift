@@ -294,6 +294,19 @@ import Testing
         #expect(try fixture.catalog.mediaMissing(from: again.id) == 1)
     }
 
+    @Test func `A job that somebody else has done since it was looked up isn't begun again`() throws {
+        let fixture = try CatalogFixture()
+        let index = try fixture.index()
+        let media = try fixture.file("/a.mp4", content: 1)
+        let job = try #require(try fixture.catalog.nextJobs(of: index.id, at: 1, limit: 1).first)
+        let other = job
+        #expect(try fixture.catalog.begin(other))
+        #expect(try !fixture.catalog.begin(job))
+        _ = try fixture.catalog.commit([fixture.clip(media, 0)], of: index, finished: [media], at: 2)
+        #expect(try !fixture.catalog.begin(job))
+        #expect(try fixture.catalog.job(of: media, index: index.id)?.state == .indexed)
+    }
+
     @Test func `Exactly one previous index is kept, and it can be the live one again or be built on`() throws {
         let fixture = try CatalogFixture()
         let media = try fixture.file("/a.mp4", content: 1)

@@ -87,8 +87,11 @@ import Testing
             })
     }
 
-    @Test(arguments: 0..<8)
-    func `A damaged catalog is mended at the next start, and comes to the same index`(seed: Int) throws {
+    /// A large catalog is used before it is checked whole.
+    @Test(arguments: 0..<8, [Catalog.checkedAtOnce, 0])
+    func `A damaged catalog is mended at the next start, and comes to the same index`(
+        seed: Int, checkedAtOnce: Int64
+    ) throws {
         let (fixture, _) = try closedState()
         let state = fixture.directory.path
         let whole = try Catalog(state: state, access: .readWrite)
@@ -98,8 +101,10 @@ import Testing
         #expect(before.count == Self.media * Self.clips)
         try damage(Catalog.catalogFile(in: state), share: 0.2, seed: seed)
 
-        let catalog = try Catalog(state: state, access: .readWrite)
+        let catalog = try Catalog(state: state, access: .readWrite, checkedAtOnce: checkedAtOnce)
         defer { catalog.close() }
+        try catalog.checkWhole()
+        #expect(!catalog.isUnchecked)
         let notice = try #require(catalog.notices.first)
         #expect(notice.contains("is now") && notice.contains(".damaged-"), "\(notice)")
         let names = try FileManager.default.contentsOfDirectory(atPath: state.string)
@@ -114,22 +119,84 @@ import Testing
         #expect(try catalog.crossCheck() == [])
     }
 
-    @Test func `What can be read of a damaged catalog isn't indexed again`() throws {
+    @Test func `A large catalog is opened without being read whole, and is checked later`() throws {
         let (fixture, index) = try closedState()
         let state = fixture.directory.path
+        try breakLeaf(of: "embeddings", state)
+        let catalog = try Catalog(state: state, access: .readWrite, checkedAtOnce: 0)
+        defer { catalog.close() }
+        #expect(catalog.notices.isEmpty && catalog.isUnchecked)
+        let told = Observed(0)
+        catalog.onNotice { told.change { $0 += 1 } }
+        try catalog.checkWhole()
+        #expect(told.value == 1 && catalog.notices.count == 1 && !catalog.isUnchecked)
+        #expect(try catalog.quickCheck() == [])
+        #expect(try catalog.embeddings(of: index.id).count > Self.media * Self.clips / 2)
+        try catalog.checkWhole()
+        #expect(catalog.notices.count == 1)
+    }
+
+    @Test func `A check that is ended changes nothing and is due again at the next start`() throws {
+        let (fixture, _) = try closedState()
+        let state = fixture.directory.path
+        try breakLeaf(of: "embeddings", state)
+        let catalog = try Catalog(state: state, access: .readWrite, checkedAtOnce: 0)
+        catalog.endMaintenance()
+        try catalog.checkWhole()
+        #expect(catalog.notices.isEmpty && catalog.isUnchecked)
+        catalog.close()
+        let again = try Catalog(state: state, access: .readWrite, checkedAtOnce: 0)
+        defer { again.close() }
+        try again.checkWhole()
+        #expect(again.notices.count == 1)
+    }
+
+    @Test func `A file that is set aside has a name of its own, and the last few of them are kept`() throws {
+        let (fixture, _) = try closedState()
+        let state = fixture.directory.path
         let file = Catalog.catalogFile(in: state)
-        // One leaf of the vectors' table.
+        func aside() throws -> Set<String> {
+            Set(
+                try FileManager.default.contentsOfDirectory(atPath: state.string).filter {
+                    $0.hasPrefix("catalog.sqlite.damaged-") && !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm")
+                })
+        }
+        var named: [String] = []
+        for byte in UInt8(1)...5 {
+            try Data(repeating: byte, count: 40_000).write(to: URL(filePath: file.string))
+            let catalog = try Catalog(state: state, access: .readWrite)
+            let notice = try #require(catalog.notices.first)
+            catalog.close()
+            // Each is another one, though all are of about the same moment.
+            let name = try #require(try aside().subtracting(named).first)
+            #expect(notice.contains(state.appending(name).string))
+            #expect(try Data(contentsOf: URL(filePath: state.appending(name).string)).first == byte)
+            named.append(name)
+            #expect(try aside() == Set(named.suffix(3)))
+        }
+    }
+
+    /// Overwrites one leaf of a table of the catalog.
+    private func breakLeaf(of table: String, _ state: FilePath) throws {
+        let file = Catalog.catalogFile(in: state)
         let queue = try DatabaseQueue(path: file.string)
         let page = try queue.read {
             try #require(
                 try Int.fetchOne(
-                    $0, sql: "SELECT pageno FROM dbstat WHERE name = 'embeddings' AND pagetype = 'leaf' LIMIT 1"))
+                    $0, sql: "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' LIMIT 1",
+                    arguments: [table]))
         }
         try queue.close()
         let url = URL(filePath: file.string)
         var data = try Data(contentsOf: url)
         data.replaceSubrange((page - 1) * 4096..<page * 4096, with: repeatElement(0x5a, count: 4096))
         try data.write(to: url)
+    }
+
+    @Test func `What can be read of a damaged catalog isn't indexed again`() throws {
+        let (fixture, index) = try closedState()
+        let state = fixture.directory.path
+        try breakLeaf(of: "embeddings", state)
 
         let catalog = try Catalog(state: state, access: .readWrite)
         defer { catalog.close() }

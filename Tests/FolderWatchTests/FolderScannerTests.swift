@@ -368,6 +368,32 @@ final class ScannerFixture: Sendable {
         #expect(try fixture.present == ["disk/a.mp4", "b.mp4"])
     }
 
+    @Test func `A root that another folder has taken the place of is looked at whole`() throws {
+        let fixture = try ScannerFixture()
+        try fixture.write("1".utf8, to: "d/a.mp4")
+        try fixture.scan()
+        let other = fixture.directory.path.appending("other")
+        let old = fixture.directory.path.appending("old")
+        try fixture.write("2".utf8, to: "../other/e/f/b.mp4")
+        try FileManager.default.moveItem(atPath: fixture.folder.string, toPath: old.string)
+        try FileManager.default.moveItem(atPath: other.string, toPath: fixture.folder.string)
+        try fixture.scan(ScanScope(trees: [fixture.folder], directories: [fixture.folder]))
+        #expect(try fixture.present == ["e/f/b.mp4"])
+        #expect(fixture.watcher.watched.contains(fixture.folder.appending("e").appending("f")))
+    }
+
+    @Test func `What was deleted from a disk elsewhere leaves though the disk has another number since`() throws {
+        let fixture = try ScannerFixture()
+        let mount = fixture.folder.appending("disk")
+        fixture.files.faults.withLock { $0.devices = [mount: 99] }
+        for name in ["disk/a.mp4", "disk/d/b.mp4", "c.mp4"] { try fixture.write(name.utf8, to: FilePath(name)) }
+        try fixture.scan()
+        try fixture.remove("disk/d")
+        fixture.files.faults.withLock { $0.devices = [mount: 100] }
+        try fixture.scan()
+        #expect(try fixture.present == ["disk/a.mp4", "c.mp4"])
+    }
+
     @Test func `A directory that can't be listed keeps what was in it`() throws {
         let fixture = try ScannerFixture()
         try fixture.write("1".utf8, to: "d/a.mp4")

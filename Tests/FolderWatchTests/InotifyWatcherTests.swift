@@ -1,5 +1,6 @@
 import FolderWatch
 import Foundation
+import Glibc
 import SystemPackage
 import TestSupport
 import Testing
@@ -62,5 +63,23 @@ import Testing
         let record: [UInt8] = [7, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0x61, 0, 0, 0]
         #expect(InotifyEvent.parse(record[...]) == [InotifyEvent(watch: 7, mask: 2, name: "a")])
         for count in 0..<record.count { #expect(InotifyEvent.parse(record[..<count]).isEmpty) }
+    }
+
+    @Test func `A folder that is moved itself, or unmounted, is a hint at all that is at its path now`() {
+        for mask in [IN_MOVE_SELF, IN_UNMOUNT] {
+            var table = WatchTable()
+            table.add(1, of: "/a/b")
+            let ended = table.take(InotifyEvent(watch: 1, mask: UInt32(mask), name: nil))
+            let hints = table.takeHints()
+            #expect(ended.isEmpty && hints.trees == ["/a/b"] && hints.directories.contains("/a/b"))
+        }
+    }
+
+    @Test func `A folder at the path of one that was moved away stays watched when the moved one is seen again`() {
+        var table = WatchTable()
+        table.add(1, of: "/a")
+        table.add(2, of: "/a")
+        table.add(1, of: "/b")
+        #expect(table.remove(tree: "/a") == [2] && table.remove(tree: "/b") == [1] && table.count == 0)
     }
 }

@@ -103,6 +103,36 @@ struct PollingTests {
         #expect(fixture.scanner.polled(in: fixture.root) != nil)
     }
 
+    @Test func `Files in folders without a watch leave with the folder above that is deleted`() throws {
+        let fixture = try ScannerFixture(watches: 1)
+        for name in ["d/e/a.mp4", "d/e/f/b.mp4", "d-e/c.mp4", "d.mp4"] {
+            try fixture.write(name.utf8, to: FilePath(name))
+        }
+        // The one that is deleted is watched, and those in it are not.
+        try fixture.scan()
+        fixture.watcher.allow(2)
+        try fixture.scan(ScanScope(directories: [fixture.folder.appending("d")]))
+        try fixture.remove("d")
+        try fixture.scan(ScanScope(directories: [fixture.folder, fixture.folder.appending("d")]))
+        #expect(try fixture.present == ["d-e/c.mp4", "d.mp4"])
+    }
+
+    @Test func `A folder that gets a watch is polled on as long as what lies below it has none`() throws {
+        let fixture = try ScannerFixture(watches: 1)
+        try fixture.write("1".utf8, to: "d/e/a.mp4")
+        try fixture.scan()
+        #expect(fixture.watcher.watched == [fixture.folder])
+        fixture.watcher.allow(2)
+        // It alone is looked at, as for a file that settles.
+        try fixture.scan(ScanScope(directories: [fixture.folder.appending("d")]))
+        #expect(fixture.watcher.watched == [fixture.folder, fixture.folder.appending("d")])
+        try fixture.write("2".utf8, to: "d/e/b.mp4")
+        fixture.clock.advance(900)
+        try fixture.scan(ScanScope())
+        #expect(try fixture.present == ["d/e/a.mp4", "d/e/b.mp4"])
+        #expect(fixture.scanner.polled(in: fixture.root)?.trees == [.watchLimit: 1])
+    }
+
     @Test func `Where watches run out the rest is polled, told of once, and watched when there are some again`() throws
     {
         let fixture = try ScannerFixture(watches: 2)

@@ -20,8 +20,14 @@ final class FakeSource: FrameSource {
     let readings = Mutex<[FilePath]>([])
     /// Is called before each event.
     let beforeEvent: @Sendable (FilePath, DecodeEvent) async throws -> Void
+    private let read: @Sendable (FilePath) -> Data?
 
-    init(beforeEvent: @escaping @Sendable (FilePath, DecodeEvent) async throws -> Void = { _, _ in }) {
+    /// - Parameter read: the content of a file; nil where there is none.
+    init(
+        beforeEvent: @escaping @Sendable (FilePath, DecodeEvent) async throws -> Void = { _, _ in },
+        read: @escaping @Sendable (FilePath) -> Data? = { FileManager.default.contents(atPath: $0.string) }
+    ) {
+        self.read = read
         self.beforeEvent = beforeEvent
     }
 
@@ -30,7 +36,7 @@ final class FakeSource: FrameSource {
     func frames(of file: FilePath, sampling: FrameSampling) -> DecodeEvents {
         DecodeEvents { [self] in
             decoded.withLock { $0.append(Decoding(file: file, start: sampling.start)) }
-            let steps = Mutex(Self.events(file, sampling)[...])
+            let steps = Mutex(Self.events(read(file), sampling)[...])
             return { [self] in
                 switch steps.withLock({ $0.popFirst() }) {
                 case nil: return nil
@@ -43,8 +49,8 @@ final class FakeSource: FrameSource {
         }
     }
 
-    private static func events(_ file: FilePath, _ sampling: FrameSampling) -> [Result<DecodeEvent, DecodeError>] {
-        guard let data = FileManager.default.contents(atPath: file.string) else {
+    private static func events(_ data: Data?, _ sampling: FrameSampling) -> [Result<DecodeEvent, DecodeError>] {
+        guard let data else {
             return [.failure(DecodeError(.notFound, isRetryable: true, message: "gone"))]
         }
         let words = String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace)
@@ -82,7 +88,7 @@ final class FakeSource: FrameSource {
 
     /// Each line of a file of subtitles, two seconds each; one that begins with `broken` fails. Of a media file the words after `says`.
     func text(of file: FilePath, _ place: TextPlace) async throws -> [TextLine] {
-        guard let data = FileManager.default.contents(atPath: file.string) else {
+        guard let data = read(file) else {
             throw DecodeError(.notFound, isRetryable: true, message: "gone")
         }
         readings.withLock { $0.append(file) }

@@ -13,9 +13,12 @@ import Threads
 @Suite(.timeLimit(.minutes(2))) struct KeepingTests {
     private static let files = 20
 
-    private func fixture(in directory: TemporaryDirectory? = nil) throws -> LibraryFixture {
+    private func fixture(
+        in directory: TemporaryDirectory? = nil, checkedAtOnce: Int64 = Catalog.checkedAtOnce
+    ) throws -> LibraryFixture {
         let encoder = FakeEncoder(featureBytes: 9000)
-        return try LibraryFixture(in: directory, encoder: encoder, storesRerankFeatures: true)
+        return try LibraryFixture(
+            in: directory, encoder: encoder, storesRerankFeatures: true, checkedAtOnce: checkedAtOnce)
     }
 
     /// Every clip of the live index by its file and place, from the catalog and from memory.
@@ -48,9 +51,14 @@ import Threads
         try data.write(to: url)
     }
 
-    @Test(arguments: ["catalog.sqlite", "memories.sqlite"], 0..<3)
+    /// A large catalog is in use before it is checked whole.
+    @Test(
+        arguments: [
+            ("catalog.sqlite", Catalog.checkedAtOnce), ("catalog.sqlite", 0),
+            ("memories.sqlite", Catalog.checkedAtOnce),
+        ], 0..<3)
     func `A library with a damaged database starts, answers, and comes to the index that it had`(
-        name: String, seed: Int
+        database: (name: String, checkedAtOnce: Int64), seed: Int
     ) async throws {
         let directory = try TemporaryDirectory()
         let before: Set<String>
@@ -64,8 +72,8 @@ import Threads
             }
             before = try content(fixture)
         }
-        try damage(directory.path.appending("state").appending(name), seed: seed)
-        let fixture = try fixture(in: directory)
+        try damage(directory.path.appending("state").appending(database.name), seed: seed)
+        let fixture = try fixture(in: directory, checkedAtOnce: database.checkedAtOnce)
         let live = try #require(fixture.library.live)
         #expect(live.count <= before.count)
         // As a search does.
@@ -74,7 +82,7 @@ import Threads
             // What has to be looked at again later is, a little at a time: a clock that runs as fast as it can leaves other tests none of theirs.
             try await eventually {
                 fixture.clock.advance(2)
-                guard !fixture.catalog.areFeaturesDamaged else { return false }
+                guard !fixture.catalog.areFeaturesDamaged, !fixture.catalog.isUnchecked else { return false }
                 let status = try await fixture.library.status()
                 return status.statistics.media == [.indexed: Self.files] && status.queueDepth == 0
                     && status.scannedAt != nil

@@ -26,9 +26,10 @@ final class LibraryFixture: Sendable {
         in directory: TemporaryDirectory? = nil, ahead: Double = 1000, watches: Int = .max,
         source: FakeSource = FakeSource(), encoder: FakeEncoder = FakeEncoder(), workers: Int = 1,
         batchFrames: Int = 32, storesRerankFeatures: Bool = false, minFreeBytes: Int64 = 0,
-        loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
+        keepsNext: Bool = false, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
-        rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine()
+        rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine(),
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -40,13 +41,13 @@ final class LibraryFixture: Sendable {
         self.encoder = encoder
         let settings = IngestSettings(
             decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames),
-            minFreeBytes: minFreeBytes, rest: rest)
+            minFreeBytes: minFreeBytes, rest: rest, checkedAtOnce: checkedAtOnce)
         library = try Library(
             state: resolved.appending("state"),
             model: IndexingModel(
                 encoder: encoder, storesRerankFeatures: storesRerankFeatures,
                 folder: FilePath("/models/\(encoder.modelDigest)")),
-            loadModel: loadModel,
+            keepsNext: keepsNext, loadModel: loadModel,
             source: source, settings: settings,
             surroundings: .init(
                 files: files, watcher: watcher, clock: clock, freeSpace: freeSpace, systemFiles: machine,

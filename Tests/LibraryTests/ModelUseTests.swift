@@ -64,6 +64,33 @@ struct ModelUseTests {
                 == content(of: try #require(try fixture.catalog.index(.previous)).id, fixture.catalog))
     }
 
+    @Test func `What is built for a model that can't be loaded is kept while another stands in`() async throws {
+        let directory = try TemporaryDirectory()
+        try await indexed(directory)
+        let begun = try fixture(in: directory)
+        let next = try begun.catalog.prepareIndex(
+            digest: "b", dimensions: 4, storesRerankFeatures: false, model: "/models/b", at: 1)
+        let media = try #require(try begun.catalog.media(where: .all).first)
+        let clip = NewClip(
+            media: media, ordinal: 0, start: 0, end: 1, shot: 0, embedding: [1, 0, 0, 0], rerankFeatures: nil)
+        _ = try begun.catalog.commit([clip], of: next, finished: [], at: 2)
+        begun.library.close()
+
+        let standIn = try LibraryFixture(in: directory, keepsNext: true)
+        #expect(standIn.library.indexRecord.digest == "a" && standIn.library.live?.count == 5)
+        #expect(try standIn.catalog.index(.building)?.id == next.id)
+        // What comes meanwhile is indexed, and waits for the other.
+        _ = try await standIn.library.index([try standIn.write("5", to: "c.mp4")])
+        #expect(standIn.library.live?.count == 6)
+        standIn.library.close()
+
+        let again = try LibraryFixture(
+            in: directory, encoder: FakeEncoder(modelDigest: "b"), loadModel: { _ in Self.model("a") })
+        #expect(again.library.indexRecord.id == next.id)
+        #expect(try again.catalog.clips(of: media, index: next.id).count == 1)
+        #expect(try again.catalog.mediaMissing(from: next.id) == 3)
+    }
+
     @Test func `New media are found in the live index while another is built, which doesn't hold them up`() async throws
     {
         let directory = try TemporaryDirectory()

@@ -83,6 +83,17 @@ import Testing
         #expect(fixture.library.live?.count == 2)
     }
 
+    @Test func `A file that was indexed by name and is gone leaves though its disk has another number`() async throws {
+        let fixture = try LibraryFixture()
+        let files = [try fixture.write("3", to: "disk/a.mp4"), try fixture.write("4", to: "disk/b.mp4")]
+        _ = try await fixture.library.index(files)
+        try fixture.remove("disk/a.mp4")
+        fixture.files.faults.withLock { $0.devices = [fixture.folder: 99] }
+        _ = try await fixture.library.index([files[1]])
+        #expect(try fixture.catalog.file(at: files[0])?.deletedAt != nil)
+        #expect(fixture.library.live?.count == 1)
+    }
+
     @Test func `A file that was indexed by name is followed to a file system that has another number`() async throws {
         let fixture = try LibraryFixture()
         let file = try fixture.write("3", to: "disk/a.mp4")

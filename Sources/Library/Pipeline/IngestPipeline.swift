@@ -113,8 +113,9 @@ final class IngestPipeline: Sendable {
 
     private func process(_ job: Job, _ feed: JobFeed, _ queue: ClipQueue) async {
         let catalog = parts.catalog
-        guard await waitForSpace(), await persist({ try catalog.begin(job) }).value != nil else { return }
+        guard await waitForSpace(), let isMine = await persist({ try catalog.begin(job) }).value else { return }
         defer { feed.giveBack(job.media) }
+        guard isMine else { return }
         let file = await BlockingExecutor.files.run { [files = parts.files, markDirty = parts.markDirty] in
             job.files.first { file in
                 let there = try? files.attributes(of: file.path, followsLinks: true)

@@ -73,8 +73,8 @@ struct IndexCommand: AsyncParsableCommand {
         )
         do {
             return try Library(
-                state: configuration.state, model: IndexingModel(model), source: pool, settings: settings,
-                surroundings: Library.Surroundings(opener: opener),
+                state: configuration.state, model: IndexingModel(model), keepsNext: true, source: pool,
+                settings: settings, surroundings: Library.Surroundings(opener: opener),
                 logger: Logger(label: "saccade") { _ in SwiftLogNoOpLogHandler() }
             )
         } catch let error as CatalogError where error.code == .locked {

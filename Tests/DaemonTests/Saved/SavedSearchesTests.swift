@@ -274,6 +274,37 @@ import Threads
         indexed.library.close()
     }
 
+    @Test func `a command that ran when the daemon was killed is run again, one that had ended is not`() async throws {
+        let directory = try TemporaryDirectory()
+        let notes = directory.path.appending("notes")
+        // The first has ended by then, the second ends when it is told to.
+        let script = "echo {file} >> '\(notes)'; case {file} in */two.mp4) exec sleep 1000;; esac"
+        let indexed = try await IndexedLibrary(
+            in: directory, reranker: Self.reranker(0.75), savedSettings: allowed)
+        _ = try await indexed.backend.save(
+            API.SaveSearch(query: "grey", command: ["/bin/sh", "-c", script]), as: "slow")
+        let files = try await [add("one.mp4", to: indexed).string, add("two.mp4", to: indexed).string]
+        func noted() -> [String] {
+            ((try? String(contentsOfFile: notes.string, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+        }
+        defer { withExtendedLifetime(directory) {} }
+        let copy = try TemporaryDirectory()
+        try await running(indexed) { _ in
+            try await eventually { try await waiting(indexed) == 1 && noted() == files }
+            // What a killed daemon leaves.
+            for name in try FileManager.default.contentsOfDirectory(atPath: directory.path.string) {
+                try FileManager.default.copyItem(
+                    atPath: directory.path.appending(name).string, toPath: copy.path.appending(name).string)
+            }
+        }
+        indexed.library.close()
+        let again = try await IndexedLibrary(in: copy, reranker: Self.reranker(0.75), savedSettings: allowed)
+        try await running(again) { _ in
+            try await eventually { noted() == files + [files[1]] }
+        }
+        again.library.close()
+    }
+
     @Test func `the end of the daemon ends a command`() async throws {
         let directory = try TemporaryDirectory()
         let started = directory.path.appending("started")
