@@ -79,9 +79,12 @@ package final class Catalog: Sendable {
                 throw CatalogError(
                     .unreadable, "The state folder \(state) can't be made: \(error.localizedDescription)")
             }
-            lock = try StateLock(state: state)
+            let lock = try StateLock(state: state)
+            self.lock = lock
             try RestoredFiles(state: state).finish()
-            let pool = try Self.openCatalog(catalogFile, features: featuresFile, at: now, notices: &notices)
+            let isChecked = lock.wasAbandoned || DatabaseFile.size(catalogFile) < Self.soonChecked
+            let pool = try Self.openCatalog(
+                catalogFile, features: featuresFile, isChecked: isChecked, at: now, notices: &notices)
             catalog = OpenDatabase(pool, file: catalogFile)
             let store = try catalog.read { try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data() }
             let opened = try Self.openFeatures(
@@ -194,14 +197,21 @@ package final class Catalog: Sendable {
         }
     }
 
+    /// A catalog of fewer bytes is checked whole at every start, which takes a second or two. A larger one that was closed in order is not, and
+    /// damage is met, and mended, when it is read.
+    private static let soonChecked: Int64 = 1 << 30
+
     /// Opens the first file; a damaged one is mended.
+    ///
+    /// - Parameter isChecked: whether the whole file is read for it.
     private static func openCatalog(
-        _ file: FilePath, features: FilePath, at now: Timestamp, notices: inout [String]
+        _ file: FilePath, features: FilePath, isChecked: Bool, at now: Timestamp, notices: inout [String]
     ) throws(CatalogError) -> DatabasePool {
         let mending = CatalogMending(file: file, features: features)
         if let notice = try mending.finish() { notices.append(notice) }
         do {
             let pool = try open(.catalog, file, isOfCatalog: true)
+            guard isChecked else { return pool }
             let finding = try translatingErrors(on: file) {
                 try pool.read { try String.fetchOne($0, sql: "PRAGMA quick_check(1)") ?? "ok" }
             }
@@ -357,6 +367,17 @@ package final class Catalog: Sendable {
             // SQLite's own greatest number of pages.
             try db.execute(sql: "PRAGMA max_page_count = \(pages.map { count + $0 } ?? 4_294_967_294)")
         }
+    }
+
+    /// Which catalog it is: random bytes that were made with it, which a backup shares.
+    package func storeID() throws(CatalogError) -> [UInt8] {
+        try read { Array(try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data()) }
+    }
+
+    /// Has every commit on the disk that was made until now.
+    package func sync() throws(CatalogError) {
+        // A checkpoint syncs the log before anything else, whatever it can then write back.
+        try catalog.maintain { _ = try $0.checkpoint(.passive) }
     }
 
     /// Writes what the write-ahead logs hold into the database files.
