@@ -1,5 +1,6 @@
 package import FolderWatch
 internal import Foundation
+package import Search
 
 /// How the library is fed; the defaults are for a person's video folders.
 package struct IngestSettings: Sendable, Equatable {
@@ -25,12 +26,15 @@ package struct IngestSettings: Sendable, Equatable {
     package var minFreeBytes: Int64
     /// When nothing is indexed, or less.
     package var rest: RestSettings
+    /// Where the vectors are.
+    package var index: IndexStorage
 
     package init(
         decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
         framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
         rebuildShare: Double = 0.5, folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
-        tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings()
+        tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings(),
+        index: IndexStorage = IndexStorage()
     ) {
         self.decodeWorkers = max(1, decodeWorkers)
         self.framesPerSecond = framesPerSecond
@@ -43,5 +47,6 @@ package struct IngestSettings: Sendable, Equatable {
         self.tombstoneLifetime = tombstoneLifetime
         self.minFreeBytes = minFreeBytes
         self.rest = rest
+        self.index = index
     }
 }

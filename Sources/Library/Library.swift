@@ -38,6 +38,8 @@ package final class Library: Service {
     /// What lies in a watched folder is opened with it, by whoever opens it.
     package let opener: FileOpener
     let hand = WorkInHand()
+    /// Writes the vectors' file.
+    let writingFile = BlockingExecutor(label: "index", givesWay: true)
     let share: EncodingShare
     let rest: IngestRest
     /// How long the steps of ingest take.
@@ -133,7 +135,9 @@ package final class Library: Service {
         let record = try catalog.prepareIndex(model, at: clock.now)
         opener = surroundings.opener
         try opener.hold { [catalog] in try catalog.roots().map(\.path) }
-        keeper = try LiveIndexKeeper(catalog: catalog)
+        var storage = settings.index
+        storage.writes = true
+        keeper = try LiveIndexKeeper(catalog: catalog, storage: storage)
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)
         let textWakeup = Wakeup()
         let report = { @Sendable [broadcast, clock, logger] (kind: LibraryEvent.Kind) in

@@ -5,6 +5,7 @@ import FolderFakes
 import Foundation
 import Library
 import Logging
+import Search
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -28,7 +29,8 @@ final class LibraryFixture: Sendable {
         batchFrames: Int = 32, storesRerankFeatures: Bool = false, minFreeBytes: Int64 = 0,
         loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
-        rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine()
+        rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine(),
+        index: IndexStorage = IndexStorage()
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -40,7 +42,7 @@ final class LibraryFixture: Sendable {
         self.encoder = encoder
         let settings = IngestSettings(
             decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames),
-            minFreeBytes: minFreeBytes, rest: rest)
+            minFreeBytes: minFreeBytes, rest: rest, index: index)
         library = try Library(
             state: resolved.appending("state"),
             model: IndexingModel(
