@@ -68,7 +68,12 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
-        .target(name: "VectorIndex", dependencies: ["Basics", "CKernels", "Threads"]),
+        .target(
+            name: "VectorIndex",
+            dependencies: [
+                "Basics", "CKernels", "Threads", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
 
         // Media.
         .target(name: "DecodeProtocol", dependencies: ["Basics"]),
@@ -237,7 +242,11 @@ let package = Package(
         .testTarget(
             name: "TrainingTests",
             dependencies: ["Differentiation", "Models", "Tensors", "TestSupport", "Threads", "Training"]),
-        .testTarget(name: "VectorIndexTests", dependencies: ["CKernels", "TestSupport", "VectorIndex"]),
+        .testTarget(
+            name: "VectorIndexTests",
+            dependencies: [
+                "CKernels", "TestSupport", "VectorIndex", .product(name: "SystemPackage", package: "swift-system"),
+            ]),
         .testTarget(name: "DecodeProtocolTests", dependencies: ["DecodeProtocol", "TestSupport"]),
         .testTarget(
             name: "MediaDecodingTests",

@@ -11,6 +11,7 @@ let benchmarks: [(name: String, summary: String, run: ([String]) throws -> [Comp
     ("slow", "re-ranking and a training step of the Slow model, beside PyTorch", slow),
     ("training-step", "forward, backward and AdamW of a text encoder and a decoder, beside PyTorch", trainingStep),
     ("scan", "exact search of a million clips, beside faiss and sqlite-vec", scan),
+    ("inverted", "search of a million clips in lists on disk, beside faiss and usearch", inverted),
     ("query-encoding", "one query, text to pooled hidden state by MiniLM, beside PyTorch", queryEncoding),
     ("memory", "resident memory of a daemon with 100,000 clips, idle and taking in 1080p", memory),
     ("query", "query text in to answer out at a million clips", query),

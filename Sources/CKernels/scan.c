@@ -87,10 +87,15 @@ void saccade_scan_encode(const saccade_scan_codes *codes, size_t slot, const flo
 
 void saccade_scan_copy(const saccade_scan_codes *from, size_t from_slot, const saccade_scan_codes *to, size_t to_slot) {
     size_t groups = from->groups;
-    for (size_t group = 0; group < groups; group++) {
+    saccade_scan_copy_coarse(from, from_slot, to, to_slot);
+    memcpy(to->fine + to_slot * groups * 8, from->fine + from_slot * groups * 8, groups * 8);
+}
+
+void saccade_scan_copy_coarse(
+    const saccade_scan_codes *from, size_t from_slot, const saccade_scan_codes *to, size_t to_slot) {
+    for (size_t group = 0; group < from->groups; group++) {
         memcpy(coarse_word(to, to_slot, group), coarse_word(from, from_slot, group), 4);
     }
-    memcpy(to->fine + to_slot * groups * 8, from->fine + from_slot * groups * 8, groups * 8);
     to->step[to_slot] = from->step[from_slot];
     to->residual[to_slot] = from->residual[from_slot];
 }
@@ -168,9 +173,9 @@ static float finished(const double sums[8], float step) {
     return (float)((two[0] + two[1]) * ((double)step / FINE_STEPS));
 }
 
-static float score_scalar(const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot) {
+static float score_scalar(
+    const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot, const int8_t *fine) {
     double sums[8] = {0};
-    const int8_t *fine = codes->fine + slot * codes->groups * 8;
     for (size_t group = 0; group < codes->groups; group++) {
         const uint8_t *word = coarse_word(codes, slot, group);
         for (size_t i = 0; i < 8; i++) {
@@ -229,9 +234,8 @@ __attribute__((target("avx2"), always_inline)) static inline __m256i group_value
 }
 
 __attribute__((target("avx2,fma"))) static float score_avx2(
-    const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot) {
+    const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot, const int8_t *fine) {
     __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
-    const int8_t *fine = codes->fine + slot * codes->groups * 8;
     const uint8_t *word = coarse_word(codes, slot, 0);
     const double *exact = query->exact;
     for (size_t group = 0; group < codes->groups; group++, word += SACCADE_SCAN_BLOCK * 4, fine += 8, exact += 8) {
@@ -294,9 +298,8 @@ __attribute__((target(AVX512_TARGET ",avx512vnni"))) static uint32_t reaching_av
 }
 
 __attribute__((target(AVX512_TARGET))) static float score_avx512(
-    const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot) {
+    const saccade_scan_codes *codes, const saccade_scan_query *query, size_t slot, const int8_t *fine) {
     __m512d sum = _mm512_setzero_pd();
-    const int8_t *fine = codes->fine + slot * codes->groups * 8;
     const uint8_t *word = coarse_word(codes, slot, 0);
     const double *exact = query->exact;
     for (size_t group = 0; group < codes->groups; group++, word += SACCADE_SCAN_BLOCK * 4, fine += 8, exact += 8) {
@@ -312,7 +315,7 @@ __attribute__((target(AVX512_TARGET))) static float score_avx512(
 // Dispatch
 
 typedef uint32_t (*reaching_function)(const saccade_scan_codes *, const saccade_scan_query *, size_t, float);
-typedef float (*score_function)(const saccade_scan_codes *, const saccade_scan_query *, size_t);
+typedef float (*score_function)(const saccade_scan_codes *, const saccade_scan_query *, size_t, const int8_t *);
 
 static reaching_function reaching_at(saccade_simd_level level) {
 #if defined(__x86_64__)
@@ -369,6 +372,24 @@ void saccade_scan_scores(
         if (i + 4 < count) {
             for (size_t byte = 0; byte < row; byte += 64) __builtin_prefetch(codes->fine + slots[i + 4] * row + byte);
         }
-        scores[i] = score(codes, query, slots[i]);
+        scores[i] = score(codes, query, slots[i], codes->fine + slots[i] * row);
+    }
+}
+
+void saccade_scan_scores_apart(
+    saccade_simd_level level, const saccade_scan_codes *codes, const saccade_scan_query *query, const uint32_t *slots,
+    size_t count, const int8_t *fine, size_t pitch, float *scores) {
+    score_function score = score_at(level);
+    for (size_t i = 0; i < count; i++) scores[i] = score(codes, query, slots[i], fine + (slots[i] - slots[0]) * pitch);
+}
+
+void saccade_scan_decode(const saccade_scan_codes *codes, size_t slot, const int8_t *fine, float *vector) {
+    float step = codes->step[slot] / FINE_STEPS;
+    for (size_t group = 0; group < codes->groups; group++) {
+        const uint8_t *word = coarse_word(codes, slot, group);
+        for (size_t i = 0; i < 8; i++) {
+            int code = i < 4 ? word[i] & 15 : word[i - 4] >> 4;
+            vector[group * 8 + i] = step * (float)((2 * code - 15) * (FINE_STEPS / 2) + fine[group * 8 + i]);
+        }
     }
 }

@@ -4,9 +4,14 @@ internal import GRDB
 /// How far a follower of an index has come.
 package struct IndexCursor: Sendable, Equatable {
     /// The last clip that it was given; ids grow.
-    fileprivate var clip: ClipID
+    package var clip: ClipID
     /// The last change other than by new clips.
-    fileprivate var change: Int64
+    package var change: Int64
+
+    package init(clip: ClipID, change: Int64) {
+        self.clip = clip
+        self.change = change
+    }
 }
 
 /// A clip's vector as an index wants it.
@@ -40,7 +45,8 @@ extension Catalog {
     /// - Parameters:
     ///   - cursor: nil begins with an empty index.
     ///   - limit: about how many vectors one step brings.
-    /// - Returns: nil when what happened since `cursor` is not known any more: begin anew.
+    /// - Returns: nil when what happened since `cursor` is not known any more, or `cursor` is of a later state of the catalog, as after a loss of
+    ///   power: begin anew.
     /// - Throws: ``CatalogError`` `notFound`.
     package func indexChanges(
         of index: IndexID, after cursor: IndexCursor?, limit: Int = 8192
@@ -52,7 +58,9 @@ extension Catalog {
             let log = isLogged ? "changes_from" : "0"
             let row = try Row.fetchOne(db, sql: "SELECT \(log) FROM generations WHERE id = ?", arguments: [index])
             guard let row else { throw CatalogError(.notFound, "There is no index \(index).") }
-            guard cursor.change >= row[0] else { return nil }
+            guard cursor.change >= row[0], try cursor.clip <= Self.last(of: "clips", db),
+                try !isLogged || cursor.change <= Self.last(of: "index_changes", db)
+            else { return nil }
             var changes = IndexChanges(cursor: cursor)
             let changed = isLogged ? try Self.changedMedia(of: index, after: cursor.change, db) : []
             for (sequence, media) in changed where changes.entered.count < limit {

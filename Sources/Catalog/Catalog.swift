@@ -231,6 +231,8 @@ package final class Catalog: Sendable {
     }
 
     /// Opens the first file; a damaged one is mended.
+    ///
+    /// - Parameter isChecked: whether the whole file is read for it.
     private static func openCatalog(
         _ file: FilePath, features: FilePath, checksWhole: Bool, at now: Timestamp, notices: inout [String]
     ) throws(CatalogError) -> (pool: DatabasePool, isChecked: Bool) {
@@ -392,6 +394,17 @@ package final class Catalog: Sendable {
             // SQLite's own greatest number of pages.
             try db.execute(sql: "PRAGMA max_page_count = \(pages.map { count + $0 } ?? 4_294_967_294)")
         }
+    }
+
+    /// Which catalog it is: random bytes that were made with it, which a backup shares.
+    package func storeID() throws(CatalogError) -> [UInt8] {
+        try read { Array(try Data.fetchOne($0, sql: "SELECT id FROM store") ?? Data()) }
+    }
+
+    /// Has every commit on the disk that was made until now.
+    package func sync() throws(CatalogError) {
+        // A checkpoint syncs the log before anything else, whatever it can then write back.
+        try catalog.maintain { _ = try $0.checkpoint(.passive) }
     }
 
     /// Writes what the write-ahead logs hold into the database files.

@@ -285,6 +285,7 @@ package struct SaccadeDaemon: Sendable {
         settings.tombstoneLifetime = configuration.catalog.keepDeletedDays * 86_400
         settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
+        settings.index = IndexStorage(configuration.index)
         return settings
     }
 

@@ -149,7 +149,8 @@ extension API.Status {
             index: Index(
                 clips: status.indexedClips,
                 memoryBytes: status.indexBytes,
-                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes,
+                diskBytes: status.statistics.catalogBytes + status.statistics.featuresBytes
+                    + Int64(status.indexFileBytes),
                 deletedClips: status.statistics.deletedClips,
                 deletedBytes: status.statistics.deletedBytes,
                 freeBytes: status.statistics.freeBytes

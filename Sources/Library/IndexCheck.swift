@@ -1,3 +1,4 @@
+internal import Basics
 internal import Catalog
 internal import DecodeWorkers
 internal import FolderWatch
@@ -38,8 +39,8 @@ struct IndexCheck: Sendable {
             guard let (clip, vector) = try catalog.vector(ofMedia: media, index: index.id, isLast: true) else {
                 continue
             }
-            let length = vector.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-            guard vector.count == index.dimensions, length.isFinite, abs(length - 1) < 0.01 else {
+            guard vector.count == index.dimensions, EmbeddingLength.admits(vector) else {
+                let length = vector.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
                 return """
                     the vector of clip \(clip.id) of media \(media) has \(vector.count) numbers and length \(length): check \
                     the model with `saccade doctor`, give the index up with `saccade model forget next`, and use the model again.

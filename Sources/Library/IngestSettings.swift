@@ -1,6 +1,7 @@
 internal import Catalog
 package import FolderWatch
 internal import Foundation
+package import Search
 
 /// How the library is fed; the defaults are for a person's video folders.
 package struct IngestSettings: Sendable, Equatable {
@@ -28,13 +29,15 @@ package struct IngestSettings: Sendable, Equatable {
     package var rest: RestSettings
     /// Bytes up to which the catalog is checked whole before it is used; a larger one is checked beside the work.
     package var checkedAtOnce: Int64
+    /// Where the vectors are.
+    package var index: IndexStorage
 
     package init(
         decodeWorkers: Int = max(1, min(4, ProcessInfo.processInfo.activeProcessorCount / 2)),
         framesPerSecond: Double = 2, batchFrames: Int = 32, batchWait: Double = 0.2, queuedFrames: Int = 64,
         rebuildShare: Double = 0.5, folders: FolderSettings = FolderSettings(), rescanInterval: Double = 900,
         tombstoneLifetime: Double = 7 * 86_400, minFreeBytes: Int64 = 0, rest: RestSettings = RestSettings(),
-        checkedAtOnce: Int64 = Catalog.checkedAtOnce
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce, index: IndexStorage = IndexStorage()
     ) {
         self.checkedAtOnce = checkedAtOnce
         self.decodeWorkers = max(1, decodeWorkers)
@@ -48,5 +51,6 @@ package struct IngestSettings: Sendable, Equatable {
         self.tombstoneLifetime = tombstoneLifetime
         self.minFreeBytes = minFreeBytes
         self.rest = rest
+        self.index = index
     }
 }

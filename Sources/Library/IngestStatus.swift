@@ -84,6 +84,8 @@ package struct IngestStatus: Sendable, Equatable {
     /// Clips and bytes of the vectors in memory.
     package var indexedClips = 0
     package var indexBytes = 0
+    /// What the vectors take in a file.
+    package var indexFileBytes = 0
     /// Why ingest waits for something to be put right; nil when it doesn't.
     package var paused: String?
     /// What was mended since the start, in sentences.

@@ -1,3 +1,4 @@
+internal import Basics
 import Search
 package import Catalog
 internal import DecodeProtocol
@@ -89,8 +90,7 @@ extension Library {
         } catch {
             throw ModelUseError(.unusable, "The model can't encode a clip: \(error)")
         }
-        let length = encoded?.embedding.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
-        guard let encoded, let length, encoded.embedding.count == encoder.dimensions, (0.4...2.1).contains(length)
+        guard let encoded, encoded.embedding.count == encoder.dimensions, EmbeddingLength.admits(encoded.embedding)
         else {
             throw ModelUseError(
                 .unusable, "The model gives no usable vector for a clip: import it again, or name another model.")

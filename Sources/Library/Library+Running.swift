@@ -28,6 +28,7 @@ extension Library {
                 group.addTask { await self.text.run() }
                 group.addTask { await self.rest.run() }
                 group.addTask { await self.checkCatalog() }
+                group.addTask { await self.writeIndexFile() }
             }
         } onCancelOrGracefulShutdown: {
             self.stop()
@@ -51,6 +52,7 @@ extension Library {
         wakeup.fire()
         tracksChanged.fire()
         completion.fire()
+        keeper.fileWakeup.fire()
     }
 
     /// Fills the indexes that are to be filled, whichever they are.
@@ -73,6 +75,31 @@ extension Library {
             try await BlockingExecutor(label: "check", givesWay: true).run { [catalog] in try catalog.checkWhole() }
         } catch {
             logger.error("the catalog can't be checked whole: \(error)")
+        }
+    }
+
+    /// Writes the vectors' file whenever it is due, until all is stopped. Searches and ingest go on meanwhile.
+    private func writeIndexFile() async {
+        var trouble: String?
+        var failedAt: Double?
+        while !isStopped {
+            let ticket = keeper.fileWakeup.ticket
+            let isTooEarly = failedAt.map { clock.uptime - $0 < Self.patience } ?? false
+            let finding = await writingFile.run { [self, trouble] () -> String? in
+                guard !isTooEarly else { return trouble }
+                guard let live = keeper.live, live.isFileDue else { return nil }
+                let free = freeSpace(catalog.state).map { $0 - settings.minFreeBytes }
+                do {
+                    try live.write(freeBytes: free, isStopped: { [self] in isStopped })
+                    return nil
+                } catch {
+                    return "\(error)"
+                }
+            }
+            if let finding, finding != trouble, !isStopped { logger.warning("\(finding)") }
+            if !isTooEarly { failedAt = finding.map { _ in clock.uptime } }
+            trouble = finding
+            await keeper.fileWakeup.wait(since: ticket)
         }
     }
 

@@ -37,6 +37,7 @@ extension Library {
             status.current = (live ?? next)?.pipeline.current ?? []
             status.indexedClips = self.live?.count ?? 0
             status.indexBytes = self.live?.byteCount ?? 0
+            status.indexFileBytes = IndexFiles.byteCount(in: catalog.state)
             status.statistics = try catalog.statistics(unfinished: Set(status.current.map(\.media)))
             if let track = live ?? next {
                 status.queueDepth = try catalog.queueDepth(of: track.index.id, at: clock.now)

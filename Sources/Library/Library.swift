@@ -38,6 +38,8 @@ package final class Library: Service {
     /// What lies in a watched folder is opened with it, by whoever opens it.
     package let opener: FileOpener
     let hand = WorkInHand()
+    /// Writes the vectors' file.
+    let writingFile = BlockingExecutor(label: "index", givesWay: true)
     let share: EncodingShare
     let rest: IngestRest
     /// How long the steps of ingest take.
@@ -133,6 +135,8 @@ package final class Library: Service {
         freeSpace = surroundings.freeSpace
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
         opener = surroundings.opener
+        var storage = settings.index
+        storage.writes = true
         var record: IndexRecord
         var keeper: LiveIndexKeeper
         var mended: Int
@@ -141,7 +145,7 @@ package final class Library: Service {
             mended = catalog.notices.count
             record = try catalog.prepareIndex(model, keepsNext: keepsNext, at: clock.now)
             try opener.hold { [catalog] in try catalog.roots().map(\.path) }
-            keeper = try LiveIndexKeeper(catalog: catalog)
+            keeper = try LiveIndexKeeper(catalog: catalog, storage: storage)
         } while catalog.notices.count > mended
         self.keeper = keeper
         watcher = surroundings.watcher ?? Self.makeWatcher(logger)

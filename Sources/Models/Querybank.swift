@@ -1,3 +1,4 @@
+import Basics
 import Foundation
 package import SystemPackage
 package import Tensors
@@ -20,8 +21,6 @@ package struct Querybank: Sendable {
     /// b̄: the nearness of an ordinary clip, whose embedding keeps its length.
     package let mean: Float
 
-    /// Lengths beyond these are no clip's, but of noise or a damaged file.
-    private static let lengths: ClosedRange<Float> = 0.5...2
     /// Queries at most.
     private static let capacity = 65_536
 
@@ -56,9 +55,9 @@ package struct Querybank: Sendable {
     ///
     /// - Parameter nearness: b(x) of each.
     package func lengths(nearness: [Float]) -> [Float] {
-        nearness.map {
-            min(max(1 / max(1 + weight * ($0 - mean), 0.1), Self.lengths.lowerBound), Self.lengths.upperBound)
-        }
+        let (shortest, longest) = (EmbeddingLength.range.lowerBound, EmbeddingLength.range.upperBound)
+        // Lengths beyond these are of noise, or of a damaged file.
+        return nearness.map { min(max(1 / max(1 + weight * ($0 - mean), 0.1), Float(shortest)), Float(longest)) }
     }
 
     /// Embeddings with their lengths.

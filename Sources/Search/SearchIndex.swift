@@ -36,11 +36,12 @@ package struct SearchIndex: Sendable {
     /// Loads the live index of a catalog into memory. Works beside a daemon that writes to it. Blocks the calling thread.
     ///
     /// - Parameter earlierDigests: other digests of the encoder's model, by which earlier versions of the program knew it.
+    /// - Parameter storage: where the vectors are; no file is made or removed unless it says so.
     /// - Throws: ``SearchError`` `no_index` when there is no index, `other_model` when it was made with another model;
     ///   `CatalogError`.
     package init(
         loading catalog: Catalog, encoder: any QueryEncoder, earlierDigests: [String] = [],
-        reranker: (any Reranker)? = nil, clips: (any ClipEncoder)? = nil
+        reranker: (any Reranker)? = nil, clips: (any ClipEncoder)? = nil, storage: IndexStorage = IndexStorage()
     ) throws {
         guard let live = try catalog.liveIndex() else {
             throw SearchError(
@@ -55,6 +56,8 @@ package struct SearchIndex: Sendable {
                 \(encoder.modelDigest.prefix(12)): name the first's folder with SACCADE_MODEL or the key `model`, or index again.
                 """)
         }
-        try self.init(candidates: try LiveIndex(live, of: catalog), encoder: encoder, reranker: reranker, clips: clips)
+        try self.init(
+            candidates: try LiveIndex(live, of: catalog, storage: storage), encoder: encoder, reranker: reranker,
+            clips: clips)
     }
 }

@@ -19,6 +19,7 @@ package struct Configuration: Sendable, Equatable {
     /// `trace`, `debug`, `info`, `notice`, `warning`, `error` or `critical`.
     package var logLevel = "info"
     package var catalog = Catalog()
+    package var index = Index()
     package var ingest = Ingest()
     package var access = Access()
     package var http = HTTP()
@@ -41,6 +42,18 @@ package struct Configuration: Sendable, Equatable {
     package struct Catalog: Sendable, Equatable {
         /// Days for which clips of media whose files are gone are kept.
         package var keepDeletedDays = 7.0
+
+        package init() {}
+    }
+
+    /// How clips are found.
+    package struct Index: Sendable, Equatable {
+        /// Where the vectors are.
+        package var kind = Kind.auto
+        /// The part of the best clips that a search of a file is to find.
+        package var recall = 0.98
+
+        package enum Kind: String, Sendable, CaseIterable { case auto, exact, ivf }
 
         package init() {}
     }

@@ -84,6 +84,14 @@ extension ConfigurationKey {
             "Days for which what was indexed of a file that is gone is kept, in case it comes back."),
 
         ConfigurationKey(
+            "index.kind", \.index.kind, .choice(),
+            "Where clips are looked for: exact (in memory, all of them), ivf (in lists on disk, of which the nearest are read) or "
+                + "auto (ivf from 400,000 clips on)."),
+        ConfigurationKey(
+            "index.recall", \.index.recall, .number(in: 0.5...1),
+            "Part of the best clips that a search of lists on disk is to find; 1 reads all lists."),
+
+        ConfigurationKey(
             "ingest.decoders", \.ingest.decoders, .optional(.integer(in: 1...64)),
             default: "half of the processors, at most 4", "Decode workers; each is a process."),
         ConfigurationKey(

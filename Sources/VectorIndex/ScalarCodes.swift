@@ -7,9 +7,9 @@ import CKernels
 final class ScalarCodes: VectorCodes, @unchecked Sendable {
     /// Standard deviations of the coarse score's error that the scan allows for. A clip that belongs to the answer is passed over with a
     /// probability of about 3e-7.
-    private static let confidence: Float = 5
+    static let confidence: Float = 5
 
-    private let codes: saccade_scan_codes
+    let codes: saccade_scan_codes
     private let memory: UnsafeMutableRawPointer
     private let level: saccade_simd_level
     let byteCount: Int
@@ -71,7 +71,7 @@ final class ScalarCodes: VectorCodes, @unchecked Sendable {
     }
 
     static func query(_ vector: [Float], settings: ScanSettings) -> Query {
-        Query(prepared(vector, settings: settings), dimensions: settings.dimensions)
+        Query(prepared(vector, settings: settings), dimensions: settings.dimensions, confidence: confidence)
     }
 
     /// A multiple of the eight elements that are stored together.
@@ -81,13 +81,16 @@ final class ScalarCodes: VectorCodes, @unchecked Sendable {
     ///
     /// Unchecked because it owns C arrays: nothing writes to them after `init`, and they are freed in `deinit`.
     final class Query: @unchecked Sendable {
-        fileprivate let codes: saccade_scan_query
+        let codes: saccade_scan_query
 
-        fileprivate init(_ rotated: [Float], dimensions: Int) {
+        /// - Parameters:
+        ///   - rotated: as ``ScalarCodes/prepared(_:settings:)`` makes it.
+        ///   - confidence: standard deviations of the coarse score's error that are allowed for.
+        init(_ rotated: [Float], dimensions: Int, confidence: Float) {
             var codes = saccade_scan_query(
                 rounded: .allocate(capacity: rotated.count), exact: .allocate(capacity: rotated.count),
                 groups: rotated.count / 8, scale: 0, bias: 0, residual_weight: 0)
-            saccade_scan_prepare(&codes, rotated, dimensions, ScalarCodes.confidence)
+            saccade_scan_prepare(&codes, rotated, dimensions, confidence)
             self.codes = codes
         }
 

@@ -7,15 +7,16 @@ extension VectorIndexSnapshot {
 
     /// The best clips by dot product with `query`, best first, equal scores by ascending clip.
     ///
-    /// O(clips × dimensions). The answer is that of a scan of the float vectors but for scores closer than about 1e-4. Blocks the
-    /// calling thread.
+    /// O(clips × dimensions) in memory; of an inverted file, the lists are read that the recall needs, see ``InvertedScan``. The answer of what is
+    /// in memory is that of a scan of the float vectors but for scores closer than about 1e-4. Blocks the calling thread.
     ///
     /// - Parameters:
     ///   - query: `[dimensions]`, finite.
     ///   - limit: how many clips at most, 0 or more.
     ///   - media: only clips of these; all when nil.
+    ///   - recall: the part of the answer that is to be found in an inverted file; the index's when nil, and with 1 all is scanned.
     package func search(
-        _ query: [Float], limit: Int, within media: MediaSelection? = nil
+        _ query: [Float], limit: Int, within media: MediaSelection? = nil, recall: Double? = nil
     ) throws(VectorIndexError) -> [VectorMatch] {
         guard limit >= 0 else { throw .invalidLimit(limit) }
         try settings.check(query)
@@ -23,19 +24,24 @@ extension VectorIndexSnapshot {
         guard limit > 0, media?.isEmpty != true else { return [] }
         let scan = Scan(
             segments: segments, query: Codes.query(query, settings: settings), limit: limit, media: media)
-        let workers = max(1, min(settings.workers, segments.count, count / Self.smallestShare))
+        let workers = max(1, min(settings.workers, segments.count, tailCount / Self.smallestShare))
         if workers == 1 {
             scan.work()
         } else {
             // Beside another computation the calling thread does it all: the threads are never oversubscribed.
             parallelFor(workers) { _ in scan.work() }
         }
-        return scan.answer()
+        let matches = scan.answer()
+        guard let inverted else { return matches }
+        return InvertedScan(
+            inverted, rotated: Codes.prepared(query, settings: settings), limit: limit, media: media,
+            recall: recall ?? settings.recall, others: matches, settings: settings, workers: settings.workers
+        ).run()
     }
 }
 
 /// The greatest score that some worker knows to be reached by `limit` clips, so that every worker passes over what is below it.
-private final class SharedThreshold: Sendable {
+final class SharedThreshold: Sendable {
     /// The bits of a Float, mapped so that integers order as the floats do.
     private let ordered = Atomic<UInt32>(0)
 

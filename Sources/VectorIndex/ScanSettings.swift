@@ -4,6 +4,8 @@ import CKernels
 struct ScanSettings: Sendable {
     let dimensions: Int
     let workers: Int
+    /// The part of an answer that is to be found in an inverted file.
+    let recall: Double
     let level: saccade_simd_level
 
     /// Far above any embedding, and far enough below Float's limits that no sum overflows.

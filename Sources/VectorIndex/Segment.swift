@@ -105,7 +105,7 @@ struct LiveSegment<Codes: VectorCodes>: Sendable {
         (0..<segment.count).lazy.filter(isLive).map { .stored(segment, slot: $0) }
     }
 
-    private func isLive(_ slot: Int) -> Bool {
+    func isLive(_ slot: Int) -> Bool {
         guard let live else { return true }
         return live[slot / SegmentSize.block] >> UInt16(slot % SegmentSize.block) & 1 == 1
     }

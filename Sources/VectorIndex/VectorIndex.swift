@@ -1,5 +1,6 @@
 package import CKernels
 import Synchronization
+package import SystemPackage
 import Threads
 
 /// A clip to put into the index.
@@ -35,9 +36,9 @@ package struct VectorMatch: Sendable, Equatable {
     }
 }
 
-/// Embeddings in memory, searched by an exhaustive scan.
+/// Embeddings in memory, searched by an exhaustive scan, and those of an inverted file, of which a search reads the nearest lists.
 ///
-/// A clip takes 1.5 bytes a dimension and 24 bytes: see ``ScalarCodes``. Queries read an immutable snapshot, so they neither wait for
+/// A clip in memory takes 1.5 bytes a dimension and 24 bytes: see ``ScalarCodes``. Queries read an immutable snapshot, so they neither wait for
 /// insertions nor see half of one; insertions wait for each other.
 package final class VectorIndex: Sendable {
     /// Clips that fill the index's parts: inserting as many at a time copies none that are there already.
@@ -52,14 +53,23 @@ package final class VectorIndex: Sendable {
     /// - Parameters:
     ///   - dimensions: length of every embedding, 1 to 4,096.
     ///   - workers: threads that one search may use; the processor's count when nil.
+    ///   - file: what it begins with; empty when nil.
+    ///   - recall: the part of a search's answer that is to be found in the file, 0 to 1; with 1 all of it is scanned.
     ///   - level: the instructions to use, for tests.
+    /// - Throws: ``VectorIndexError`` `wrongDimensions` when the file is of other vectors.
     package init(
-        dimensions: Int, workers: Int? = nil, level: saccade_simd_level = saccade_simd_detected()
+        dimensions: Int, workers: Int? = nil, file: InvertedFile? = nil, recall: Double = 1,
+        level: saccade_simd_level = saccade_simd_detected()
     ) throws(VectorIndexError) {
         guard (1...4_096).contains(dimensions) else { throw .unusableDimensions(dimensions) }
         self.dimensions = dimensions
-        settings = ScanSettings(dimensions: dimensions, workers: workers ?? ThreadCount.configured, level: level)
-        current = Mutex(VectorIndexSnapshot(segments: [], settings: settings))
+        if let file, file.header.dimensions != dimensions {
+            throw .wrongDimensions(expected: dimensions, found: file.header.dimensions)
+        }
+        settings = ScanSettings(
+            dimensions: dimensions, workers: workers ?? ThreadCount.configured, recall: recall, level: level)
+        current = Mutex(
+            VectorIndexSnapshot(segments: [], inverted: file.map(InvertedSegment.init), settings: settings))
     }
 
     /// The number of clips.
@@ -130,30 +140,60 @@ package struct VectorIndexSnapshot: Sendable {
     typealias Codes = ScalarCodes
 
     let segments: [LiveSegment<Codes>]
+    let inverted: InvertedSegment?
     let settings: ScanSettings
 
     /// The number of clips.
     package let count: Int
+    /// Clips that are in memory; the others are in the file.
+    package let tailCount: Int
 
+    /// What the vectors in memory take.
     package var byteCount: Int { segments.reduce(0) { $0 + $1.segment.byteCount } }
+    package var file: InvertedFile? { inverted?.file }
+    /// About what a file with all of it takes on disk.
+    package var expectedFileBytes: Int { count / 8 * 9 * (settings.dimensions * 3 / 2 + 32) + (64 << 20) }
+    /// Clips in the file that are not wanted any more.
+    package var unwantedInFile: Int { inverted.map { $0.file.header.count - $0.count } ?? 0 }
 
-    init(segments: [LiveSegment<Codes>], settings: ScanSettings) {
+    init(segments: [LiveSegment<Codes>], inverted: InvertedSegment?, settings: ScanSettings) {
         self.segments = segments
+        self.inverted = inverted
         self.settings = settings
-        count = segments.reduce(0) { $0 + $1.count }
+        tailCount = segments.reduce(0) { $0 + $1.count }
+        count = tailCount + (inverted?.count ?? 0)
+    }
+
+    private func with(_ segments: [LiveSegment<Codes>]) -> VectorIndexSnapshot {
+        VectorIndexSnapshot(segments: segments, inverted: inverted, settings: settings)
+    }
+
+    /// Writes all that is here into an inverted file, which an index can begin with.
+    ///
+    /// O(clips × dimensions), and, when lists are made anew, O(clips × dimensions × lists) in 8-bit products. Blocks the calling thread.
+    ///
+    /// - Throws: ``InvertedFileError``; there is no new file then, and the one that had the name is still there.
+    package func write(
+        to path: FilePath, origin: InvertedFile.Origin, isStopped: @escaping () -> Bool = { false }
+    ) throws(InvertedFileError) {
+        try InvertedFileBuilder(self, isStopped: isStopped).write(to: path, origin: origin)
     }
 
     func removing(clips: Set<Int64>) -> VectorIndexSnapshot {
-        removing(clips, from: \.clips, ranges: \.clipRange)
+        var inverted = inverted
+        inverted?.remove(clips: clips)
+        return removing(clips, from: \.clips, ranges: \.clipRange, inverted)
     }
 
     func removing(media: Set<Int64>) -> VectorIndexSnapshot {
-        removing(media, from: \.media, ranges: \.mediaRange)
+        var inverted = inverted
+        inverted?.remove(media: media)
+        return removing(media, from: \.media, ranges: \.mediaRange, inverted)
     }
 
     private func removing(
         _ unwanted: Set<Int64>, from identifiers: KeyPath<Segment<Codes>, UnsafePointer<Int64>>,
-        ranges: KeyPath<Segment<Codes>, ClosedRange<Int64>>
+        ranges: KeyPath<Segment<Codes>, ClosedRange<Int64>>, _ inverted: InvertedSegment?
     ) -> VectorIndexSnapshot {
         guard let least = unwanted.min(), let greatest = unwanted.max() else { return self }
         let range = least...greatest
@@ -163,7 +203,7 @@ package struct VectorIndexSnapshot: Sendable {
             segment.remove(unwanted, in: segment.segment[keyPath: identifiers], range: range)
             return segment.count > 0 ? segment : nil
         }
-        return VectorIndexSnapshot(segments: remaining, settings: settings)
+        return VectorIndexSnapshot(segments: remaining, inverted: inverted, settings: settings)
     }
 
     /// Puts rows behind the last segment's, which is copied when it has room.
@@ -180,7 +220,7 @@ package struct VectorIndexSnapshot: Sendable {
             let end = min(start + SegmentSize.capacity, pending.count)
             kept.append(LiveSegment(Segment(pending[start..<end], settings: settings)))
         }
-        return VectorIndexSnapshot(segments: kept, settings: settings)
+        return with(kept)
     }
 
     /// Rewrites segments of which less than half is wanted, so that memory follows the number of clips.
@@ -188,6 +228,6 @@ package struct VectorIndexSnapshot: Sendable {
         let sparse = segments.filter { $0.count * 2 < $0.segment.count }
         guard !sparse.isEmpty else { return self }
         let dense = segments.filter { $0.count * 2 >= $0.segment.count }
-        return VectorIndexSnapshot(segments: dense, settings: settings).appending(sparse.flatMap(\.rows))
+        return with(dense).appending(sparse.flatMap(\.rows))
     }
 }

@@ -33,7 +33,7 @@ enum DirectSearch {
                     loading: catalog, encoder: model.queries, earlierDigests: model.earlierDigests,
                     reranker: StoredFeatureReranker(model, catalog: catalog) {
                         warn("nothing is re-ranked: \($0)")
-                    }, clips: model.clips)
+                    }, clips: model.clips, storage: IndexStorage(configuration.index))
             )
             return (catalog, searcher)
         }

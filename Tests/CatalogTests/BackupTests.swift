@@ -210,11 +210,16 @@ import Testing
             toPath: state.appending("memories.sqlite").string)
         try files.createDirectory(atPath: state.appending("restoring").string, withIntermediateDirectories: true)
         try Data().write(to: URL(filePath: state.appending("catalog.sqlite").string))
+        // Of the vectors that were there before.
+        let vectors = [IndexFiles.path(of: 1, in: state), FilePath(IndexFiles.path(of: 2, in: state).string + ".new")]
+        for path in vectors { try Data("vectors".utf8).write(to: URL(filePath: path.string)) }
+        #expect(IndexFiles.byteCount(in: state) == 14)
         #expect(code { _ = try Catalog(state: state, access: .readOnly) } == .busy)
         let restored = try Catalog(state: state, access: .readWrite)
         defer { restored.close() }
         #expect(try Content(restored) == Content(library.catalog))
         #expect(try names(state).isDisjoint(with: ["restored", "restoring"]))
+        #expect(IndexFiles.byteCount(in: state) == 0)
     }
 
     @Test func `Tar and sha256sum can unpack and check a backup`() throws {

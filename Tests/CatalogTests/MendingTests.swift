@@ -197,9 +197,13 @@ import Testing
         let (fixture, index) = try closedState()
         let state = fixture.directory.path
         try breakLeaf(of: "embeddings", state)
+        // Made of what is about to be another catalog.
+        let vectors = IndexFiles.path(of: index.id, in: state)
+        try Data("vectors".utf8).write(to: URL(filePath: vectors.string))
 
         let catalog = try Catalog(state: state, access: .readWrite)
         defer { catalog.close() }
+        #expect(!FileManager.default.fileExists(atPath: vectors.string))
         let waiting = try catalog.nextJobs(of: index.id, at: 9, limit: 100)
         #expect(!waiting.isEmpty && waiting.count < Self.media / 2 && waiting.allSatisfy(\.isStale))
         #expect(try catalog.roots().map(\.path) == ["/v"] && catalog.savedSearches().map(\.name) == ["dogs"])

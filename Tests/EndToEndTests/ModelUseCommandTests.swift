@@ -126,7 +126,7 @@ import Testing
             $0.model.modelDigest != indexed.model.modelDigest && $0.next == nil
         }
         #expect(done.index.clips == clips)
-        let doctor = try await saccade("doctor")
-        #expect(doctor.text.contains("intact"), "\(doctor.text)")
+        let doctor = try await saccade("doctor", "--recall", "--queries", "5")
+        #expect(doctor.text.contains("intact") && doctor.text.contains("100 %: all of"), "\(doctor.text)")
     }
 }

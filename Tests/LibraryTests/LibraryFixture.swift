@@ -5,6 +5,7 @@ import FolderFakes
 import Foundation
 import Library
 import Logging
+import Search
 import Synchronization
 import SystemPackage
 import TestSupport
@@ -29,7 +30,7 @@ final class LibraryFixture: Sendable {
         keepsNext: Bool = false, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
         rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine(),
-        checkedAtOnce: Int64 = Catalog.checkedAtOnce
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce, index: IndexStorage = IndexStorage()
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -41,7 +42,7 @@ final class LibraryFixture: Sendable {
         self.encoder = encoder
         let settings = IngestSettings(
             decodeWorkers: workers, batchFrames: batchFrames, batchWait: 0, queuedFrames: max(64, batchFrames),
-            minFreeBytes: minFreeBytes, rest: rest, checkedAtOnce: checkedAtOnce)
+            minFreeBytes: minFreeBytes, rest: rest, checkedAtOnce: checkedAtOnce, index: index)
         library = try Library(
             state: resolved.appending("state"),
             model: IndexingModel(

@@ -77,6 +77,7 @@ struct ConfigurationTests {
             "http.request_timeout_seconds": "1.5", "http.max_results": "999",
             "http.page_origin": "https://videos.example.org", "http.base_path": "/videos",
             "ingest.rerank_features": "compact", "ingest.follow_links": "true", "saved.commands": "true",
+            "index.kind": "exact", "index.recall": "0.9",
             "ingest.removal_share": "0.25", "ingest.quiet_hours": "22:00-07:00", "ingest.on_battery": "true",
             "ingest.max_cpu_pressure": "50", "ingest.max_io_pressure": "50", "ingest.max_memory_pressure": "50",
         ]
@@ -246,6 +247,7 @@ struct ConfigurationTests {
         "ingest.max_cpu_pressure": "50", "ingest.max_io_pressure": "50", "ingest.max_memory_pressure": "50",
         "state": "/s", "socket": "/s", "roots": "/v", "model": "/m", "decoder": "/d", "log_level": "debug",
         "ingest.rerank_features": "compact", "ingest.follow_links": "true", "ingest.settle_seconds": "3",
+        "index.kind": "exact", "index.recall": "0.9",
         "ingest.decoders": "3", "ingest.rebuild_share": "0.25",
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",

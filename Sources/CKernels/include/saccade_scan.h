@@ -49,6 +49,13 @@ void saccade_scan_encode(const saccade_scan_codes *codes, size_t slot, const flo
 // Copies one stored vector between two sets of codes with the same number of groups.
 void saccade_scan_copy(const saccade_scan_codes *from, size_t from_slot, const saccade_scan_codes *to, size_t to_slot);
 
+// As saccade_scan_copy, without the fine plane.
+void saccade_scan_copy_coarse(
+    const saccade_scan_codes *from, size_t from_slot, const saccade_scan_codes *to, size_t to_slot);
+
+// Writes the vector that is stored at `slot`, whose fine codes are `fine` [8 * groups], to `vector` [8 * groups], rotated as it is stored.
+void saccade_scan_decode(const saccade_scan_codes *codes, size_t slot, const int8_t *fine, float *vector);
+
 // Fills `query` from `vector` [8 * groups] (rotated, finite, padded with zeros). `confidence` is the number of standard
 // deviations of the coarse score's error that saccade_scan_candidates allows for.
 void saccade_scan_prepare(saccade_scan_query *query, const float *vector, size_t dimensions, float confidence);
@@ -65,5 +72,11 @@ size_t saccade_scan_candidates(
 void saccade_scan_scores(
     saccade_simd_level level, const saccade_scan_codes *codes, const saccade_scan_query *query, const uint32_t *slots,
     size_t count, float *scores);
+
+// As saccade_scan_scores, of slots in ascending order, with a fine plane that lies elsewhere: that of slots[i] is at
+// fine + (slots[i] - slots[0]) * pitch.
+void saccade_scan_scores_apart(
+    saccade_simd_level level, const saccade_scan_codes *codes, const saccade_scan_query *query, const uint32_t *slots,
+    size_t count, const int8_t *fine, size_t pitch, float *scores);
 
 #endif

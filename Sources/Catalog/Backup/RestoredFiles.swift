@@ -19,6 +19,7 @@ struct RestoredFiles {
     func finish() throws(CatalogError) {
         try? FileManager.default.removeItem(atPath: half.string)
         guard isWhole else { return }
+        IndexFiles.remove(in: state)
         do {
             for name in Self.names where DatabaseFile.isThere(whole.appending(name).string) {
                 let file = state.appending(name)

@@ -41,6 +41,7 @@ struct CatalogMending {
     /// - Parameter saved: nil when nobody knows any more.
     /// - Returns: a notice.
     func place(_ saved: Saved?) throws(CatalogError) -> String {
+        IndexFiles.remove(in: file.removingLastComponent())
         var aside: FilePath?
         if DatabaseFile.isThere(file.string) {
             aside = try DatabaseFile.setAside(file, at: Date.now.timeIntervalSince1970)

@@ -102,6 +102,7 @@ struct LibraryMeasures {
         return [
             MetricFamily("saccade_index_clips", .gauge, "Clips that can be found.", status.indexedClips),
             MetricFamily("saccade_index_memory_bytes", .gauge, "Size of the vectors in memory.", status.indexBytes),
+            MetricFamily("saccade_index_file_bytes", .gauge, "Size of the vectors in a file.", status.indexFileBytes),
             databases, free,
         ]
     }

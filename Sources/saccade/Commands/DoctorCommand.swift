@@ -16,13 +16,26 @@ struct DoctorCommand: AsyncParsableCommand {
 
               saccade doctor
               saccade doctor --json | jq '.[] | select(.verdict != "good")'
+              saccade doctor --recall
             """
     )
 
     @Flag(help: "Print the findings as JSON.")
     var json = false
 
+    @Flag(help: "Measure too how much of the best clips searches of this index find, and how long they take.")
+    var recall = false
+
+    @Option(help: ArgumentHelp("Queries that --recall asks, 1 to 1000.", valueName: "n"))
+    var queries = 200
+
     @OptionGroup(title: "Places") var places: PlaceOptions
+
+    func validate() throws {
+        guard (1...1_000).contains(queries) else {
+            throw ValidationError("invalid value “\(queries)” for --queries: expected a number from 1 to 1000")
+        }
+    }
 
     func run() async throws {
         try Finding.report(await look(), asJSON: json)
@@ -36,6 +49,11 @@ struct DoctorCommand: AsyncParsableCommand {
             findings.append(.good("configuration", file))
             findings += await BlockingExecutor.shared.run { InstallationChecks.all(configuration) }
             findings += await PlaceChecks.all(configuration, socket: places.socketToAsk(configuration))
+            if recall {
+                findings += await BlockingExecutor.shared.run { [queries] in
+                    RecallChecks.all(configuration, queries: queries)
+                }
+            }
         } catch {
             findings.append(
                 .wrong("configuration", error.description, do: "Correct it; docs/CONFIGURATION.md has every key."))

@@ -1,12 +1,14 @@
 import Basics
 import ArgumentParser
 import Catalog
+import Daemon
 import DecodeWorkers
 import FolderWatch
 import Foundation
 import Library
 import Logging
 import Models
+import Search
 import Settings
 import SystemPackage
 import Terminal
@@ -64,6 +66,7 @@ struct IndexCommand: AsyncParsableCommand {
             folders: FolderSettings(ignored: IgnoreRules(configuration.ingest.ignore.joined(separator: "\n"))))
         settings.minFreeBytes = Int64(configuration.ingest.minFreeBytes)
         if let decoders = configuration.ingest.decoders { settings.decodeWorkers = decoders }
+        settings.index = IndexStorage(configuration.index)
         let opener = FileOpener(followsLinks: configuration.ingest.followLinks)
         let pool = DecodeWorkerPool(
             configuration: .init(
