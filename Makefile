@@ -100,23 +100,22 @@ fuzz: packages
 	@for target in $(TARGET); do Fuzz/run.sh "$(FUZZER)" "$$target" "$(TIME)" || exit 1; done
 
 # Unoptimised arithmetic under a sanitizer takes hours: of the numeric modules only what tests the kernels is run, which is where their
-# unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out. One test at a time: under a
+# unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out, and so is the
+# simulation of folders, whose comparisons take minutes here and share nothing between threads. One test at a time: under a
 # sanitizer all at once are too slow for the deadlines that some of them test. The first report ends the run with a failure; Tests/Sanitizers
 # says which reports are left out, and why.
 SUITES ?= APITests|BasicsTests|CatalogTests|DaemonTests|DecodeProtocolTests|FolderWatchTests|HTTPServerTests|KernelTests|LibraryTests|MediaDecodingTests|SearchTests|SettingsTests|ThreadsTests|VectorIndexTests
-SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'EndToEndTests|DecodeWorkerPoolTests|RealIngestTests'
-# Few operations of the simulation of folders, whose comparisons take minutes here and share nothing between threads.
-BRIEF = SACCADE_SIMULATION=40
+SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'EndToEndTests|DecodeWorkerPoolTests|RealIngestTests|FolderSimulationTests'
 REPORTS = halt_on_error=1:suppressions=$(CURDIR)/Tests/Sanitizers
 
 sanitize: sanitize-thread sanitize-address
 
 sanitize-thread: packages
-	$(BRIEF) SACCADE_THREAD_SANITIZER=1 TSAN_OPTIONS=$(REPORTS)/thread.txt SWIFT_BACKTRACE=enable=no \
+	SACCADE_THREAD_SANITIZER=1 TSAN_OPTIONS=$(REPORTS)/thread.txt SWIFT_BACKTRACE=enable=no \
 		$(SWIFT) test --sanitize=thread --scratch-path .build-thread $(SANITIZED)
 
 sanitize-address: packages
-	$(BRIEF) ASAN_OPTIONS=$(REPORTS)/address.txt:detect_leaks=0 SWIFT_BACKTRACE=enable=no \
+	ASAN_OPTIONS=$(REPORTS)/address.txt:detect_leaks=0 SWIFT_BACKTRACE=enable=no \
 		$(SWIFT) test --sanitize=address --scratch-path .build-address $(SANITIZED)
 
 # Optimised, as the numeric tests need it.
