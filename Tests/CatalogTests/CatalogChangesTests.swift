@@ -43,7 +43,7 @@ import Testing
 
     @Test(arguments: 1...12)
     func `Followers of any pace hold what can be found, through crashes and lost history`(seed: UInt64) throws {
-        var random = SplitMix(state: seed)
+        var random = SeededGenerator(state: seed)
         var fixture = try CatalogFixture()
         let index = try fixture.index("a", storesRerankFeatures: true)
         let beside = try fixture.index("b")
@@ -155,18 +155,5 @@ import Testing
         let again = try fixture.index("a")
         #expect(again.id != first.id)
         #expect(throws: CatalogError.self) { try fixture.catalog.indexChanges(of: first.id, after: step.cursor) }
-    }
-}
-
-/// SplitMix64, so that a failing case can be run again.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -141,7 +141,7 @@ extension CoarseQuantiser {
     /// Of so many vectors the covariance is taken.
     private static let mostForCovariance = 16_384
 
-    /// k-means (Lloyd) from random vectors of the sample: the same for the same sample.
+    /// k-means (Lloyd) from vectors that lie evenly in the sample: the same for the same sample.
     ///
     /// - Parameters:
     ///   - sample: `[rows, width]`, rotated, at least one row, in any order.
@@ -153,12 +153,12 @@ extension CoarseQuantiser {
     ) -> CoarseQuantiser? {
         let rows = sample.count / width
         let lists = min(lists, rows, mostLists)
-        var order = SplitMix(state: 1)
-        var starts = Array(0..<rows)
-        for place in 0..<lists { starts.swapAt(place, place + Int(order.next() % UInt64(rows - place))) }
         var centroids: [Float] = []
         centroids.reserveCapacity(lists * width)
-        for start in starts[..<lists] { centroids += sample[start * width..<(start + 1) * width] }
+        for list in 0..<lists {
+            let start = list * rows / lists * width
+            centroids += sample[start..<start + width]
+        }
         var found = [UInt32](repeating: 0, count: rows)
         var distances = [Float](repeating: 0, count: rows)
         let none = [Float](repeating: 0, count: width * width)
@@ -176,7 +176,7 @@ extension CoarseQuantiser {
         for _ in 0..<rounds {
             guard !isStopped() else { return nil }
             assign(CoarseQuantiser(centroids: centroids, covariance: none, width: width, level: level))
-            centroids = means(of: sample, in: found, lists: lists, width: width) { Int(order.next() % UInt64(rows)) }
+            centroids = means(of: sample, in: found, distances, lists: lists, width: width)
         }
         guard !isStopped() else { return nil }
         assign(CoarseQuantiser(centroids: centroids, covariance: none, width: width, level: level))
@@ -184,9 +184,9 @@ extension CoarseQuantiser {
         return CoarseQuantiser(centroids: centroids, covariance: covariance, width: width, level: level)
     }
 
-    /// A list that got nothing gets a vector that `another` names.
+    /// A list that got nothing gets one of the vectors that are farthest from their centroids.
     private static func means(
-        of sample: [Float], in found: [UInt32], lists: Int, width: Int, another: () -> Int
+        of sample: [Float], in found: [UInt32], _ distances: [Float], lists: Int, width: Int
     ) -> [Float] {
         var sums = [Float](repeating: 0, count: lists * width)
         var counts = [Float](repeating: 0, count: lists)
@@ -199,9 +199,11 @@ extension CoarseQuantiser {
                 }
             }
         }
+        let empty = counts.count { $0 == 0 }
+        var farthest = empty > 0 ? distances.indices.sorted { distances[$0] < distances[$1] }.suffix(empty) : []
         for list in 0..<lists {
             guard counts[list] > 0 else {
-                let row = another()
+                guard let row = farthest.popLast() else { continue }
                 for element in 0..<width { sums[list * width + element] = sample[row * width + element] }
                 continue
             }
@@ -232,18 +234,5 @@ extension CoarseQuantiser {
             }
         }
         return sums.map { $0 / count }
-    }
-}
-
-/// SplitMix64, for choices that are the same on every run.
-struct SplitMix {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }
