@@ -21,6 +21,8 @@ package struct Querybank: Sendable {
     /// b̄: the nearness of an ordinary clip, whose embedding keeps its length.
     package let mean: Float
 
+    /// Clips whose products with all queries are in memory together.
+    private static let clipsAtOnce = 1_024
     /// Queries at most.
     private static let capacity = 65_536
 
@@ -40,9 +42,19 @@ package struct Querybank: Sendable {
     ///   - queries: [queries, dimensions], unit rows, at least one.
     package static func nearness(of clips: Tensor<Float>, to queries: Tensor<Float>, temperature: Float) -> [Float] {
         let count = queries.shape[0]
-        let products = Variable(constant: clips).matmul(Variable(constant: queries), transposeB: true).value
-        return products.withUnsafeBufferPointer { products in
-            (0..<clips.shape[0]).map { clip in
+        // Some at a time: with all of a large gallery the products would need gigabytes.
+        return stride(from: 0, to: clips.shape[0], by: clipsAtOnce).flatMap { first in
+            let rows = (first..<min(first + clipsAtOnce, clips.shape[0])).map { Int32($0) }
+            return nearness(
+                Variable(constant: clips).gatherRows(rows).matmul(Variable(constant: queries), transposeB: true).value,
+                count: count, temperature: temperature)
+        }
+    }
+
+    /// The soft maximum of each row of `count` products.
+    private static func nearness(_ products: Tensor<Float>, count: Int, temperature: Float) -> [Float] {
+        products.withUnsafeBufferPointer { products in
+            (0..<products.count / count).map { clip in
                 let row = products[(clip * count)..<((clip + 1) * count)]
                 let most = row.max() ?? 0
                 let sum = row.reduce(Float(0)) { $0 + exp(($1 - most) / temperature) }
