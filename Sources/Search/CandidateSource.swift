@@ -21,16 +21,16 @@ package protocol CandidateSource: Sendable {
 
 /// What a ``CandidateSource`` found.
 package struct CandidateList: Sendable {
-    /// A clip and its cosine to the query.
+    /// A clip and the dot product of its embedding and the query.
     package struct Entry: Sendable, Equatable {
         package var clip: ClipID
         package var media: MediaID
-        package var cosine: Double
+        package var score: Double
 
-        package init(clip: ClipID, media: MediaID, cosine: Double) {
+        package init(clip: ClipID, media: MediaID, score: Double) {
             self.clip = clip
             self.media = media
-            self.cosine = cosine
+            self.score = score
         }
     }
 

@@ -179,7 +179,7 @@ struct SearchRun {
     private func admitted(_ entries: [CandidateList.Entry], by vector: QueryVector) -> [Candidate] {
         entries.lazy.filter { entry in
             request.group == .media ? !vector.media.contains(entry.media) : !vector.clips.contains(entry.clip)
-        }.map { candidate($0.clip, $0.media, cosine: $0.cosine) }
+        }.map { candidate($0.clip, $0.media, fast: $0.score) }
     }
 
     /// Looks for the query's words in the text, and for the pictures of the clips that have them.
@@ -194,9 +194,9 @@ struct SearchRun {
         let vectors = try catalog.embeddings(of: said.entries.map(\.clip))
         for entry in said.entries {
             guard let other = vectors[entry.clip], other.count == vector.count else { continue }
-            let cosine = zip(vector, other).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-            guard cosine.isFinite else { continue }
-            scores[entry.clip] = candidate(entry.clip, entry.media, cosine: cosine).scores
+            let fast = zip(vector, other).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+            guard fast.isFinite else { continue }
+            scores[entry.clip] = candidate(entry.clip, entry.media, fast: fast).scores
         }
         // Of another index since a moment ago, or damaged.
         said.removeAll { scores[$0.clip] == nil }
@@ -204,10 +204,10 @@ struct SearchRun {
     }
 
     /// With the Fast model's scores alone.
-    private func candidate(_ clip: ClipID, _ media: MediaID, cosine: Double) -> Candidate {
-        let probability = relevance?.probability(fast: cosine, evidence: nil, of: pieces)
+    private func candidate(_ clip: ClipID, _ media: MediaID, fast: Double) -> Candidate {
+        let probability = relevance?.probability(fast: fast, evidence: nil, of: pieces)
         return Candidate(
-            clip: clip, media: media, scores: SearchScores(fast: cosine, combined: cosine, probability: probability))
+            clip: clip, media: media, scores: SearchScores(fast: fast, combined: fast, probability: probability))
     }
 
     /// The re-ranked candidates in their order, then the rest in theirs.

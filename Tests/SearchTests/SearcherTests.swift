@@ -159,7 +159,7 @@ import Testing
         let library = try Library()
         let media = try library.add(["/v/a.mp4"], clips: [leaning(0.5), leaning(0.4)])
         let clips = try library.catalog.clips(of: media, index: library.index.id).map(\.id)
-        let source = FixedCandidates(clips.reversed().map { .init(clip: $0, media: media, cosine: 0.25) })
+        let source = FixedCandidates(clips.reversed().map { .init(clip: $0, media: media, score: 0.25) })
         let searcher = Searcher(
             catalog: library.catalog, index: try SearchIndex(candidates: source, encoder: AxisEncoder()))
         let filter = try MediaFilter(pathGlob: "*.mp4", maxDuration: 9)
