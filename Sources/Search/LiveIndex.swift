@@ -163,16 +163,20 @@ package final class LiveIndex: CandidateSource {
             var loaded = Loaded(
                 vectors: try VectorIndex(dimensions: record.dimensions, recall: storage.recall), following: Following())
             var isKnown = true
+            // Once it couldn't be written, as on a full disk, all goes into memory: each try would make the lists anew.
+            var isWritable = storage.writes
             while isKnown {
                 let isLevel = try step(record, of: catalog, &loaded.following, into: loaded.vectors)
                 if isLevel == true { return loaded }
                 isKnown = isLevel != nil
                 // More than is to be in memory goes into the file as it comes.
-                if storage.writes, storage.wantsFile(for: loaded.vectors.count),
-                    loaded.vectors.snapshot().tailCount >= storage.loadedAtOnce,
-                    let next = try written(loaded, record, of: catalog, storage)
-                {
+                guard isWritable, storage.wantsFile(for: loaded.vectors.count),
+                    loaded.vectors.snapshot().tailCount >= storage.loadedAtOnce
+                else { continue }
+                if let next = try written(loaded, record, of: catalog, storage) {
                     loaded = next
+                } else {
+                    isWritable = false
                 }
             }
         }
@@ -231,7 +235,7 @@ package final class LiveIndex: CandidateSource {
         let matches = try matches(of: vector, limit: limit, in: snapshot, within: selection, group: group)
         if snapshot.file?.isDamaged == true { fileIsDue() }
         return CandidateList(
-            entries: matches.map { .init(clip: $0.clip, media: $0.media, cosine: Double($0.score)) },
+            entries: matches.map { .init(clip: $0.clip, media: $0.media, score: Double($0.score)) },
             count: snapshot.count, filterTime: (filtered - started) / .milliseconds(1),
             scanTime: (clock.now - filtered) / .milliseconds(1))
     }

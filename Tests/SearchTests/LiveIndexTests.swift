@@ -103,6 +103,13 @@ import VectorIndex
         for number in 0..<45 {
             try library.add(["/v/\(number).mp4"], clips: (0..<200).map { leaning(Float(number * 200 + $0) / 10_000) })
         }
+        // What no file can be made of stays in memory, and is tried once.
+        let obstacle = FilePath(IndexFiles.path(of: library.index.id, in: library.folder.path).string + ".new")
+        try FileManager.default.createDirectory(atPath: obstacle.string, withIntermediateDirectories: false)
+        let inMemory = try LiveIndex(library.index, of: library.catalog, storage: Self.eager)
+        #expect(inMemory.fileByteCount == nil && inMemory.count == 9_000)
+        #expect(try found(inMemory) == searchable(library))
+        try FileManager.default.removeItem(atPath: obstacle.string)
         let index = try LiveIndex(library.index, of: library.catalog, storage: Self.eager)
         #expect(index.fileByteCount != nil && index.count == 9_000)
         #expect(try found(index) == searchable(library))
