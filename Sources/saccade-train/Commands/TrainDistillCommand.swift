@@ -102,6 +102,7 @@ struct TrainDistillCommand: AsyncParsableCommand {
         try training.write(
             model, slow: teachers.count == 1 && tail == nil ? teachers[0].slow : nil,
             reranking: teachers.count == 1 ? teachers[0].reranking ?? .untuned : model.reranking, tail: tail)
+        training.adviseOnQuerybank(of: model)
         let next =
             tail == nil
             ? "Calibrate it: `saccade calibrate --model \(training.output) --data \(training.validation[0])`."

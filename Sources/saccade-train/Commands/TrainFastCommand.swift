@@ -48,6 +48,7 @@ struct TrainFastCommand: AsyncParsableCommand {
             encode: model.tokens(of:))
         try fast.train(task, name: "fast", training)
         try training.write(model, reranking: model.reranking, tail: tail)
+        training.adviseOnQuerybank(of: model)
         if tail != nil && model.slow != nil {
             print(
                 "The Slow part was left out, because it reads the backbone as it was: train another with `saccade train slow`."

@@ -63,6 +63,14 @@ struct TrainingOptions: ParsableArguments {
         }
     }
 
+    /// Says that a bank is of the embeddings that a model had.
+    func adviseOnQuerybank(of model: any RerankableModel) {
+        guard model.querybank != nil else { return }
+        print(
+            "The querybank was left out, because the embeddings have changed: make another with `saccade train querybank`."
+        )
+    }
+
     /// Writes what was trained, as precisely as further training needs it.
     ///
     /// - Parameters:
