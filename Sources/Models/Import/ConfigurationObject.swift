@@ -90,7 +90,7 @@ final class ConfigurationObject {
     func integer(_ key: String) throws(ModelError) -> Int? {
         guard let value = try number(key) else { return nil }
         guard let whole = Int(exactly: value), (0...1 << 30).contains(whole) else {
-            throw error(key, "must be a whole number, not \(value)")
+            throw error(key, "must be a whole number from 0 to \(1 << 30), not \(value)")
         }
         return whole
     }
