@@ -82,6 +82,8 @@ extension API.Status {
         package var rerankShortDepth: Int?
         /// The Fast score's weight when a search doesn't say; nil without a Slow part.
         package var rerankBeta: Double?
+        /// The same for a query of at most four word pieces.
+        package var rerankShortBeta: Double?
         /// Whether results have probabilities.
         package var calibrated: Bool
 
@@ -93,6 +95,7 @@ extension API.Status {
             rerankDepth: Int? = nil,
             rerankShortDepth: Int? = nil,
             rerankBeta: Double? = nil,
+            rerankShortBeta: Double? = nil,
             calibrated: Bool = false
         ) {
             self.name = name
@@ -102,6 +105,7 @@ extension API.Status {
             self.rerankDepth = rerankDepth
             self.rerankShortDepth = rerankShortDepth
             self.rerankBeta = rerankBeta
+            self.rerankShortBeta = rerankShortBeta
             self.calibrated = calibrated
         }
 
@@ -111,6 +115,7 @@ extension API.Status {
             case rerankDepth = "rerank_depth"
             case rerankShortDepth = "rerank_short_depth"
             case rerankBeta = "rerank_beta"
+            case rerankShortBeta = "rerank_short_beta"
         }
     }
 

@@ -67,6 +67,7 @@ extension API.Status.Model {
             rerankDepth: reranking?.depth,
             rerankShortDepth: reranking?.shortDepth,
             rerankBeta: reranking?.beta,
+            rerankShortBeta: reranking?.shortBeta,
             calibrated: reranking?.relevance != nil
         )
     }

@@ -12,19 +12,25 @@ package struct Reranking: Sendable, Equatable {
     package var shortDepth: Int
     /// β of h(x, y) + β·f(x)ᵀg(y), where h is per word, as ``endWeight`` says.
     package var beta: Double
+    /// β of a short query.
+    package var shortBeta: Double
     /// ω, 0 to 1: how much the special token at a sentence's end counts, beside a word, in h. Few captions are one word, so that h
     /// with ω = 1 punishes a short query for ending.
     package var endWeight: Double
     /// Nil for a model whose scores nobody has compared with the truth.
     package var relevance: Relevance?
 
-    /// - Parameter shortDepth: nil takes `depth`.
+    /// - Parameters:
+    ///   - shortDepth: nil takes `depth`.
+    ///   - shortBeta: nil takes `beta`.
     package init(
-        depth: Int, shortDepth: Int? = nil, beta: Double, endWeight: Double = 1, relevance: Relevance? = nil
+        depth: Int, shortDepth: Int? = nil, beta: Double, shortBeta: Double? = nil, endWeight: Double = 1,
+        relevance: Relevance? = nil
     ) {
         self.depth = depth
         self.shortDepth = shortDepth ?? depth
         self.beta = beta
+        self.shortBeta = shortBeta ?? beta
         self.endWeight = endWeight
         self.relevance = relevance
     }
@@ -33,21 +39,27 @@ package struct Reranking: Sendable, Equatable {
     package static var untuned: Reranking { Reranking(depth: 32, beta: 1) }
 
     /// How many clips are scored again for a query.
-    package func depth(of query: QueryPieces) -> Int { query.count <= Self.shortQuery ? shortDepth : depth }
+    package func depth(of query: QueryPieces) -> Int { Self.isShort(query) ? shortDepth : depth }
+
+    /// The weight β of the Fast score for a query.
+    package func beta(of query: QueryPieces) -> Double { Self.isShort(query) ? shortBeta : beta }
+
+    private static func isShort(_ query: QueryPieces) -> Bool { query.count <= shortQuery }
 
     private var isValid: Bool {
-        [depth, shortDepth].allSatisfy { (1...1000).contains($0) } && beta.isFinite && (0...1).contains(endWeight)
-            && relevance?.isValid ?? true
+        [depth, shortDepth].allSatisfy { (1...1000).contains($0) } && [beta, shortBeta].allSatisfy(\.isFinite)
+            && (0...1).contains(endWeight) && relevance?.isValid ?? true
     }
 }
 
 extension Reranking: Codable {
     /// The format that is written; older ones are read.
-    package static let currentFormat = 2
+    package static let currentFormat = 3
 
     private enum CodingKeys: String, CodingKey {
         case format, depth, beta, calibration, relevance
         case shortDepth = "short_depth"
+        case shortBeta = "short_beta"
         case endWeight = "end_weight"
     }
 
@@ -70,12 +82,14 @@ extension Reranking: Codable {
         }
     }
 
-    /// Format 1 doesn't name its format, and knows neither ω nor another depth for short queries.
+    /// Format 1 doesn't name its format, and knows neither ω nor another depth for short queries; format 2 has no other β for them.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         depth = try container.decode(Int.self, forKey: .depth)
         beta = try container.decode(Double.self, forKey: .beta)
-        if try container.decodeIfPresent(Int.self, forKey: .format) ?? 1 == 1 {
+        let format = try container.decodeIfPresent(Int.self, forKey: .format) ?? 1
+        shortBeta = format < 3 ? beta : try container.decode(Double.self, forKey: .shortBeta)
+        if format == 1 {
             shortDepth = depth
             endWeight = 1
             relevance = try container.decodeIfPresent(Calibration.self, forKey: .calibration)?.relevance
@@ -92,6 +106,7 @@ extension Reranking: Codable {
         try container.encode(depth, forKey: .depth)
         try container.encode(shortDepth, forKey: .shortDepth)
         try container.encode(beta, forKey: .beta)
+        try container.encode(shortBeta, forKey: .shortBeta)
         try container.encode(endWeight, forKey: .endWeight)
         try container.encodeIfPresent(relevance, forKey: .relevance)
     }

@@ -141,7 +141,7 @@ struct SearchRun {
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
             let rerankStarted = clock.now
             let reranked = try reranker.rerank(
-                query: query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta,
+                query: query, candidates: head, beta: request.rerank?.beta ?? reranker.reranking.beta(of: pieces),
                 budget: budget
             ) { improved in
                 guard let progress else { return }

@@ -203,10 +203,10 @@ struct WireTypesTests {
     @Test func `a model that re-ranks says how`() throws {
         let model = API.Status.Model(
             name: "saccade-small", modelDigest: "ab12", dimensions: 256, slow: true, rerankDepth: 32,
-            rerankShortDepth: 128, rerankBeta: 1.5, calibrated: true)
+            rerankShortDepth: 128, rerankBeta: 1.5, rerankShortBeta: 1.25, calibrated: true)
         let text = """
             {"calibrated":true,"dimensions":256,"model_digest":"ab12","name":"saccade-small","rerank_beta":1.5,\
-            "rerank_depth":32,"rerank_short_depth":128,"slow":true}
+            "rerank_depth":32,"rerank_short_beta":1.25,"rerank_short_depth":128,"slow":true}
             """
         #expect(try json(model) == text)
         #expect(try decode(API.Status.Model.self, text) == model)

@@ -44,7 +44,7 @@ import Testing
                 version: "1", pid: 1, started: Date(timeIntervalSince1970: 0), stateDirectory: "/s",
                 model: .init(
                     name: "m", modelDigest: "ab", dimensions: 2, slow: true, rerankDepth: nil, rerankShortDepth: nil,
-                    rerankBeta: nil, calibrated: true),
+                    rerankBeta: nil, rerankShortBeta: nil, calibrated: true),
                 engine: .init(blasCore: "x", simd: "scalar", threads: 1),
                 watcher: .init(state: .watching, directories: 1),
                 roots: [.init(id: 1, path: API.Path("/v"), state: .offline, reason: "unplugged", files: 3)],

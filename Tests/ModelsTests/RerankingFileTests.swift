@@ -15,6 +15,9 @@ import Testing
          "fast_only": {"bias": -8, "fast": 10.5, "evidence": 0, "length": 0.125, "unknown": -1}}}
         """
 
+    private static let three =
+        two.replacing("\"format\": 2", with: "\"format\": 3").replacing("2.5", with: "2.5, \"short_beta\": 1.25")
+
     private func read(_ text: String) throws -> Reranking {
         let folder = try TemporaryDirectory()
         return try Reranking(contentsOf: folder.write(Data(text.utf8), to: "reranking.json"))
@@ -33,19 +36,25 @@ import Testing
         #expect(try read(#"{"format": 1, "depth": 8, "beta": 0}"#) == Reranking(depth: 8, beta: 0))
     }
 
-    @Test func `Format 2 is read as it is written`() throws {
+    @Test func `Format 2 has one β, and format 3 is read as it is written`() throws {
         let found = try read(Self.two)
         let relevance = Relevance(
             fastOnly: .init(bias: -8, fast: 10.5, length: 0.125, unknown: -1),
             both: .init(bias: -7.5, fast: 9, evidence: 0.75, length: 0.5, unknown: -2), threshold: 0.25)
         #expect(
             found == Reranking(depth: 32, shortDepth: 128, beta: 2.5, endWeight: 0.25, relevance: relevance))
+        #expect(found.shortBeta == 2.5)
+        let latest = try read(Self.three)
+        #expect(
+            latest
+                == Reranking(
+                    depth: 32, shortDepth: 128, beta: 2.5, shortBeta: 1.25, endWeight: 0.25, relevance: relevance))
         let folder = try TemporaryDirectory()
-        for reranking in [found, try read(Self.one), .untuned] {
+        for reranking in [found, latest, try read(Self.one), .untuned] {
             let path = folder.path.appending("reranking.json")
             try reranking.write(to: path)
             #expect(try Reranking(contentsOf: path) == reranking)
-            #expect(try String(contentsOfFile: path.string, encoding: .utf8).contains("\"format\" : 2"))
+            #expect(try String(contentsOfFile: path.string, encoding: .utf8).contains("\"format\" : 3"))
         }
     }
 
@@ -53,12 +62,14 @@ import Testing
         ("no JSON", "isn't a model's reranking.json"),
         ("{}", "isn't a model's reranking.json"),
         (
-            #"{"format": 3, "depth": 8, "beta": 0}"#,
-            "has format 3 and this program reads formats 1 to 2; update saccade"
+            #"{"format": 4, "depth": 8, "beta": 0}"#,
+            "has format 4 and this program reads formats 1 to 3; update saccade"
         ),
         (#"{"format": 0, "depth": 8, "beta": 0}"#, "has format 0"),
         (#"{"format": "2", "depth": 8, "beta": 0}"#, "isn't a model's reranking.json"),
         (#"{"format": 2, "depth": 8, "beta": 0}"#, "isn't a model's reranking.json"),
+        (two.replacing("\"format\": 2", with: "\"format\": 3"), "isn't a model's reranking.json"),
+        (three.replacing("1.25", with: "1e999"), "isn't a model's reranking.json"),
         (#"{"depth": 0, "beta": 0}"#, "isn't a model's reranking.json"),
         (#"{"depth": 1001, "beta": 0}"#, "isn't a model's reranking.json"),
         (two.replacing("128", with: "0"), "isn't a model's reranking.json"),
@@ -73,14 +84,15 @@ import Testing
     }
 
     @Test func `Truncated files are refused`() {
-        for length in 0..<Self.two.utf8.count {
-            #expect(throws: ModelError.self) { try read(String(Self.two.prefix(length))) }
+        for length in 0..<Self.three.utf8.count {
+            #expect(throws: ModelError.self) { try read(String(Self.three.prefix(length))) }
         }
     }
 
     @Test func `Four word pieces are a short query`() {
-        let reranking = Reranking(depth: 32, shortDepth: 128, beta: 1)
+        let reranking = Reranking(depth: 32, shortDepth: 128, beta: 2, shortBeta: 1)
         #expect([1, 4, 5, 40].map { reranking.depth(of: QueryPieces(count: $0)) } == [128, 128, 32, 32])
+        #expect([1, 4, 5, 40].map { reranking.beta(of: QueryPieces(count: $0)) } == [1, 1, 2, 2])
     }
 
     @Test func `A probability is the logistic of cosine, evidence, length and unknown words`() throws {

@@ -86,7 +86,7 @@ import Training
 }
 
 @Suite struct RelevanceExamplesTests {
-    private let choice: RerankingChoice
+    private let reranking = Reranking(depth: 2, shortDepth: 6, beta: 1)
     private let captions: RerankingEvaluation
     private let absent: RerankingEvaluation
     private let concepts: ConceptRanking
@@ -109,13 +109,10 @@ import Training
         absent = try evaluation(["w10", "w11 w10", "w9 w11 w10 w11 w9"])
         let phrases = [ConceptSet.Concept(phrase: "w3", items: Array(0..<8), unsure: [])]
         concepts = ConceptRanking(phrases, by: try evaluation(["w3"]))
-        var settings = RerankingChoice.Settings()
-        (settings.depths, settings.shortDepths, settings.betas) = ([2], [6], [1])
-        choice = RerankingChoice.best(of: [[captions]], concepts: [concepts], settings: settings).chosen
     }
 
     @Test func `Captions and phrases with their own items stand against absent queries with their best`() {
-        let examples = RelevanceExamples(captions: captions, concepts: concepts, absent: absent, choice: choice)
+        let examples = RelevanceExamples(captions: captions, concepts: concepts, absent: absent, reranking: reranking)
         let (right, wrong) = (examples.examples.filter(\.isRelevant), examples.examples.filter { !$0.isRelevant })
         #expect(right.count == captions.fast.captions + 1)
         // Five of each short query; of the long one, the two that are re-ranked.
@@ -133,7 +130,7 @@ import Training
     }
 
     @Test func `Without absent queries a caption's own item stands against others`() {
-        let examples = RelevanceExamples(captions: captions, choice: choice)
+        let examples = RelevanceExamples(captions: captions, reranking: Reranking(depth: 2, beta: 1))
         #expect(examples.firsts.map(\.name) == ["with", "without"])
         #expect(examples.firsts.map(\.answers.count) == [24, 24])
         #expect(examples.examples.count == 24 * 4)

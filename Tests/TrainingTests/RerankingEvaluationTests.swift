@@ -1,5 +1,5 @@
-import Models
 import Glibc
+import Models
 import Tensors
 import TestSupport
 import Testing
@@ -93,12 +93,12 @@ import Training
         for caption in 0..<all.fast.captions {
             let best = all.fast.best(4)[caption]
             let (cosines, scores) = (all.fast.row(caption), all.slow.row(caption))
-            let answers = all.answers(to: caption, depth: 3, beta: 2)
+            let answers = all.answers(to: caption, by: Reranking(depth: 3, beta: 2))
             #expect(Set(answers.map(\.item)) == Set(best.prefix(3)))
             let combined = answers.map { scores[$0.item] + 2 * cosines[$0.item] }
             #expect(combined == combined.sorted(by: >))
             #expect(answers.allSatisfy { $0.evidence == Double(scores[$0.item] - all.blank[caption]) })
-            let without = all.answers(to: caption, depth: 3, beta: 2, without: best[0])
+            let without = all.answers(to: caption, by: Reranking(depth: 3, beta: 2), without: best[0])
             #expect(Set(without.map(\.item)) == Set(best.dropFirst()))
         }
     }
@@ -115,37 +115,47 @@ import Training
         let score = { (metrics: RetrievalMetrics) in (metrics.recallAt1 + metrics.recallAt10) / 2 }
         for concepts in [nil, concepts] {
             let (tried, chosen) = RerankingChoice.best(of: [captions], concepts: concepts, settings: settings)
-            #expect(tried.map(\.depth) == settings.depths)
+            #expect(tried.map(\.reranking.depth) == settings.depths)
             func total(_ metrics: RetrievalMetrics, _ precision: Double?) -> Double {
                 score(metrics) + 100 * (precision ?? 0)
             }
             for choice in tried {
                 let asTrained = settings.betas.map { beta in
-                    RetrievalMetrics(ranks: captions[4].textToVideoRanks(depth: choice.depth, beta: beta))
+                    RetrievalMetrics(ranks: captions[4].textToVideoRanks(depth: choice.reranking.depth, beta: beta))
                 }.max { score($0) < score($1) }
                 let floor = try #require(asTrained).recallAt1
                 #expect(choice.metrics[0].recallAt1 >= floor)
                 for (place, evaluation) in captions.enumerated() {
                     for beta in settings.betas {
                         let metrics = RetrievalMetrics(
-                            ranks: evaluation.textToVideoRanks(depth: choice.depth, beta: beta))
-                        let precision = concepts?[place].measurement(depth: 8, beta: beta).meanAveragePrecision
-                        #expect(
-                            metrics.recallAt1 < floor
-                                || total(metrics, precision) <= total(choice.metrics[0], choice.meanAveragePrecision))
+                            ranks: evaluation.textToVideoRanks(depth: choice.reranking.depth, beta: beta))
+                        for short in settings.betas {
+                            let precision = concepts?[place].measurement(depth: 8, beta: short).meanAveragePrecision
+                            #expect(
+                                metrics.recallAt1 < floor
+                                    || total(metrics, precision)
+                                        <= total(choice.metrics[0], choice.meanAveragePrecision)
+                            )
+                        }
                     }
                 }
             }
             let top = try #require(tried.map { total($0.metrics[0], $0.meanAveragePrecision) }.max())
-            let taken = try #require(tried.first { $0.depth == chosen.depth })
+            let taken = try #require(tried.first { $0.reranking.depth == chosen.reranking.depth })
             #expect(total(taken.metrics[0], taken.meanAveragePrecision) >= top - 0.5)
             #expect(
                 tried.allSatisfy {
-                    $0.depth >= chosen.depth || total($0.metrics[0], $0.meanAveragePrecision) < top - 0.5
+                    $0.reranking.depth >= chosen.reranking.depth
+                        || total($0.metrics[0], $0.meanAveragePrecision) < top - 0.5
                 })
-            #expect(chosen.beta == taken.beta && chosen.endWeight == taken.endWeight)
-            #expect(
-                concepts == nil ? chosen.shortDepth == chosen.depth : settings.shortDepths.contains(chosen.shortDepth))
+            var shallow = taken.reranking
+            shallow.shortDepth = chosen.reranking.shortDepth
+            #expect(chosen.reranking == shallow)
+            if concepts == nil {
+                #expect(shallow.shortDepth == shallow.depth && shallow.shortBeta == shallow.beta)
+            } else {
+                #expect(settings.shortDepths.contains(shallow.shortDepth))
+            }
         }
     }
 
@@ -161,8 +171,8 @@ import Training
             [one, other].map { RetrievalMetrics(ranks: $0[place].textToVideoRanks(depth: 8, beta: beta)) }
                 .reduce(0) { $0 + ($1.recallAt1 + $1.recallAt10) / 4 }
         }
-        let place = try #require(one.firstIndex { Double($0.endWeight) == chosen.endWeight })
-        for beta in settings.betas { #expect(mean(4, beta) <= mean(place, chosen.beta)) }
+        let place = try #require(one.firstIndex { Double($0.endWeight) == chosen.reranking.endWeight })
+        for beta in settings.betas { #expect(mean(4, beta) <= mean(place, chosen.reranking.beta)) }
     }
 
     @Test func `Concepts are measured in the order of the re-ranked, and below K in the Fast model's`() throws {

@@ -24,7 +24,7 @@ package struct ConceptEvaluation: Sendable {
     /// - Parameters:
     ///   - features: of items that the model wasn't trained on.
     ///   - modes: those with a Slow model are left out when `model` has none.
-    ///   - beta: nil takes the model's.
+    ///   - beta: nil takes the model's of short queries.
     ///   - progress: is called in the calling thread while pairs are scored.
     /// - Throws: ``WeightsError`` when the tokens' vectors can't be read.
     package init(
@@ -43,7 +43,7 @@ package struct ConceptEvaluation: Sendable {
             self.beta = nil
             return
         }
-        let weight = beta ?? model.reranking?.beta ?? Reranking.untuned.beta
+        let weight = beta ?? model.reranking?.shortBeta ?? Reranking.untuned.beta
         self.beta = weight
         let memories = SlowMemories(
             model: slow.model, features: features, items: Array(0..<features.count), precision: .full)

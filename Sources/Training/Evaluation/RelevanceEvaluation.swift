@@ -54,7 +54,7 @@ package struct RelevanceEvaluation: Sendable {
             let pieces = evaluation.pieces[query]
             let nearest = fast.best(1, of: query)[0]
             let cosine = Double(fast.row(query)[nearest])
-            let best = evaluation.answers(to: query, depth: reranking.depth(of: pieces), beta: reranking.beta).first
+            let best = evaluation.answers(to: query, by: reranking).first
             let byFast = relevance.probability(fast: cosine, evidence: nil, of: pieces)
             return Answer(
                 query: queries[query], item: features.dataset.items[best?.item ?? nearest].id,

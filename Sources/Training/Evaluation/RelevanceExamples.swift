@@ -19,9 +19,9 @@ package struct RelevanceExamples: Sendable {
     /// - Parameters:
     ///   - concepts: nil where there are none.
     ///   - absent: of the absent queries, whose owners mean nothing.
-    ///   - choice: as the answers are re-ranked.
+    ///   - reranking: as the answers are re-ranked.
     package init(
-        captions: RerankingEvaluation, concepts: ConceptRanking?, absent: RerankingEvaluation, choice: RerankingChoice
+        captions: RerankingEvaluation, concepts: ConceptRanking?, absent: RerankingEvaluation, reranking: Reranking
     ) {
         let own = captions.fast.owners.enumerated().map { caption, owner in
             let score = captions.slow.row(caption)[owner]
@@ -30,13 +30,13 @@ package struct RelevanceExamples: Sendable {
                 evidence: score.isNaN ? nil : Double(score - captions.blank[caption]),
                 pieces: captions.pieces[caption], isRelevant: true, group: owner)
         }
-        let shown = concepts.map { Self.shown($0, choice) } ?? []
-        let best = Self.answers(absent, choice, count: Self.answersPerAbsentQuery)
+        let shown = concepts.map { Self.shown($0, reranking) } ?? []
+        let best = Self.answers(absent, reranking, count: Self.answersPerAbsentQuery)
         examples =
             Self.weighted(own, 1) + Self.weighted(shown, 1) + Self.weighted(best.flatMap { $0 }, shown.isEmpty ? 1 : 2)
         // With the groups of the examples, so that no fit judges what it was fitted to.
         func firsts(_ evaluation: RerankingEvaluation, _ group: (Int) -> Int) -> [RelevanceFit.Example] {
-            Self.answers(evaluation, choice, count: 1).joined().map { answer in
+            Self.answers(evaluation, reranking, count: 1).joined().map { answer in
                 var answer = answer
                 answer.group = group(answer.group)
                 return answer
@@ -50,13 +50,13 @@ package struct RelevanceExamples: Sendable {
     /// Of a caption's own item, against others: the first answers to every caption, once with its item in the gallery and once without.
     ///
     /// - Parameters: as above.
-    package init(captions: RerankingEvaluation, choice: RerankingChoice) {
+    package init(captions: RerankingEvaluation, reranking: Reranking) {
         var (with, without): ([RelevanceFit.Example], [RelevanceFit.Example]) = ([], [])
         for (caption, owner) in captions.fast.owners.enumerated() {
             for (place, absent) in [nil, owner].enumerated() {
-                let answers = captions.answers(
-                    to: caption, depth: choice.depth, beta: choice.beta, without: absent
-                ).prefix(Self.answersPerCaption).map { answer in
+                let answers = captions.answers(to: caption, by: reranking, without: absent).prefix(
+                    Self.answersPerCaption
+                ).map { answer in
                     RelevanceFit.Example(
                         fast: answer.fast, evidence: answer.evidence, pieces: captions.pieces[caption],
                         isRelevant: answer.item == owner, group: owner)
@@ -88,11 +88,11 @@ package struct RelevanceExamples: Sendable {
     }
 
     /// Each concept with the first of its answers that shows it; without those whose first answers show it nowhere.
-    private static func shown(_ ranking: ConceptRanking, _ choice: RerankingChoice) -> [RelevanceFit.Example] {
+    private static func shown(_ ranking: ConceptRanking, _ reranking: Reranking) -> [RelevanceFit.Example] {
         ranking.concepts.enumerated().compactMap { query, concept in
             let pieces = ranking.evaluation.pieces[query]
             let right = Set(concept.items)
-            return ranking.evaluation.answers(to: query, depth: choice.depth(of: pieces), beta: choice.beta)
+            return ranking.evaluation.answers(to: query, by: reranking)
                 .first { right.contains($0.item) }
                 .map { RelevanceFit.Example($0, pieces, isRelevant: true, group: query) }
         }
@@ -100,10 +100,10 @@ package struct RelevanceExamples: Sendable {
 
     /// The best answers of each query, which is their group.
     private static func answers(
-        _ evaluation: RerankingEvaluation, _ choice: RerankingChoice, count: Int
+        _ evaluation: RerankingEvaluation, _ reranking: Reranking, count: Int
     ) -> [[RelevanceFit.Example]] {
         evaluation.pieces.enumerated().map { query, pieces in
-            evaluation.answers(to: query, depth: choice.depth(of: pieces), beta: choice.beta).prefix(count).map {
+            evaluation.answers(to: query, by: reranking).prefix(count).map {
                 RelevanceFit.Example($0, pieces, isRelevant: false, group: query)
             }
         }
@@ -123,12 +123,5 @@ extension RelevanceFit.Example {
     fileprivate init(_ answer: RerankingEvaluation.Answer, _ pieces: QueryPieces, isRelevant: Bool, group: Int) {
         self.init(
             fast: answer.fast, evidence: answer.evidence, pieces: pieces, isRelevant: isRelevant, group: group)
-    }
-}
-
-extension RerankingChoice {
-    /// K of a query.
-    package func depth(of pieces: QueryPieces) -> Int {
-        Reranking(depth: depth, shortDepth: shortDepth, beta: beta).depth(of: pieces)
     }
 }

@@ -1,10 +1,9 @@
+package import Models
+
 /// A rerank depth K, and the weights β and ω that are best for it.
 package struct RerankingChoice: Sendable {
-    package let depth: Int
-    /// K of short queries.
-    package let shortDepth: Int
-    package let beta: Double
-    package let endWeight: Double
+    /// Without a relevance.
+    package let reranking: Reranking
     /// Of each gallery's captions, from text to video.
     package let metrics: [RetrievalMetrics]
     /// Of short queries, the mean average precision, 0 to 1; nil where nobody asked any.
@@ -32,8 +31,8 @@ package struct RerankingChoice: Sendable {
     /// then the least K of short queries within half a point of the best.
     ///
     /// The score is the mean of the captions' R@1 and R@10, of all galleries alike, plus ``Settings/conceptWeight`` times the concepts' mean average
-    /// precision, in percent. Captions must not suffer for the concepts: an ω and β count only if R@1 is no less than the best for captions alone with
-    /// ω = 1 has at that K.
+    /// precision, in percent, with the β that is best for them. Captions must not suffer for the concepts: an ω and β count only if R@1 is no less than
+    /// the best for captions alone with ω = 1 has at that K.
     ///
     /// - Parameters:
     ///   - galleries: of each, one evaluation of its captions for each ω, 1 among them, with the scores of each caption's best items down to the greatest K.
@@ -52,23 +51,27 @@ package struct RerankingChoice: Sendable {
             galleries.map { RetrievalMetrics(ranks: $0[place].textToVideoRanks(depth: depth, beta: beta)) }
         }
         let short = settings.shortDepths.last ?? 0
-        let precisions = concepts?.map { ranking in
-            settings.betas.map { ranking.measurement(depth: short, beta: $0).meanAveragePrecision }
+        // Of each ω, the β that is best for short queries.
+        let shortest = concepts?.map { ranking in
+            let tried = settings.betas.map { (beta: $0, precision: ranking.precision(depth: short, beta: $0)) }
+            return tried.max { $0.precision < $1.precision } ?? (0, 0)
         }
         let tried = settings.depths.map { depth in
             let floor = settings.betas.map { metrics(asTrained, depth, $0) }.max { score($0) < score($1) }
                 .map(recallAt1)
             var best: (choice: RerankingChoice, score: Double)?
             for (place, endWeight) in endWeights.enumerated() {
-                for (index, beta) in settings.betas.enumerated() {
+                for beta in settings.betas {
                     let metrics = metrics(place, depth, beta)
-                    let precision = precisions?[place][index]
-                    let score = score(metrics) + settings.conceptWeight * 100 * (precision ?? 0)
+                    let concept = shortest?[place]
+                    let score = score(metrics) + settings.conceptWeight * 100 * (concept?.precision ?? 0)
                     guard recallAt1(metrics) >= floor ?? 0, score > best?.score ?? -.infinity else { continue }
                     best = (
                         RerankingChoice(
-                            depth: depth, shortDepth: concepts == nil ? depth : short, beta: beta,
-                            endWeight: Double(endWeight), metrics: metrics, meanAveragePrecision: precision),
+                            reranking: Reranking(
+                                depth: depth, shortDepth: concept == nil ? depth : short, beta: beta,
+                                shortBeta: concept?.beta, endWeight: Double(endWeight)),
+                            metrics: metrics, meanAveragePrecision: concept?.precision),
                         score
                     )
                 }
@@ -80,15 +83,16 @@ package struct RerankingChoice: Sendable {
         guard let chosen = tried.first(where: { $0.score >= top - tolerance })?.choice else {
             preconditionFailure("the best is within the tolerance")
         }
-        guard let concepts, let place = endWeights.firstIndex(where: { Double($0) == chosen.endWeight }) else {
+        guard let concepts, let place = endWeights.firstIndex(where: { Double($0) == chosen.reranking.endWeight })
+        else {
             return (tried.map(\.choice), chosen)
         }
         let shallower = settings.shortDepths.map { depth in
-            RerankingChoice(
-                depth: chosen.depth, shortDepth: depth, beta: chosen.beta, endWeight: chosen.endWeight,
-                metrics: chosen.metrics,
-                meanAveragePrecision: concepts[place].measurement(depth: depth, beta: chosen.beta)
-                    .meanAveragePrecision)
+            var reranking = chosen.reranking
+            reranking.shortDepth = depth
+            return RerankingChoice(
+                reranking: reranking, metrics: chosen.metrics,
+                meanAveragePrecision: concepts[place].precision(depth: depth, beta: reranking.shortBeta))
         }
         let most = shallower.compactMap(\.meanAveragePrecision).max() ?? 0
         return (
@@ -104,5 +108,12 @@ package struct RerankingChoice: Sendable {
 
     private static func recallAt1(_ metrics: [RetrievalMetrics]) -> Double {
         metrics.reduce(0) { $0 + $1.recallAt1 } / Double(max(1, metrics.count))
+    }
+}
+
+extension ConceptRanking {
+    /// The mean average precision, 0 to 1.
+    fileprivate func precision(depth: Int, beta: Double) -> Double {
+        measurement(depth: depth, beta: beta).meanAveragePrecision
     }
 }

@@ -169,10 +169,11 @@ package struct RerankingEvaluation: Sendable {
         package var evidence: Double
     }
 
-    /// The answers to a caption when the Fast model's best K are re-ranked: at most `depth`, best first.
+    /// The answers to a caption when the Fast model's best K are re-ranked, with the K and β of its length: at most K, best first.
     ///
     /// - Parameter absent: an item that is taken out of the gallery.
-    package func answers(to caption: Int, depth: Int, beta: Double, without absent: Int? = nil) -> [Answer] {
+    package func answers(to caption: Int, by reranking: Reranking, without absent: Int? = nil) -> [Answer] {
+        let (depth, beta) = (reranking.depth(of: pieces[caption]), reranking.beta(of: pieces[caption]))
         let (cosines, scores) = (fast.row(caption), slow.row(caption))
         // One more, for when an item is taken out.
         return order[caption].prefix(depth + 1).filter { $0 != absent }.prefix(depth).filter { !scores[$0].isNaN }

@@ -97,20 +97,19 @@ struct CalibrateCommand: AsyncParsableCommand {
             }
         let (tried, best) = RerankingChoice.best(of: galleries, concepts: concepts, settings: settings)
         tried.forEach { print($0.summary) }
-        guard let place = RerankingChoice.endWeights.firstIndex(of: best.endWeight) else { return }
+        var reranking = best.reranking
+        guard let place = RerankingChoice.endWeights.firstIndex(of: reranking.endWeight) else { return }
         let examples =
             try absent.map { queries in
                 RelevanceExamples(
                     captions: captioned[place], concepts: concepts?[place],
-                    absent: try evaluator.evaluations("absent queries", of: queries, endWeight: best.endWeight)[0],
-                    choice: best)
-            } ?? RelevanceExamples(captions: captioned[place], choice: best)
+                    absent: try evaluator.evaluations("absent queries", of: queries, endWeight: reranking.endWeight)[0],
+                    reranking: reranking)
+            } ?? RelevanceExamples(captions: captioned[place], reranking: reranking)
         let fit = RelevanceFit(examples.examples)
         var relevance = fit.relevance
         if absent != nil { relevance.threshold = examples.threshold(by: fit) }
-        let reranking = Reranking(
-            depth: best.depth, shortDepth: best.shortDepth, beta: best.beta, endWeight: best.endWeight,
-            relevance: relevance)
+        reranking.relevance = relevance
         try reranking.write(to: ModelFolder(folder).reranking)
         report(fit, examples, threshold: relevance.threshold)
         try plot.map { try Self.chart(of: fit, model.name).write(to: FilePath.absolute($0).string) }
@@ -215,8 +214,8 @@ extension RerankingChoice {
     }
 
     fileprivate var summary: String {
-        "K \(depth), \(shortDepth) of short queries: β \(Quantities.fixed(beta, 2)), ω \(Quantities.fixed(endWeight, 2)), "
-            + "R@1 \(list(\.recallAt1)), R@10 \(list(\.recallAt10))"
+        "K \(reranking.depth), β \(Quantities.fixed(reranking.beta, 2)), of short queries K \(reranking.shortDepth), "
+            + "β \(Quantities.fixed(reranking.shortBeta, 2)); ω \(Quantities.fixed(reranking.endWeight, 2)), R@1 \(list(\.recallAt1)), R@10 \(list(\.recallAt10))"
             + (meanAveragePrecision.map { ", mean average precision \(Quantities.fixed($0, 3))" } ?? "")
     }
 }

@@ -65,6 +65,7 @@ extension ModelCommand {
             var rerank_depth: Int?
             var rerank_short_depth: Int?
             var rerank_beta: Double?
+            var rerank_short_beta: Double?
             var rerank_end_weight: Double?
             var calibrated: Bool
             /// Whether it says that nothing is found.
@@ -89,6 +90,7 @@ extension ModelCommand {
                 },
                 reranks: model.scorer != nil, describes: model.captioner != nil, rerank_depth: model.reranking?.depth,
                 rerank_short_depth: model.reranking?.shortDepth, rerank_beta: model.reranking?.beta,
+                rerank_short_beta: model.reranking?.shortBeta,
                 rerank_end_weight: model.reranking?.endWeight, calibrated: model.reranking?.relevance != nil,
                 tells_absent: model.reranking?.relevance?.threshold != nil, bytes: bytes)
             if json {
@@ -124,9 +126,12 @@ extension ModelCommand {
         private static func reranking(_ report: Report) -> String {
             guard report.reranks else { return "none" }
             guard let depth = report.rerank_depth, let beta = report.rerank_beta else { return "not tuned" }
-            let short = report.rerank_short_depth.map { $0 == depth ? "" : " (\($0) of a short query)" } ?? ""
             let end = report.rerank_end_weight.map { $0 == 1 ? "" : ", ω \(Quantities.fixed($0, 2))" } ?? ""
-            return "K \(depth)\(short), β \(Quantities.fixed(beta, 2))\(end)"
+            var short: [String] = []
+            if let other = report.rerank_short_depth, other != depth { short.append("K \(other)") }
+            if let other = report.rerank_short_beta, other != beta { short.append("β \(Quantities.fixed(other, 2))") }
+            return "K \(depth), β \(Quantities.fixed(beta, 2))\(end)"
+                + (short.isEmpty ? "" : ", of a short query \(short.joined(separator: ", "))")
                 + (report.calibrated ? ", calibrated" : "")
                 + (report.tells_absent ? ", tells when nothing is found" : "")
         }
