@@ -62,7 +62,7 @@ package protocol Reranker: Sendable {
     ///   - query: the query's text.
     ///   - candidates: in the order of the stage before.
     ///   - beta: weight of the Fast score in `combined`.
-    ///   - progress: called after each batch with all candidates, for answers that are sent as they improve.
+    ///   - progress: called now and then with all candidates, for answers that are sent as they improve.
     /// - Returns: the same candidates in the same order; those that were not reached, or whose features are missing, as they were.
     func rerank(
         query: String, candidates: [Candidate], beta: Double, budget: RerankBudget,

@@ -8,6 +8,8 @@ package import Models
 package struct StoredFeatureReranker: Reranker {
     /// Clips that are scored together: enough to keep two threads busy, few enough to meet a deadline within some 10 ms.
     private static let batch = 16
+    /// Time between two answers that are told of: each costs lookups, and whoever draws it the processor that the next ones need.
+    private static let pace = Duration.milliseconds(100)
 
     private let scorer: any PairScorer
     private let catalog: Catalog
@@ -50,6 +52,7 @@ package struct StoredFeatureReranker: Reranker {
         let pieces = pieces(of: query)
         guard pieces.count > 0 else { return candidates }
         var blankScore: Float?
+        var told = ContinuousClock.now
         for start in stride(from: 0, to: candidates.count, by: Self.batch) {
             guard try budget.allowsMore() else { break }
             let places = start..<min(start + Self.batch, candidates.count)
@@ -75,6 +78,9 @@ package struct StoredFeatureReranker: Reranker {
                     fast: scores.fast, evidence: Double(score - blank), of: pieces)
                 candidates[place].scores = scores
             }
+            // The last order is what is returned.
+            guard places.upperBound < candidates.count, ContinuousClock.now - told >= Self.pace else { continue }
+            told = .now
             try progress(candidates)
         }
         return candidates
