@@ -5,7 +5,8 @@
 
 BIN is the folder of the built programs, FOOTAGE a folder of videos that are indexed and then multiplied (grow.py), QUERIES a file with a
 query a line. For each, from the press of Enter: until the first results are painted, and until the order has settled after re-ranking.
-Each is asked twice; the second time the daemon has its vector. Needs chromium, ffmpeg and NumPy.
+Each is asked twice; the second time the daemon has its vector. The same requests without a browser say how much of it is the daemon's
+own: until the first and the last line of its answer. Needs chromium, ffmpeg and NumPy.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Tests" / "Page"))
 from browser import Browser, find_program
@@ -40,7 +43,8 @@ WATCH = r"""(() => {
             first ??= performance.now() - begin;
             if (!isLast) return;
             watcher.disconnect();
-            window.measured = [first, performance.now() - begin];
+            const depth = /(\d+) re-ranked/.exec(state.textContent);
+            window.measured = [first, performance.now() - begin, depth ? Number(depth[1]) : 0];
         }));
     });
     watcher.observe(state, { childList: true, characterData: true, subtree: true });
@@ -77,10 +81,32 @@ def ask(browser, query):
     return browser.wait("window.measured", f"an answer to {query}", 20)
 
 
+def ask_alone(daemon, query, parts):
+    """Milliseconds until the first and the last line of the answer to what the page asks."""
+    body = json.dumps({"query": query, "limit": 30, "filters": {}, "fold": True, "stream": True}).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(daemon.state / "saccade.sock"))
+        begin = time.perf_counter()
+        connection.sendall(
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        received, first = b"", None
+        while part := connection.recv(1 << 16):
+            received += part
+            if first is None and b'"results"' in received and received.endswith((b"\n", b"\r\n")):
+                first = time.perf_counter()
+        end = time.perf_counter()
+    if first is None or b'"final":true' not in received:
+        sys.exit(f"no answer to {query}: {received[:300]}")
+    answer = json.loads(received[received.rindex(b'{"clips"'):received.rindex(b"}") + 1])
+    parts.append(answer["timings"])
+    return 1000 * (first - begin), 1000 * (end - begin), answer["reranked"]
+
+
 def describe(name, times):
     times = sorted(times)
     at = lambda share: times[min(len(times) - 1, int(share * len(times)))]
-    print(f"{name:>30}: median {statistics.median(times):.0f} ms, 95 % within {at(0.95):.0f}, most {times[-1]:.0f}")
+    print(f"{name:>40}: median {statistics.median(times):.0f} ms, 95 % within {at(0.95):.0f}, most {times[-1]:.0f}")
 
 
 def main():
@@ -106,13 +132,19 @@ def main():
         browser = Browser(chromium)
         browser.size(1280, 800)
         browser.go(daemon.run("open", "--print").stdout.strip())
-        browser.wait("document.activeElement.id === 'query' && document.querySelector('#state').textContent", "the page")
+        browser.wait("document.activeElement?.id === 'query' && document.querySelector('#state').textContent", "the page")
         for query in queries[:WARM_UP]:
             ask(browser, query)
-        for name in ("new queries", "again"):
-            times = [ask(browser, query) for query in queries[WARM_UP:]]
-            describe(f"{name}, first results", [first for first, _ in times])
-            describe(f"{name}, settled", [settled for _, settled in times])
+        parts = []
+        for name, clock in (
+                ("new queries", lambda query: ask(browser, query)), ("again", lambda query: ask(browser, query)),
+                ("without a browser", lambda query: ask_alone(daemon, query, parts))):
+            times = [clock(query) for query in queries[WARM_UP:]]
+            describe(f"{name}, first results", [first for first, _, _ in times])
+            for depth in sorted({depth for _, _, depth in times}):
+                describe(f"{name}, {depth} re-ranked, settled", [settled for _, settled, found in times if found == depth])
+        medians = {name: statistics.median(timings[name] for timings in parts) for name in parts[0]}
+        print("of which: " + ", ".join(f"{name.removesuffix('_ms')} {value:.1f}" for name, value in medians.items()) + " ms")
     finally:
         if browser:
             browser.close()

@@ -12,6 +12,8 @@ import * as api from "./api.js";
 const pageSize = 30;
 const maximumResults = 1000;
 const typingPause = 120;
+/** Milliseconds between two drawings of an order that still changes: each costs the processor that re-ranking needs. */
+const drawingPause = 150;
 
 const [query, state, notice, more, like] = [find("query"), find("state"), find("notice"), find("more"), find("like")];
 /** The moment that results are to look like. */
@@ -194,9 +196,13 @@ async function search() {
     const begin = performance.now();
     state.textContent = "Searching…";
     try {
+        let drawn = -Infinity;
         for await (const answer of api.search(request, mine.signal)) {
             if (running !== mine) return;
-            draw(answer, request, performance.now() - begin);
+            const now = performance.now();
+            if (!answer.final && now - drawn < drawingPause) continue;
+            drawn = now;
+            draw(answer, request, now - begin);
         }
     } catch (failure) {
         if (failure.name !== "AbortError" && running === mine) fail(failure);

@@ -208,10 +208,12 @@ export function makeResults({ open, likeThis }) {
         if (list.contains(focus)) focus.focus({ preventScroll: true });
         makeReachable(Math.max(0, focused()));
         if (likesStillness()) return;
+        const isVisible = (box) => box.bottom > 0 && box.top < innerHeight;
         for (const made of order) {
             const from = before.get(made);
             if (!from) continue;
             const to = made.item.getBoundingClientRect();
+            if (!isVisible(from) && !isVisible(to)) continue;
             const [x, y] = [from.left - to.left, from.top - to.top];
             if (x === 0 && y === 0) continue;
             made.item.animate([{ transform: `translate(${x}px, ${y}px)` }, { transform: "none" }], { duration: 220, easing: "ease-out" });
