@@ -30,6 +30,31 @@ extension Catalog {
         }
     }
 
+    /// Calls `body` with each directory of a root below `top` that holds files which are no tombstones, in the order of their bytes, until it
+    /// returns false.
+    package func directories(
+        below top: FilePath, of root: RootID, _ body: (FilePath) throws(CatalogError) -> Bool
+    ) throws(CatalogError) {
+        let (start, end) = top.dataBelow
+        var after = start
+        while true {
+            let directories = try read { db in
+                try Data.fetchAll(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT DISTINCT directory FROM files
+                            WHERE root_id = ? AND deleted_at IS NULL AND directory > ? AND directory < ?
+                            ORDER BY directory LIMIT 64
+                            """), arguments: [root, after, end])
+            }
+            for directory in directories {
+                guard try body(FilePath(bytes: directory)) else { return }
+            }
+            guard let last = directories.last else { return }
+            after = last
+        }
+    }
+
     /// The next `limit` files after `after` in the order of their ids that lie in no root and are no tombstones.
     package func filesWithoutRoot(after: FileID = 0, limit: Int = 4096) throws(CatalogError) -> [MediaFile] {
         try read { db in

@@ -140,11 +140,15 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var path: FilePath
     /// nil while ``problem`` is set, unless that is ``Problem/Code/missing``.
     package var media: MediaID?
+    /// Its device is ``noDevice`` where its file system is away and another one may have its number.
     package var stamp: FileStamp
     package var problem: Problem?
     package var attempts: Int
     /// When it was given up.
     package var deletedAt: Timestamp?
+
+    /// A number that no file system has.
+    package static let noDevice: UInt64 = 0
 
     /// Whether it is gone but stays in the index until that is confirmed.
     package var isHeld: Bool { problem?.code == .missing }

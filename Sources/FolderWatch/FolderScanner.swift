@@ -59,6 +59,8 @@ package final class FolderScanner: Sendable {
     let polling: Mutex<PolledTrees>
     /// File systems by device, as a full scan finds them.
     private let fileSystems = Mutex<[UInt64: FileSystemKind]>([:])
+    /// The numbers that file systems were seen to have, by the directories that are their tops.
+    let devices = Mutex<[FilePath: UInt64]>([:])
     /// The rules of directories with a file of them, as they were when they were last looked at.
     private let rules = Mutex<[FilePath: IgnoreRules]>([:])
 
@@ -114,7 +116,10 @@ package final class FolderScanner: Sendable {
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
         let polled = polling.withLock { $0.takeDue(at: clock.uptime) }
-        if scope.everything { fileSystems.withLock { $0 = [:] } }
+        if scope.everything {
+            fileSystems.withLock { $0 = [:] }
+            devices.withLock { $0 = [:] }
+        }
         for root in try catalog.roots() {
             let whole = scope.everything || scope.roots.contains(root.id)
             let isExchanged = scope.trees.contains(root.path)
@@ -129,6 +134,7 @@ package final class FolderScanner: Sendable {
                 if whole { report(.scanFinished(root.id)) }
                 continue
             }
+            try noteUnmounted(in: root)
             // A root that was away, or has another directory in its place, is not as it was left.
             let everything = whole || isExchanged || root.state == .offline
             var tour = Tour(root: root, ignored: IgnoredFiles(in: root.path, settings.ignored, files: files))
@@ -208,10 +214,13 @@ package final class FolderScanner: Sendable {
         if isChanged, recursively == nil { tour.changed.append(directory) }
         watch(directory, isWalked: recursively != nil)
         let entries: [DirectoryEntry]
+        let device: UInt64
         do {
             let attributes = try files.attributes(of: directory, followsLinks: directory == root.path)
             if attributes.kind != .directory { throw Errno.notDirectory }
-            notePolling(directory, device: attributes.stamp.device)
+            device = attributes.stamp.device
+            notePolling(directory, device: device)
+            try noteDevice(device, of: directory, root: root, &pass)
             entries = try files.entries(of: directory)
         } catch let error as Errno {
             if error == .noSuchFileOrDirectory || error == .notDirectory {
@@ -239,8 +248,8 @@ package final class FolderScanner: Sendable {
                     continue
                 }
                 guard settings.candidates.contains(entry.name) else { continue }
-                let isLink = kind == .symbolicLink
-                if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
+                let place = Place(path: path, isLink: kind == .symbolicLink, device: device, root: root)
+                if try examine(place, known: known[path], &pass) { known[path] = nil }
             case .other, nil:
                 continue
             }
@@ -257,30 +266,33 @@ package final class FolderScanner: Sendable {
         }
     }
 
+    /// Where a pass comes to a file.
+    private struct Place {
+        let path: FilePath
+        let isLink: Bool
+        /// That of its directory. Whether a file that is missing lay on a file system that is there is told by it; a link may lead to
+        /// another one.
+        let device: UInt64
+        let root: Root
+    }
+
     /// Looks at one file.
     ///
     /// - Returns: whether there is a file.
-    private func examine(
-        _ path: FilePath, isLink: Bool, known: MediaFile?, root: Root, _ pass: inout ScanPass
-    ) throws -> Bool {
+    private func examine(_ place: Place, known: MediaFile?, _ pass: inout ScanPass) throws -> Bool {
+        let (path, root) = (place.path, place.root)
         pass.due.remove(path)
         guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
             settling.withLock { $0.forget(path) }
             return false
         }
-        if isLink, !settings.followsLinks, (try? files.target(of: path))?.starts(with: root.path) != true {
+        if place.isLink, !settings.followsLinks, (try? files.target(of: path))?.starts(with: root.path) != true {
             return false
         }
-        if isLink, let link = try? files.attributes(of: path, followsLinks: false) {
-            // The device tells whether a missing file's file system is away: for a link, that of the link.
-            attributes.stamp.device = link.stamp.device
-        }
+        attributes.stamp.device = place.device
         let now = clock.now
         if let known, known.stamp.isSameContent(as: attributes.stamp) {
             if known.isHeld { pass.returned.append(known.id) }
-            if known.stamp.device != attributes.stamp.device {
-                pass.renumbered[known.stamp.device] = attributes.stamp.device
-            }
             if known.stamp != attributes.stamp || known.root != root.id {
                 try catalog.restamp(known, attributes.stamp, root: root.id)
             }
@@ -419,11 +431,6 @@ struct ScanPass {
     var returned: [FileID] = []
     /// Directories in which something is not as the catalog has it.
     var changed: Set<FilePath> = []
-    /// The numbers that file systems have now, by those that they had when their files were last seen.
-    var renumbered: [UInt64: UInt64] = [:]
-
-    /// Whether a file that isn't there was on a file system that is: it is `device` that is there.
-    func isGone(_ file: MediaFile, from device: UInt64) -> Bool {
-        file.stamp.device == device || renumbered[file.stamp.device] == device
-    }
+    /// The top of the file system that the last directory lay on, and its number.
+    var top: (path: FilePath, device: UInt64)?
 }

@@ -13,7 +13,7 @@ final class ScannerFixture: Sendable {
     let directory: TemporaryDirectory
     let folder: FilePath
     let catalog: Catalog
-    let files = FaultyFileSystem()
+    let files: FaultyFileSystem
     let watcher: FakeWatcher
     let clock: ManualClock
     let scanner: FolderScanner
@@ -29,6 +29,7 @@ final class ScannerFixture: Sendable {
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
         catalog = try Catalog(state: directory.path.appending("state"), access: .readWrite)
         _ = try catalog.prepareIndex(digest: "a", dimensions: 4, storesRerankFeatures: false, model: nil, at: 0)
+        files = FaultyFileSystem()
         watcher = FakeWatcher(limit: watches)
         clock = ManualClock(ahead: ahead)
         let device = try files.attributes(of: folder, followsLinks: true).stamp.device
@@ -39,6 +40,16 @@ final class ScannerFixture: Sendable {
             settings: FolderSettings(candidates: candidates, followsLinks: followsLinks), catchUp: {},
             report: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
         box.fixture.withLock { $0 = self }
+    }
+
+    /// Another scanner over what one has left.
+    init(after earlier: ScannerFixture) throws {
+        (directory, folder, catalog) = (earlier.directory, earlier.folder, earlier.catalog)
+        (files, clock, root) = (earlier.files, earlier.clock, earlier.root)
+        watcher = FakeWatcher()
+        scanner = FolderScanner(
+            catalog: catalog, files: files, watcher: watcher, clock: clock, settings: FolderSettings(), catchUp: {},
+            report: { _ in })
     }
 
     private final class Box: Sendable {
