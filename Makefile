@@ -91,7 +91,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
-TARGET ?= protocol safetensors pickle wordpiece tokenizers checkpoints configuration requests globs events
+TARGET ?= protocol safetensors pickle wordpiece tokenizers checkpoints configuration requests globs backups inverted events
 FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages
