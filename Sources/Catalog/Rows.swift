@@ -154,6 +154,20 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var isHeld: Bool { problem?.code == .missing }
 }
 
+/// A file that has left its path for another one.
+package struct MovedFile: Sendable, Equatable {
+    package var id: FileID
+    /// The path that it has now, and the root that this lies in.
+    package var path: FilePath
+    package var root: RootID?
+
+    package init(_ id: FileID, to path: FilePath, root: RootID?) {
+        self.id = id
+        self.path = path
+        self.root = root
+    }
+}
+
 /// What a scan has found at a path.
 package struct FoundFile: Sendable, Equatable {
     package enum Content: Sendable, Equatable {

@@ -1,4 +1,4 @@
-package import Basics
+internal import Basics
 package import Catalog
 internal import Synchronization
 package import SystemPackage
@@ -53,8 +53,8 @@ package final class FolderScanner: Sendable {
     let settings: FolderSettings
     let catchUp: @Sendable () throws -> Void
     let report: @Sendable (FolderEvent) -> Void
-    private let settling: Mutex<SettlingFiles>
-    private let readers = FileReaders()
+    let settling: Mutex<SettlingFiles>
+    let readers = FileReaders()
     let breaker: Mutex<RemovalBreaker>
     let polling: Mutex<PolledTrees>
     /// File systems by device, as a full scan finds them.
@@ -100,6 +100,7 @@ package final class FolderScanner: Sendable {
     /// Forgets a tree that is not watched any more.
     package func forget(_ tree: FilePath) {
         polling.withLock { $0.forget(below: tree) }
+        forgetDevices(below: tree)
         watcher.unwatch(tree: tree)
     }
 
@@ -232,9 +233,11 @@ package final class FolderScanner: Sendable {
             }
             return
         }
+        if pass.left.contains(directory) { try keepMoves(&pass) }
         var known: [FilePath: MediaFile] = [:]
         for file in try catalog.files(inDirectory: directory) { known[file.path] = file }
         var subtitles: [FilePath.Component] = []
+        var places: [Place] = []
         for entry in entries {
             let path = directory.appending(entry.name)
             let kind = entry.kind ?? (try? files.attributes(of: path, followsLinks: false).kind)
@@ -248,144 +251,26 @@ package final class FolderScanner: Sendable {
                     continue
                 }
                 guard settings.candidates.contains(entry.name) else { continue }
-                let place = Place(path: path, isLink: kind == .symbolicLink, device: device, root: root)
-                if try examine(place, known: known[path], &pass) { known[path] = nil }
+                places.append(Place(path: path, isLink: kind == .symbolicLink, device: device, root: root))
+                if places.count == FileReaders.batch {
+                    try examine(places, &known, &pass)
+                    places = []
+                }
             case .other, nil:
                 continue
             }
         }
+        try examine(places, &known, &pass)
         pass.vanished += known.values
         if known.values.contains(where: { !$0.isHeld }) { pass.changed.insert(directory) }
         // Whose files of subtitles they are, the catalog has to say.
-        if !subtitles.isEmpty || pass.settled.count >= FileReaders.batch { try takeSettled(&pass) }
+        if !subtitles.isEmpty { try takeSettled(&pass) }
         try recordSubtitles(subtitles, in: directory) { path, attributes in
             pass.due.remove(path)
             return settling.withLock { settling in
                 settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
             }
         }
-    }
-
-    /// Where a pass comes to a file.
-    private struct Place {
-        let path: FilePath
-        let isLink: Bool
-        /// That of its directory. Whether a file that is missing lay on a file system that is there is told by it; a link may lead to
-        /// another one.
-        let device: UInt64
-        let root: Root
-    }
-
-    /// Looks at one file.
-    ///
-    /// - Returns: whether there is a file.
-    private func examine(_ place: Place, known: MediaFile?, _ pass: inout ScanPass) throws -> Bool {
-        let (path, root) = (place.path, place.root)
-        pass.due.remove(path)
-        guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
-            settling.withLock { $0.forget(path) }
-            return false
-        }
-        if place.isLink, !settings.followsLinks, (try? files.target(of: path))?.starts(with: root.path) != true {
-            return false
-        }
-        attributes.stamp.device = place.device
-        let now = clock.now
-        if let known, known.stamp.isSameContent(as: attributes.stamp) {
-            if known.isHeld { pass.returned.append(known.id) }
-            if known.stamp != attributes.stamp || known.root != root.id {
-                try catalog.restamp(known, attributes.stamp, root: root.id)
-            }
-            let retries = known.problem?.retryAt.map { $0 <= now } ?? false
-            guard retries else {
-                settling.withLock { $0.forget(path) }
-                return true
-            }
-        } else if known == nil, try follow(path, attributes.stamp, root: root) {
-            pass.changed.insert(path.removingLastComponent())
-            return true
-        }
-        pass.changed.insert(path.removingLastComponent())
-        let isSettled = settling.withLock { settling in
-            settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
-        }
-        guard isSettled else { return true }
-        pass.settled.append(SettledFile(path: path, stamp: attributes.stamp, known: known, root: root.id))
-        return true
-    }
-
-    /// Whether the file that appears at `path` is one that has left another place; its one row is changed then.
-    private func follow(_ path: FilePath, _ stamp: FileStamp, root: Root) throws -> Bool {
-        for file in try catalog.files(stamped: stamp) where file.media != nil && file.path != path {
-            if file.deletedAt == nil {
-                do throws(Errno) {
-                    _ = try files.attributes(of: file.path, followsLinks: false)
-                    continue
-                } catch {
-                    guard error == .noSuchFileOrDirectory || error == .notDirectory else { continue }
-                }
-            }
-            try leave(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
-            if let media = file.media { report(.mediaMoved(media, path: path)) }
-            return true
-        }
-        return false
-    }
-
-    /// Keeps a settled file: what it is by its content, or why it can't be read.
-    ///
-    /// - Returns: its media, or nil when it can't be read or has changed meanwhile.
-    package func take(
-        _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
-    ) throws -> MediaID? {
-        try take([SettledFile(path: path, stamp: stamp, known: known, root: root)]).first ?? nil
-    }
-
-    /// Keeps the settled files of a pass. Where the catalog can't be written, their turn comes again.
-    func takeSettled(_ pass: inout ScanPass) throws {
-        let settled = pass.settled
-        pass.settled = []
-        do {
-            _ = try take(settled)
-        } catch {
-            let now = clock.uptime
-            settling.withLock { settling in
-                for file in settled { settling.postpone(file.path, stamp: file.stamp, at: now) }
-            }
-            throw error
-        }
-    }
-
-    /// Reads some files beside each other, and keeps what they are in one transaction.
-    private func take(_ settled: [SettledFile]) throws -> [MediaID?] {
-        let contents = readers.map(settled) { [files, settings, clock] in
-            $0.content(files, settings.retry, at: clock.now)
-        }
-        var media = [MediaID?](repeating: nil, count: settled.count)
-        var found: [(place: Int, file: FoundFile)] = []
-        for (place, content) in contents.enumerated() {
-            let file = settled[place]
-            switch content {
-            case .found(let content):
-                found.append((place, FoundFile(path: file.path, root: file.root, stamp: file.stamp, content: content)))
-            case .changing(let attributes):
-                settling.withLock { _ = $0.observe(file.path, attributes, at: clock.reading) { true } }
-            case .gone: continue
-            }
-        }
-        let recorded = try catalog.record(found.map(\.file), at: clock.now)
-        try leave(recorded.flatMap(\.hidden))
-        for ((place, file), recorded) in zip(found, recorded) {
-            media[place] = recorded.media
-            switch (file.content, recorded.media) {
-            case (.problem(let problem), _): report(.fileFailed(path: file.path, problem))
-            case (.media, let id?) where recorded.isNew: report(.mediaFound(id, path: file.path))
-            case (.media, let id?) where settled[place].known?.media != id:
-                report(.mediaMoved(id, path: file.path))
-            case (.media, _): continue
-            }
-        }
-        return media
     }
 
     /// - Parameter isWalked: whether all below it is looked at as well.
@@ -427,6 +312,11 @@ struct ScanPass {
     var vanished: [MediaFile] = []
     /// Files that are to be taken in.
     var settled: [SettledFile] = []
+    /// Files that have other paths, which the catalog is to be told of.
+    var moved: [(file: MediaFile, move: MovedFile)] = []
+    var moving: Set<FileID> = []
+    /// The directories that they have left.
+    var left: Set<FilePath> = []
     /// Files that were held as missing and were seen.
     var returned: [FileID] = []
     /// Directories in which something is not as the catalog has it.

@@ -464,6 +464,58 @@ final class ScannerFixture: Sendable {
         #expect(fixture.scanner.isLimited)
     }
 
+    @Test func `Files that take the places of others that have moved keep their media items`() throws {
+        let fixture = try ScannerFixture()
+        for name in ["a", "b", "c", "d"] { try fixture.write(name.utf8, to: FilePath("\(name)/1.mp4")) }
+        try fixture.scan()
+        func media(_ name: String) throws -> MediaID? {
+            try fixture.catalog.file(at: fixture.folder.appending(name).appending("1.mp4"))?.media
+        }
+        let before = try ["a", "b", "c", "d"].map { try #require(try media($0)) }
+        try FileManager.default.createDirectory(
+            atPath: fixture.folder.appending("e").string, withIntermediateDirectories: true)
+        // Each one's place is the next one's, in both orders of directories.
+        for (from, to) in [("a", "e"), ("b", "a"), ("c", "b"), ("d", "c")] {
+            try FileManager.default.moveItem(
+                atPath: fixture.folder.pushing(FilePath("\(from)/1.mp4")).string,
+                toPath: fixture.folder.pushing(FilePath("\(to)/1.mp4")).string)
+        }
+        try fixture.scan()
+        #expect(try ["e", "a", "b", "c"].map { try media($0) } == before)
+        #expect(try fixture.present == ["e/1.mp4", "a/1.mp4", "b/1.mp4", "c/1.mp4"])
+        #expect(try fixture.catalog.media(where: .all).count == 4)
+    }
+
+    @Test func `A moved file that has another name as well is found by both`() throws {
+        let fixture = try ScannerFixture()
+        let old = try fixture.write("1".utf8, to: "a/1.mp4")
+        try fixture.scan()
+        let media = try fixture.catalog.media(where: .all)
+        for name in ["b", "c"] {
+            let path = fixture.folder.appending(name)
+            try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+            try FileManager.default.linkItem(atPath: old.string, toPath: path.appending("1.mp4").string)
+        }
+        try fixture.remove("a/1.mp4")
+        try fixture.scan()
+        #expect(try fixture.present == ["b/1.mp4", "c/1.mp4"])
+        #expect(try fixture.catalog.media(where: .all) == media)
+    }
+
+    @Test func `More files than are kept at once are moved with their folder`() throws {
+        let fixture = try ScannerFixture()
+        for number in 0..<600 { try fixture.write("\(number)".utf8, to: FilePath("d/\(number).mp4")) }
+        try fixture.scan()
+        fixture.told.withLock { $0 = [] }
+        try FileManager.default.moveItem(
+            atPath: fixture.folder.appending("d").string, toPath: fixture.folder.appending("e").string)
+        try fixture.scan()
+        #expect(try fixture.present == Set((0..<600).map { "e/\($0).mp4" }))
+        let told = fixture.told.withLock { $0 }
+        #expect(told.count { if case .mediaMoved = $0 { true } else { false } } == 600)
+        #expect(!told.contains { if case .mediaFound = $0 { true } else { false } })
+    }
+
     @Test func `A scan that is stopped gives no file up`() throws {
         let fixture = try ScannerFixture()
         try fixture.write("1".utf8, to: "a.mp4")
