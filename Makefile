@@ -26,7 +26,7 @@ help:
 	@echo 'make test-api         2,000 requests made of the description of the API, by schemathesis'
 	@echo 'make test-mcp         saccade mcp with the official Python client of the Model Context Protocol, from PyPI'
 	@echo 'make test-otio        --format otio with the package of OpenTimelineIO, from PyPI'
-	@echo 'make crash-test       500 kills of the daemon and its workers, and faults of their files; KILLS=50 FAULTS=10 for fewer'
+	@echo 'make crash-test       500 kills of the daemon and its workers, and faults of their files; KILLS=50 FAULTS=1 for fewer'
 	@echo 'make simulate         random operations on watched folders against a model of the index; OPERATIONS=1000 SEED=7 for others'
 	@echo 'make bench            the benchmarks, beside their peers; BENCH="scan" runs one'
 	@echo 'make fuzz             each fuzz target for $(TIME) s; TIME=600 TARGET=globs runs one for longer'
@@ -68,12 +68,12 @@ test-mcp: $(PROGRAMS)
 test-otio: $(PROGRAMS)
 	@python3 Tests/Export/otio_test.py "$(BIN)" .build/otio
 
-# An hour or so: each kill and each fault is followed by a look at all that is indexed.
+# An hour or so on two processors: each kill and each fault is followed by a look at all that is indexed.
 KILLS ?= 500
-FAULTS ?= 1
+FAULTS ?=
 
 crash-test: $(PROGRAMS)
-	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Crash/crash_test.py "$(BIN)" --kills $(KILLS) --faults $(FAULTS)
+	@PYTHONDONTWRITEBYTECODE=1 python3 Tests/Crash/crash_test.py "$(BIN)" --kills $(KILLS) $(FAULTS:%=--faults %)
 
 # What a seed does depends on the order of sets as well.
 OPERATIONS ?= 10000
@@ -91,7 +91,7 @@ TOOLCHAIN = $(shell $(SWIFT) -print-target-info | sed -n 's|.*"runtimeResourcePa
 
 # libFuzzer's runtime comes with the toolchain's clang. Corpus and findings stay in .build-fuzz.
 TIME ?= 20
-TARGET ?= protocol safetensors pickle wordpiece tokenizers checkpoints configuration requests globs events
+TARGET ?= protocol safetensors pickle wordpiece tokenizers checkpoints configuration requests globs backups inverted events
 FUZZER = .build-fuzz/release/saccade-fuzz
 
 fuzz: packages

@@ -351,7 +351,7 @@ let package = Package(
 
 // `make fuzz`: a program that libFuzzer drives, and the readers that it feeds, instrumented. No other build has either.
 let fuzzedModules: Set<String> = [
-    "API", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Training",
+    "API", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Training", "VectorIndex",
 ]
 let isFuzzing = Context.environment["SACCADE_FUZZ"] != nil
 
@@ -361,8 +361,8 @@ if isFuzzing {
         .executableTarget(
             name: "saccade-fuzz",
             dependencies: [
-                "API", "CFuzzer", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings", "Tensors",
-                "Training",
+                "API", "CFuzzer", "CKernels", "Catalog", "Client", "DecodeProtocol", "HTTPServer", "Models", "Settings",
+                "Tensors", "Training", "VectorIndex",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Fuzz/saccade-fuzz",

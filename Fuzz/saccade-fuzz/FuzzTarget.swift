@@ -10,8 +10,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         .decodeProtocol, .safetensors, .torchPickle, .wordPiece, .tokenizers, .checkpoints, .configuration, .requests,
-        .pathGlobs, .backups,
-        .serverEvents,
+        .pathGlobs, .backups, .inverted, .serverEvents,
     ]
 
     /// Writes the seeds into a folder, each under the number that it has.

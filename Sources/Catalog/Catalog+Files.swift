@@ -30,6 +30,31 @@ extension Catalog {
         }
     }
 
+    /// Calls `body` with each directory of a root below `top` that holds files which are no tombstones, in the order of their bytes, until it
+    /// returns false.
+    package func directories(
+        below top: FilePath, of root: RootID, _ body: (FilePath) throws(CatalogError) -> Bool
+    ) throws(CatalogError) {
+        let (start, end) = top.dataBelow
+        var after = start
+        while true {
+            let directories = try read { db in
+                try Data.fetchAll(
+                    db.cachedStatement(
+                        sql: """
+                            SELECT DISTINCT directory FROM files
+                            WHERE root_id = ? AND deleted_at IS NULL AND directory > ? AND directory < ?
+                            ORDER BY directory LIMIT 64
+                            """), arguments: [root, after, end])
+            }
+            for directory in directories {
+                guard try body(FilePath(bytes: directory)) else { return }
+            }
+            guard let last = directories.last else { return }
+            after = last
+        }
+    }
+
     /// The next `limit` files after `after` in the order of their ids that lie in no root and are no tombstones.
     package func filesWithoutRoot(after: FileID = 0, limit: Int = 4096) throws(CatalogError) -> [MediaFile] {
         try read { db in
@@ -52,6 +77,23 @@ extension Catalog {
                     Int64(bitPattern: stamp.inode), Int64(bitPattern: stamp.device), stamp.size, stamp.modified,
                 ]
             ).map(MediaFile.init)
+        }
+    }
+
+    /// Those of some stamps that files have, tombstones included: see ``files(stamped:)``. One read for all.
+    package func stamps(among stamps: [FileStamp]) throws(CatalogError) -> Set<FileStamp> {
+        guard !stamps.isEmpty else { return [] }
+        return try read { db in
+            let statement = try db.cachedStatement(
+                sql: "SELECT 1 FROM files WHERE inode = ? AND device = ? AND size = ? AND modified = ? LIMIT 1")
+            return Set(
+                try stamps.filter { stamp in
+                    try Int.fetchOne(
+                        statement,
+                        arguments: [
+                            Int64(bitPattern: stamp.inode), Int64(bitPattern: stamp.device), stamp.size, stamp.modified,
+                        ]) != nil
+                })
         }
     }
 
@@ -176,33 +218,34 @@ extension Catalog {
         }
     }
 
-    /// Keeps that a file has another path now. One row changes; a tombstone comes back to life.
+    /// Keeps that files have other paths now, one after the other in one transaction. One row of each changes; a tombstone comes back to life.
     ///
-    /// - Returns: as ``removeFiles(_:at:)``, of a file that lay at the path.
-    package func moveFile(
-        _ file: FileID, to path: FilePath, root: RootID?, at now: Timestamp
-    ) throws(CatalogError) -> [MediaID] {
-        try write { db in
-            var hidden: [MediaID] = []
-            if let other = try Row.fetchOne(
-                db, sql: "SELECT id, media_id, deleted_at FROM files WHERE path = ? AND id <> ?",
-                arguments: [path.data, file])
-            {
-                try db.execute(sql: "DELETE FROM files WHERE id = ?", arguments: [other["id"] as FileID])
-                if other["deleted_at"] as Timestamp? == nil {
-                    hidden = try Self.hideIfGone(other["media_id"], at: now, db)
-                }
-            }
-            try db.execute(
-                sql: """
-                    UPDATE files SET path = ?, directory = ?, root_id = ?, deleted_at = NULL, problem_code = NULL,
-                        problem = NULL WHERE id = ?
-                    """,
-                arguments: [path.data, path.removingLastComponent().data, root, file])
-            let media = try MediaID.fetchOne(db, sql: "SELECT media_id FROM files WHERE id = ?", arguments: [file])
-            if let media { try Self.show(media, db) }
-            return hidden
+    /// - Returns: as ``removeFiles(_:at:)``, of files that lay at the paths.
+    package func move(_ files: [MovedFile], at now: Timestamp) throws(CatalogError) -> [MediaID] {
+        guard !files.isEmpty else { return [] }
+        return try write { db in try files.flatMap { try Self.move($0, at: now, db) } }
+    }
+
+    private static func move(_ file: MovedFile, at now: Timestamp, _ db: Database) throws -> [MediaID] {
+        let path = file.path.data
+        var hidden: [MediaID] = []
+        let other = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT id, media_id, deleted_at FROM files WHERE path = ? AND id <> ?"),
+            arguments: [path, file.id])
+        if let other {
+            try db.cachedStatement(sql: "DELETE FROM files WHERE id = ?").execute(arguments: [other["id"] as FileID])
+            if other["deleted_at"] as Timestamp? == nil { hidden = try hideIfGone(other["media_id"], at: now, db) }
         }
+        try db.cachedStatement(
+            sql: """
+                UPDATE files SET path = ?, directory = ?, root_id = ?, deleted_at = NULL, problem_code = NULL,
+                    problem = NULL WHERE id = ?
+                """
+        ).execute(arguments: [path, file.path.removingLastComponent().data, file.root, file.id])
+        let media = try MediaID.fetchOne(
+            db.cachedStatement(sql: "SELECT media_id FROM files WHERE id = ?"), arguments: [file.id])
+        if let media { try show(media, db) }
+        return hidden
     }
 
     /// Makes tombstones of files that are gone, and of media items that have no other.
@@ -297,7 +340,7 @@ extension Catalog {
 
     /// Lets a media item that is a tombstone be found again.
     private static func show(_ media: MediaID, _ db: Database) throws {
-        try db.execute(
-            sql: "UPDATE media SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL", arguments: [media])
+        try db.cachedStatement(sql: "UPDATE media SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL")
+            .execute(arguments: [media])
     }
 }

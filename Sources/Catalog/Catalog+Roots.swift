@@ -76,14 +76,24 @@ extension Catalog {
         try write { try $0.execute(sql: "UPDATE roots SET scanned_at = ? WHERE id = ?", arguments: [now, id]) }
     }
 
-    /// Keeps that a root's file system has another number since it was mounted again.
-    package func changeDevice(of id: RootID, from before: UInt64, to device: UInt64) throws(CatalogError) {
+    /// Keeps that the file system with its top at `top` has another number since it was mounted again, or ``MediaFile/noDevice`` while it is
+    /// away.
+    ///
+    /// What lies below `top` and was on another file system, which had that number before and is away, keeps none.
+    package func changeDevice(
+        of id: RootID, below top: FilePath, from before: UInt64, to device: UInt64
+    ) throws(CatalogError) {
+        let (start, end) = top.dataBelow
+        let (old, new) = (Int64(bitPattern: before), Int64(bitPattern: device))
         try write { db in
             try db.execute(
-                sql: "UPDATE files SET device = ? WHERE root_id = ? AND device = ?",
-                arguments: [Int64(bitPattern: device), id, Int64(bitPattern: before)])
-            try db.execute(
-                sql: "UPDATE roots SET device = ? WHERE id = ?", arguments: [Int64(bitPattern: device), id])
+                sql: """
+                    UPDATE files SET device = CASE device WHEN ? THEN ? ELSE ? END
+                    WHERE root_id = ? AND device IN (?, ?) AND path >= ? AND path < ?
+                    """,
+                arguments: [
+                    old, new, Int64(bitPattern: MediaFile.noDevice), id, old, new, start, end,
+                ])
         }
     }
 }

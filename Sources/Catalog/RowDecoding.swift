@@ -5,6 +5,12 @@ internal import SystemPackage
 
 extension FilePath {
     var data: Data { Data(bytes) }
+
+    /// What the paths of all that lies below this directory are not before, and what they are before.
+    var dataBelow: (start: Data, end: Data) {
+        let name = bytes == [UInt8(ascii: "/")] ? [] : bytes
+        return (Data(name + [UInt8(ascii: "/")]), Data(name + [UInt8(ascii: "/") + 1]))
+    }
 }
 
 extension Row {

@@ -140,14 +140,32 @@ package struct MediaFile: Sendable, Equatable, Identifiable {
     package var path: FilePath
     /// nil while ``problem`` is set, unless that is ``Problem/Code/missing``.
     package var media: MediaID?
+    /// Its device is ``noDevice`` where its file system is away and another one may have its number.
     package var stamp: FileStamp
     package var problem: Problem?
     package var attempts: Int
     /// When it was given up.
     package var deletedAt: Timestamp?
 
+    /// A number that no file system has.
+    package static let noDevice: UInt64 = 0
+
     /// Whether it is gone but stays in the index until that is confirmed.
     package var isHeld: Bool { problem?.code == .missing }
+}
+
+/// A file that has left its path for another one.
+package struct MovedFile: Sendable, Equatable {
+    package var id: FileID
+    /// The path that it has now, and the root that this lies in.
+    package var path: FilePath
+    package var root: RootID?
+
+    package init(_ id: FileID, to path: FilePath, root: RootID?) {
+        self.id = id
+        self.path = path
+        self.root = root
+    }
 }
 
 /// What a scan has found at a path.

@@ -26,15 +26,16 @@ extension FolderScanner {
             return try setOffline(
                 root, "it is empty now and was not before: mount its file system, or remove the root if it is meant so")
         }
-        if let before = root.device, before != attributes.stamp.device, root.fileCount > 0 {
-            guard try hasKnownFile(root) else {
-                return try setOffline(
-                    root, "another file system is there, without its files: mount the right one, or remove the root")
-            }
-            try catalog.changeDevice(of: root.id, from: before, to: attributes.stamp.device)
+        let device = attributes.stamp.device
+        if let before = root.device, before != device, root.fileCount > 0,
+            try !follow(device, below: root.path, root: root)
+        {
+            return try setOffline(
+                root, "another file system is there, without its files: mount the right one, or remove the root")
         }
-        if root.state == .offline || root.device != attributes.stamp.device {
-            try catalog.setRoot(root.id, state: .online, reason: nil, device: attributes.stamp.device)
+        devices.withLock { $0[root.path] = device }
+        if root.state == .offline || root.device != device {
+            try catalog.setRoot(root.id, state: .online, reason: nil, device: device)
         }
         if root.state == .offline { report(.rootOnline(root.id)) }
         return true
@@ -48,35 +49,13 @@ extension FolderScanner {
         return false
     }
 
-    /// Whether one of some known files is still there.
-    private func hasKnownFile(_ root: Root) throws -> Bool {
-        for directory in try catalog.directories(of: root.id, limit: 64) {
-            for file in try catalog.files(inDirectory: directory).prefix(16) {
-                if let there = try? files.attributes(of: file.path, followsLinks: true),
-                    there.stamp.isSameContent(as: file.stamp)
-                {
-                    return true
-                }
-            }
-        }
-        return false
-    }
-
     /// Finds the known files in a directory that is gone and in what lay below it, of which nobody may have told. O(what is known there, and in
     /// directories beside it whose names begin alike).
     func findVanished(in directory: FilePath, root: Root, _ pass: inout ScanPass) throws {
         pass.vanished += try catalog.files(inDirectory: directory)
-        let end = directory.bytes + [UInt8(ascii: "/") + 1]
-        var after = directory
-        while true {
-            let directories = try catalog.directories(of: root.id, after: after, limit: 64)
-            for below in directories {
-                guard below.bytes.lexicographicallyPrecedes(end) else { return }
-                guard below.starts(with: directory), pass.visited.insert(below).inserted else { continue }
-                pass.vanished += try catalog.files(inDirectory: below)
-            }
-            guard let last = directories.last else { return }
-            after = last
+        try catalog.directories(below: directory, of: root.id) { below throws(CatalogError) in
+            if pass.visited.insert(below).inserted { pass.vanished += try catalog.files(inDirectory: below) }
+            return true
         }
     }
 
@@ -116,14 +95,7 @@ extension FolderScanner {
             // Followed to another place since, or still here: hidden now, or no candidate any more.
             guard let current = try catalog.file(at: file.path), current.id == file.id else { continue }
             let presence = presence(of: file.path)
-            guard presence != .concealed, let device = nearestDevice(to: file.path), pass.isGone(file, from: device)
-            else { continue }
-            if file.stamp.device != device {
-                // Whoever confirms that it is gone later compares it as well.
-                var stamp = file.stamp
-                stamp.device = device
-                try catalog.restamp(file, stamp, root: root.id)
-            }
+            guard presence != .concealed, nearestDevice(to: file.path) == current.stamp.device else { continue }
             switch presence {
             case .absent where current.isHeld: held.append(file.id)
             // One that could not be taken in loses nothing.
@@ -228,8 +200,10 @@ extension FolderScanner {
     }
 
     /// The device of the nearest directory above `path` that is there.
-    private func nearestDevice(to path: FilePath) -> UInt64? {
-        var directory = path.removingLastComponent()
+    private func nearestDevice(to path: FilePath) -> UInt64? { device(atOrAbove: path.removingLastComponent()) }
+
+    func device(atOrAbove directory: FilePath) -> UInt64? {
+        var directory = directory
         while true {
             if let attributes = try? files.attributes(of: directory, followsLinks: true) {
                 return attributes.stamp.device

@@ -1,4 +1,4 @@
-package import Basics
+internal import Basics
 package import Catalog
 internal import Synchronization
 package import SystemPackage
@@ -53,12 +53,14 @@ package final class FolderScanner: Sendable {
     let settings: FolderSettings
     let catchUp: @Sendable () throws -> Void
     let report: @Sendable (FolderEvent) -> Void
-    private let settling: Mutex<SettlingFiles>
-    private let readers = FileReaders()
+    let settling: Mutex<SettlingFiles>
+    let readers = FileReaders()
     let breaker: Mutex<RemovalBreaker>
     let polling: Mutex<PolledTrees>
     /// File systems by device, as a full scan finds them.
     private let fileSystems = Mutex<[UInt64: FileSystemKind]>([:])
+    /// The numbers that file systems were seen to have, by the directories that are their tops.
+    let devices = Mutex<[FilePath: UInt64]>([:])
     /// The rules of directories with a file of them, as they were when they were last looked at.
     private let rules = Mutex<[FilePath: IgnoreRules]>([:])
 
@@ -98,6 +100,7 @@ package final class FolderScanner: Sendable {
     /// Forgets a tree that is not watched any more.
     package func forget(_ tree: FilePath) {
         polling.withLock { $0.forget(below: tree) }
+        forgetDevices(below: tree)
         watcher.unwatch(tree: tree)
     }
 
@@ -114,7 +117,10 @@ package final class FolderScanner: Sendable {
         pass.directories = scope.directories.union(due.map { $0.removingLastComponent() })
         for file in try catalog.filesToRetry(at: now) { pass.directories.insert(file.path.removingLastComponent()) }
         let polled = polling.withLock { $0.takeDue(at: clock.uptime) }
-        if scope.everything { fileSystems.withLock { $0 = [:] } }
+        if scope.everything {
+            fileSystems.withLock { $0 = [:] }
+            devices.withLock { $0 = [:] }
+        }
         for root in try catalog.roots() {
             let whole = scope.everything || scope.roots.contains(root.id)
             let isExchanged = scope.trees.contains(root.path)
@@ -129,6 +135,7 @@ package final class FolderScanner: Sendable {
                 if whole { report(.scanFinished(root.id)) }
                 continue
             }
+            try noteUnmounted(in: root)
             // A root that was away, or has another directory in its place, is not as it was left.
             let everything = whole || isExchanged || root.state == .offline
             var tour = Tour(root: root, ignored: IgnoredFiles(in: root.path, settings.ignored, files: files))
@@ -208,10 +215,13 @@ package final class FolderScanner: Sendable {
         if isChanged, recursively == nil { tour.changed.append(directory) }
         watch(directory, isWalked: recursively != nil)
         let entries: [DirectoryEntry]
+        let device: UInt64
         do {
             let attributes = try files.attributes(of: directory, followsLinks: directory == root.path)
             if attributes.kind != .directory { throw Errno.notDirectory }
-            notePolling(directory, device: attributes.stamp.device)
+            device = attributes.stamp.device
+            notePolling(directory, device: device)
+            try noteDevice(device, of: directory, root: root, &pass)
             entries = try files.entries(of: directory)
         } catch let error as Errno {
             if error == .noSuchFileOrDirectory || error == .notDirectory {
@@ -223,9 +233,11 @@ package final class FolderScanner: Sendable {
             }
             return
         }
+        if pass.left.contains(directory) { try keepMoves(&pass) }
         var known: [FilePath: MediaFile] = [:]
         for file in try catalog.files(inDirectory: directory) { known[file.path] = file }
         var subtitles: [FilePath.Component] = []
+        var places: [Place] = []
         for entry in entries {
             let path = directory.appending(entry.name)
             let kind = entry.kind ?? (try? files.attributes(of: path, followsLinks: false).kind)
@@ -239,141 +251,26 @@ package final class FolderScanner: Sendable {
                     continue
                 }
                 guard settings.candidates.contains(entry.name) else { continue }
-                let isLink = kind == .symbolicLink
-                if try examine(path, isLink: isLink, known: known[path], root: root, &pass) { known[path] = nil }
+                places.append(Place(path: path, isLink: kind == .symbolicLink, device: device, root: root))
+                if places.count == FileReaders.batch {
+                    try examine(places, &known, &pass)
+                    places = []
+                }
             case .other, nil:
                 continue
             }
         }
+        try examine(places, &known, &pass)
         pass.vanished += known.values
         if known.values.contains(where: { !$0.isHeld }) { pass.changed.insert(directory) }
         // Whose files of subtitles they are, the catalog has to say.
-        if !subtitles.isEmpty || pass.settled.count >= FileReaders.batch { try takeSettled(&pass) }
+        if !subtitles.isEmpty { try takeSettled(&pass) }
         try recordSubtitles(subtitles, in: directory) { path, attributes in
             pass.due.remove(path)
             return settling.withLock { settling in
                 settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
             }
         }
-    }
-
-    /// Looks at one file.
-    ///
-    /// - Returns: whether there is a file.
-    private func examine(
-        _ path: FilePath, isLink: Bool, known: MediaFile?, root: Root, _ pass: inout ScanPass
-    ) throws -> Bool {
-        pass.due.remove(path)
-        guard var attributes = try? files.attributes(of: path, followsLinks: true), attributes.kind == .regular else {
-            settling.withLock { $0.forget(path) }
-            return false
-        }
-        if isLink, !settings.followsLinks, (try? files.target(of: path))?.starts(with: root.path) != true {
-            return false
-        }
-        if isLink, let link = try? files.attributes(of: path, followsLinks: false) {
-            // The device tells whether a missing file's file system is away: for a link, that of the link.
-            attributes.stamp.device = link.stamp.device
-        }
-        let now = clock.now
-        if let known, known.stamp.isSameContent(as: attributes.stamp) {
-            if known.isHeld { pass.returned.append(known.id) }
-            if known.stamp.device != attributes.stamp.device {
-                pass.renumbered[known.stamp.device] = attributes.stamp.device
-            }
-            if known.stamp != attributes.stamp || known.root != root.id {
-                try catalog.restamp(known, attributes.stamp, root: root.id)
-            }
-            let retries = known.problem?.retryAt.map { $0 <= now } ?? false
-            guard retries else {
-                settling.withLock { $0.forget(path) }
-                return true
-            }
-        } else if known == nil, try follow(path, attributes.stamp, root: root) {
-            pass.changed.insert(path.removingLastComponent())
-            return true
-        }
-        pass.changed.insert(path.removingLastComponent())
-        let isSettled = settling.withLock { settling in
-            settling.observe(path, attributes, at: clock.reading) { files.isOpenForWriting(path) }
-        }
-        guard isSettled else { return true }
-        pass.settled.append(SettledFile(path: path, stamp: attributes.stamp, known: known, root: root.id))
-        return true
-    }
-
-    /// Whether the file that appears at `path` is one that has left another place; its one row is changed then.
-    private func follow(_ path: FilePath, _ stamp: FileStamp, root: Root) throws -> Bool {
-        for file in try catalog.files(stamped: stamp) where file.media != nil && file.path != path {
-            if file.deletedAt == nil {
-                do throws(Errno) {
-                    _ = try files.attributes(of: file.path, followsLinks: false)
-                    continue
-                } catch {
-                    guard error == .noSuchFileOrDirectory || error == .notDirectory else { continue }
-                }
-            }
-            try leave(try catalog.moveFile(file.id, to: path, root: root.id, at: clock.now))
-            if let media = file.media { report(.mediaMoved(media, path: path)) }
-            return true
-        }
-        return false
-    }
-
-    /// Keeps a settled file: what it is by its content, or why it can't be read.
-    ///
-    /// - Returns: its media, or nil when it can't be read or has changed meanwhile.
-    package func take(
-        _ path: FilePath, _ stamp: FileStamp, known: MediaFile?, root: RootID?
-    ) throws -> MediaID? {
-        try take([SettledFile(path: path, stamp: stamp, known: known, root: root)]).first ?? nil
-    }
-
-    /// Keeps the settled files of a pass. Where the catalog can't be written, their turn comes again.
-    func takeSettled(_ pass: inout ScanPass) throws {
-        let settled = pass.settled
-        pass.settled = []
-        do {
-            _ = try take(settled)
-        } catch {
-            let now = clock.uptime
-            settling.withLock { settling in
-                for file in settled { settling.postpone(file.path, stamp: file.stamp, at: now) }
-            }
-            throw error
-        }
-    }
-
-    /// Reads some files beside each other, and keeps what they are in one transaction.
-    private func take(_ settled: [SettledFile]) throws -> [MediaID?] {
-        let contents = readers.map(settled) { [files, settings, clock] in
-            $0.content(files, settings.retry, at: clock.now)
-        }
-        var media = [MediaID?](repeating: nil, count: settled.count)
-        var found: [(place: Int, file: FoundFile)] = []
-        for (place, content) in contents.enumerated() {
-            let file = settled[place]
-            switch content {
-            case .found(let content):
-                found.append((place, FoundFile(path: file.path, root: file.root, stamp: file.stamp, content: content)))
-            case .changing(let attributes):
-                settling.withLock { _ = $0.observe(file.path, attributes, at: clock.reading) { true } }
-            case .gone: continue
-            }
-        }
-        let recorded = try catalog.record(found.map(\.file), at: clock.now)
-        try leave(recorded.flatMap(\.hidden))
-        for ((place, file), recorded) in zip(found, recorded) {
-            media[place] = recorded.media
-            switch (file.content, recorded.media) {
-            case (.problem(let problem), _): report(.fileFailed(path: file.path, problem))
-            case (.media, let id?) where recorded.isNew: report(.mediaFound(id, path: file.path))
-            case (.media, let id?) where settled[place].known?.media != id:
-                report(.mediaMoved(id, path: file.path))
-            case (.media, _): continue
-            }
-        }
-        return media
     }
 
     /// - Parameter isWalked: whether all below it is looked at as well.
@@ -415,15 +312,15 @@ struct ScanPass {
     var vanished: [MediaFile] = []
     /// Files that are to be taken in.
     var settled: [SettledFile] = []
+    /// Files that have other paths, which the catalog is to be told of.
+    var moved: [(file: MediaFile, move: MovedFile)] = []
+    var moving: Set<FileID> = []
+    /// The directories that they have left.
+    var left: Set<FilePath> = []
     /// Files that were held as missing and were seen.
     var returned: [FileID] = []
     /// Directories in which something is not as the catalog has it.
     var changed: Set<FilePath> = []
-    /// The numbers that file systems have now, by those that they had when their files were last seen.
-    var renumbered: [UInt64: UInt64] = [:]
-
-    /// Whether a file that isn't there was on a file system that is: it is `device` that is there.
-    func isGone(_ file: MediaFile, from device: UInt64) -> Bool {
-        file.stamp.device == device || renumbered[file.stamp.device] == device
-    }
+    /// The top of the file system that the last directory lay on, and its number.
+    var top: (path: FilePath, device: UInt64)?
 }

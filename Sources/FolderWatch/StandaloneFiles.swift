@@ -34,15 +34,17 @@ package struct StandaloneFiles: Sendable {
     ) throws -> [MediaID] {
         let found = try look(renumbered, isStopped: isStopped)
         guard !isStopped() else { return [] }
+        // Those that say which number was followed by which come last: they say it again when this is broken off.
+        let hidden = try catalog.removeFiles(found.gone.map(\.id), at: now)
         for (file, stamp) in found.renumbered { try catalog.restamp(file, stamp, root: nil) }
-        return try catalog.removeFiles(found.gone.map(\.id), at: now)
+        return hidden
     }
 
     private struct Findings {
         var gone: [MediaFile] = []
-        /// Not there, on a file system of another number than theirs had: a file that is there may say that it is the same one.
-        var missing: [(MediaFile, device: UInt64)] = []
-        /// There, on a file system that has another number since it was mounted again.
+        /// Not to be seen, above them a file system of another number than theirs had: a file that is there may say that it is the same one.
+        var unseen: [(file: MediaFile, device: UInt64, isMissing: Bool)] = []
+        /// On a file system that has another number since it was mounted again.
         var renumbered: [(MediaFile, FileStamp)] = []
     }
 
@@ -60,7 +62,15 @@ package struct StandaloneFiles: Sendable {
         let numbers = Dictionary(
             findings.renumbered.map { ($0.0.stamp.device, $0.1.device) }, uniquingKeysWith: { $1 }
         ).merging(renumbered) { $1 }
-        findings.gone += findings.missing.filter { numbers[$0.0.stamp.device] == $0.device }.map(\.0)
+        for (file, device, isMissing) in findings.unseen where numbers[file.stamp.device] == device {
+            if isMissing {
+                findings.gone.append(file)
+            } else {
+                var stamp = file.stamp
+                stamp.device = device
+                findings.renumbered.insert((file, stamp), at: 0)
+            }
+        }
         return findings
     }
 
@@ -71,13 +81,19 @@ package struct StandaloneFiles: Sendable {
                 findings.renumbered.append((file, stamp))
             }
         } catch {
-            guard error == .noSuchFileOrDirectory || error == .notDirectory else { return }
-            let folder = try? files.attributes(of: file.path.removingLastComponent(), followsLinks: true)
-            guard let folder, folder.kind == .directory else { return }
-            if folder.stamp.device == file.stamp.device {
+            let folder = file.path.removingLastComponent()
+            var above = folder
+            var attributes = try? files.attributes(of: above, followsLinks: true)
+            while attributes == nil, above.removeLastComponent() {
+                attributes = try? files.attributes(of: above, followsLinks: true)
+            }
+            guard let attributes, attributes.kind == .directory else { return }
+            let isAbsent = error == .noSuchFileOrDirectory || error == .notDirectory
+            let isMissing = isAbsent && above == folder
+            if attributes.stamp.device != file.stamp.device {
+                findings.unseen.append((file, attributes.stamp.device, isMissing))
+            } else if isMissing {
                 findings.gone.append(file)
-            } else {
-                findings.missing.append((file, device: folder.stamp.device))
             }
         }
     }

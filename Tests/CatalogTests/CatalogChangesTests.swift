@@ -63,7 +63,7 @@ import Testing
                 }
             case 5:
                 if let file = try fixture.catalog.file(at: path) {
-                    _ = try fixture.catalog.moveFile(file.id, to: "/moved.mp4", root: nil, at: time)
+                    _ = try fixture.catalog.move([MovedFile(file.id, to: "/moved.mp4", root: nil)], at: time)
                 }
             case 6, 7, 8:
                 // Now and then of one that went away while it was in work.

@@ -94,7 +94,7 @@ import Testing
         let fixture = try CatalogFixture()
         let media = try fixture.file("/a.mp4", content: 1)
         let file = try #require(try fixture.catalog.files(stamped: fixture.stamp(1)).first)
-        #expect(try fixture.catalog.moveFile(file.id, to: "/d/b.mp4", root: nil, at: 12) == [])
+        #expect(try fixture.catalog.move([MovedFile(file.id, to: "/d/b.mp4", root: nil)], at: 12) == [])
         #expect(try fixture.catalog.file(at: "/a.mp4") == nil)
         #expect(try fixture.catalog.files(inDirectory: "/d").map(\.media) == [media])
     }

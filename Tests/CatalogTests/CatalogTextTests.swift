@@ -120,7 +120,7 @@ struct CatalogTextTests {
         #expect(try catalog.removeFiles([file.id], at: 9).isEmpty)
         #expect(try texts("beside") == ["beside"])
         let moved = try #require(try catalog.file(at: "/v/a.mp4"))
-        _ = try catalog.moveFile(moved.id, to: "/x/a.mp4", root: nil, at: 9)
+        _ = try catalog.move([MovedFile(moved.id, to: "/x/a.mp4", root: nil)], at: 9)
         #expect(try texts("beside").isEmpty && catalog.subtitles(inDirectory: "/v").isEmpty)
     }
 
@@ -133,7 +133,7 @@ struct CatalogTextTests {
         #expect(try texts("\"lake trip\"") == ["Summer 2024 / Lake_trip"])
         #expect(try texts("videos").isEmpty && texts("elsewhere").isEmpty && texts("below") == ["below"])
         let file = try #require(try catalog.file(at: "/home/me/Videos/Summer 2024/Lake_trip/IMG-01 canoe.mp4"))
-        _ = try catalog.moveFile(file.id, to: "/home/me/Videos/kayak.mp4", root: root.id, at: 9)
+        _ = try catalog.move([MovedFile(file.id, to: "/home/me/Videos/kayak.mp4", root: root.id)], at: 9)
         while try catalog.renewNames() {}
         #expect(try texts("canoe").isEmpty && texts("lake").isEmpty && texts("kayak") == ["kayak"])
         _ = try catalog.removeFiles([file.id], at: 10)

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Ends the daemon and its workers again and again, and fails what they do to their files: `make crash-test`.
 
-    crash_test.py BIN [--kills 500] [--faults 1] [--seed N] [--footage FOLDER]
+    crash_test.py BIN [--kills 500] [--faults N] [--beside 2] [--seed N] [--footage FOLDER]
 
 BIN is the folder of the built programs. A library is indexed undisturbed. Then, until there were so many kills, the same folder is indexed by
-a daemon of which SIGKILL ends the whole, a worker, or both, at random moments, under queries; each time it has come to an end, its index must
-equal the undisturbed one's, clip for clip. Then `saccade index` is ended before, and fails at, the n-th write, synchronisation, opening and
-mapping of a file in its state folder, for each n of a run (every F-th with --faults F; 0 leaves this out); after each, the databases must be sound,
-and another run must end with the same index. Needs ffmpeg and a C compiler.
+daemons of which SIGKILL ends the whole, a worker, or both, at random moments, under queries; each time one has come to an end, its index must
+equal the undisturbed one's, clip for clip. Then `saccade index` is ended before, and fails at, each write, synchronisation, opening and
+mapping of a file in its state folder; with --faults N, at N of those with the same call stack, the first and the last among them (0 leaves this
+out). After each, the databases must be sound, and another run must end with the same index. So many libraries as --beside says are made beside
+each other. Needs ffmpeg and a C compiler.
 """
 
 import argparse
 import collections
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -34,10 +36,10 @@ CLIP_COLUMNS = 6
 CALLS = ("write", "sync", "open", "map")
 
 
-def make_footage(folder, count):
-    """Videos of one to four shots, each like no other."""
+def make_footage(folder, count, most_shots):
+    """Videos of some shots, each like no other."""
     for number in range(count):
-        shots = [SCENES[(number + place) % len(SCENES)] for place in range(1 + number % 4)]
+        shots = [SCENES[(number + place) % len(SCENES)] for place in range(1 + number % most_shots)]
         graph = ";".join(
             f"{name}=size=192x144:rate=10,trim=duration={2 + (number + place) % 5},hue=h={13 * number},setsar=1,format=yuv420p[s{place}]"
             for place, name in enumerate(shots))
@@ -151,8 +153,8 @@ def workers(process):
     return found
 
 
-def end(process, victims, chance):
-    """SIGKILL for the daemon, one of its workers, or both; whether the daemon is gone."""
+def end(process, chance):
+    """SIGKILL for the daemon, one of its workers, or both: for which, and whether the daemon is gone."""
     kind = chance.choice(["daemon", "daemon", "worker", "both"])
     children = workers(process)
     if kind != "worker" or not children:
@@ -164,10 +166,9 @@ def end(process, victims, chance):
                 os.kill(child, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-    victims[kind] += 1
     if kind != "worker":
         process.wait()
-    return kind != "worker"
+    return kind, kind != "worker"
 
 
 def is_idle(state):
@@ -191,100 +192,159 @@ def stop(process):
     return process.wait()
 
 
-def kill_often(program, home, expected, count, chance):
-    state = home / "killed"
-    victims = collections.Counter()
-    rounds = answers = 0
-    wrong = []
-    process = None
-    asking = threading.Event()
+class Kills:
+    """Daemons that are killed, each with a library of its own."""
 
-    def query():
-        nonlocal answers
-        while not asking.wait(0.02):
-            if ask(state, "POST", "/v1/search", {"query": "colourful stripes", "limit": 3}):
-                answers += 1
+    def __init__(self, program, home, expected, count, seed):
+        self.program, self.home, self.expected, self.count, self.seed = program, home, expected, count, seed
+        self.lock = threading.Lock()
+        self.victims = collections.Counter()
+        self.rounds = self.answers = 0
+        self.begun = time.monotonic()
 
-    thread = threading.Thread(target=query, daemon=True)
-    thread.start()
-    begun = time.monotonic()
-    while True:
-        process = process or program.serve(state)
-        # From before the databases are open to long after the first clips are written; once enough were killed, none.
-        deadline = time.monotonic() + (chance.expovariate(1 / 0.7) if victims.total() < count else 600)
-        while time.monotonic() < deadline and process.poll() is None and not is_idle(state):
-            time.sleep(0.01)
-        if process.poll() is not None:
-            wrong.append(f"the daemon ended by itself with {process.returncode}")
-            process = None
-            if len(wrong) > 5:
-                break
-        elif is_idle(state):
-            stop(process)
-            process = None
-            rounds += 1
-            program.index(state)
-            wrong += differences(state, expected)
-            if victims.total() >= count:
-                break
-            shutil.rmtree(state)
-        elif time.monotonic() < deadline:
-            continue
-        elif victims.total() < count:
-            if end(process, victims, chance):
+    def take(self):
+        """Whether one kill more is wanted."""
+        with self.lock:
+            if self.victims.total() >= self.count:
+                return False
+            # Told apart when it has happened.
+            self.victims["wanted"] += 1
+            if self.victims.total() % 50 == 0:
+                print(f"  {self.victims.total()} kills, {time.monotonic() - self.begun:.0f} s", flush=True)
+            return True
+
+    def happened(self, kind):
+        with self.lock:
+            self.victims["wanted"] -= 1
+            self.victims[kind] += 1
+
+    def run(self, number):
+        """Kills the daemon of one library until there were enough in all; what is wrong."""
+        chance = random.Random(self.seed + number)
+        state = self.home / f"killed-{number}"
+        asking = threading.Event()
+
+        def query():
+            while not asking.wait(0.02):
+                if ask(state, "POST", "/v1/search", {"query": "colourful stripes", "limit": 3}):
+                    with self.lock:
+                        self.answers += 1
+
+        thread = threading.Thread(target=query, daemon=True)
+        thread.start()
+        try:
+            return self.kill_until_enough(state, chance)
+        finally:
+            asking.set()
+            thread.join()
+
+    def kill_until_enough(self, state, chance):
+        wrong = []
+        process = None
+        while True:
+            process = process or self.program.serve(state)
+            # From before the databases are open to long after the first clips are written; once enough were killed, none.
+            is_last = self.victims.total() >= self.count
+            deadline = time.monotonic() + (600 if is_last else chance.expovariate(1 / 0.7))
+            while time.monotonic() < deadline and process.poll() is None and not is_idle(state):
+                time.sleep(0.01)
+            if process.poll() is not None:
+                wrong.append(f"the daemon ended by itself with {process.returncode}")
                 process = None
-            if victims.total() % 50 == 0:
-                print(f"  {victims.total()} kills, {time.monotonic() - begun:.0f} s", flush=True)
-        else:
-            wrong.append("the daemon came to no end in ten minutes")
-            process.kill()
-            process.wait()
-            break
-    asking.set()
-    thread.join()
+                if len(wrong) > 5:
+                    return wrong
+            elif is_idle(state):
+                stop(process)
+                process = None
+                self.program.index(state)
+                wrong += differences(state, self.expected)
+                with self.lock:
+                    self.rounds += 1
+                if is_last or wrong:
+                    return wrong
+                shutil.rmtree(state)
+            elif is_last:
+                process.kill()
+                process.wait()
+                return wrong + ["the daemon came to no end in ten minutes"]
+            elif self.take():
+                kind, is_gone = end(process, chance)
+                self.happened(kind)
+                if is_gone:
+                    process = None
+
+
+def kill_often(program, home, expected, arguments):
+    kills = Kills(program, home, expected, arguments.kills, arguments.seed)
+    with concurrent.futures.ThreadPoolExecutor(arguments.beside) as threads:
+        wrong = sum(threads.map(kills.run, range(arguments.beside)), [])
+    victims = kills.victims
     kinds = ", ".join(f"{victims[kind]} of {name}" for kind, name in (("daemon", "the daemon"), ("worker", "a worker"), ("both", "both")))
-    print(f"{victims.total()} kills ({kinds}) in {rounds} libraries, {answers} searches answered meanwhile: {len(wrong)} differences")
+    print(
+        f"{victims.total()} kills ({kinds}) in {kills.rounds} libraries, {kills.answers} searches answered meanwhile, "
+        f"{time.monotonic() - kills.begun:.0f} s: {len(wrong)} differences", flush=True)
     return wrong
 
 
-def fault_everywhere(program, home, expected, step):
-    shim = home / "faults.so"
-    compiler = next(name for name in ("cc", "clang", "gcc") if shutil.which(name))
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", shim, HERE / "faults.c", "-ldl"], check=True)
+class Faults:
+    """Runs of `saccade index` of which one call fails, or ends it."""
+
+    def __init__(self, program, home, expected):
+        self.program, self.home, self.expected = program, home, expected
+        self.shim = home / "faults.so"
+        compiler = next(name for name in ("cc", "clang", "gcc") if shutil.which(name))
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", self.shim, HERE / "faults.c", "-ldl"], check=True)
+
+    def run(self, state, call, number, action, stacks):
+        shutil.rmtree(state, ignore_errors=True)
+        return self.program.index(state, {
+            "LD_PRELOAD": str(self.shim), "SACCADE_FAULT_FOLDER": str(state), "SACCADE_FAULT_CALL": call, "SACCADE_FAULT_NUMBER": str(number),
+            "SACCADE_FAULT_ACTION": action, "SACCADE_FAULT_STACKS": str(stacks)})
+
+    def places(self, call, most):
+        """Which calls of a run are tried, of how many; at most so many of those with the same call stack, evenly spread; all for none."""
+        stacks = self.home / "stacks"
+        if self.run(self.home / "faultless", call, 0, "fail", stacks) != 0:
+            sys.exit(f"{call}: an undisturbed run failed: {(self.home / 'log').read_text()[-2000:]}")
+        alike = collections.defaultdict(list)
+        for number, stack in enumerate(stacks.read_text().split(), 1):
+            alike[stack].append(number)
+        chosen = set()
+        for numbers in alike.values():
+            count = len(numbers) if most is None else min(most, len(numbers))
+            chosen |= {numbers[place * (len(numbers) - 1) // max(1, count - 1)] for place in range(count)}
+        return sorted(chosen), sum(map(len, alike.values())), len(alike)
+
+    def check(self, call, number, action):
+        """What is wrong after one fault, and whether it came before both databases were there."""
+        state = self.home / f"faulty-{threading.get_ident()}"
+        status = self.run(state, call, number, action, self.home / f"stacks-{threading.get_ident()}")
+        what = f"{call} {number}, {action}"
+        wrong = []
+        if action == "fail" and status < 0:
+            wrong.append(f"{what}: ended by signal {-status}")
+        is_early = not all((state / name).exists() for name in ("catalog.sqlite", "memories.sqlite"))
+        if not is_early and status != 0:
+            wrong += [f"{what}: {difference}" for difference in differences(state, None)]
+        again = self.program.index(state)
+        if again != 0:
+            wrong.append(f"{what}: the next run ended with {again}")
+        return wrong + [f"{what}, after the next run: {difference}" for difference in differences(state, self.expected)], is_early
+
+
+def fault_everywhere(program, home, expected, arguments):
+    faults = Faults(program, home, expected)
     wrong = []
-    for call in CALLS:
-        for action in ("kill", "fail"):
-            if action == "kill" and call in ("open", "map"):
-                continue
-            state = home / "faulty"
-
-            def run(number):
-                faults = {
-                    "LD_PRELOAD": str(shim), "SACCADE_FAULT_FOLDER": str(state), "SACCADE_FAULT_CALL": call, "SACCADE_FAULT_NUMBER": str(number),
-                    "SACCADE_FAULT_ACTION": action, "SACCADE_FAULT_COUNT": str(home / "count")}
-                shutil.rmtree(state, ignore_errors=True)
-                return program.index(state, faults)
-
-            if run(0) != 0:
-                wrong.append(f"{call}: an undisturbed run failed")
-                continue
-            total = int((home / "count").read_text())
-            tried = before = 0
-            for number in range(1, total + 1, step):
-                status = run(number)
-                tried += 1
-                what = f"{call} {number} of {total}, {action}"
-                if action == "fail" and status < 0:
-                    wrong.append(f"{what}: ended by signal {-status}")
-                if not (state / "catalog.sqlite").exists() or not (state / "memories.sqlite").exists():
-                    before += 1
-                elif status != 0:
-                    wrong += [f"{what}: {difference}" for difference in differences(state, None)]
-                again = program.index(state)
-                if again != 0:
-                    wrong.append(f"{what}: the next run ended with {again}")
-                wrong += [f"{what}, after the next run: {difference}" for difference in differences(state, expected)]
-            print(f"{call}, {action}: {tried} of {total} places, {before} of them before both databases were there: {len(wrong)} differences so far", flush=True)
+    begun = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(arguments.beside) as threads:
+        for call in CALLS:
+            numbers, total, stacks = faults.places(call, arguments.faults)
+            for action in ("fail",) if call in ("open", "map") else ("kill", "fail"):
+                found = list(threads.map(lambda number: faults.check(call, number, action), numbers))
+                wrong += sum((wrong for wrong, _ in found), [])
+                print(
+                    f"{call}, {action}: {len(numbers)} of {total} calls, of {stacks} call stacks, {sum(early for _, early in found)} of them before "
+                    f"both databases were there, {time.monotonic() - begun:.0f} s: {len(wrong)} differences so far", flush=True)
     return wrong
 
 
@@ -292,24 +352,24 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=pathlib.Path)
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--faults", type=int, default=1)
+    parser.add_argument("--faults", type=int, default=None)
+    parser.add_argument("--beside", type=int, default=2)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--footage", type=pathlib.Path)
     arguments = parser.parse_args()
     if not shutil.which("ffmpeg"):
         sys.exit("This needs the Debian package ffmpeg: apt-get install ffmpeg")
     print(f"seed {arguments.seed}")
-    chance = random.Random(arguments.seed)
     home = pathlib.Path(tempfile.mkdtemp(prefix="saccade-crash-"))
     wrong = []
     try:
-        for folder, count in (("many", 30), ("few", 3)):
+        for folder, count, most_shots in (("many", 30, 4), ("few", 2, 2)):
             footage = home / folder
             if folder == "many" and arguments.footage:
                 footage = arguments.footage.resolve()
             else:
                 footage.mkdir()
-                make_footage(footage, count)
+                make_footage(footage, count, most_shots)
             program = Program(arguments.programs.resolve(), home, footage)
             reference = home / f"reference-{folder}"
             if (serve_to_the_end(program, reference) if folder == "many" else program.index(reference)) != 0:
@@ -317,9 +377,9 @@ def main():
             expected = index_of(reference)
             print(f"undisturbed: {len(expected)} files, {sum(map(len, expected.values()))} clips and lines", flush=True)
             if folder == "many":
-                wrong += kill_often(program, home, expected, arguments.kills, chance)
-            elif arguments.faults:
-                wrong += fault_everywhere(program, home, expected, arguments.faults)
+                wrong += kill_often(program, home, expected, arguments)
+            elif arguments.faults != 0:
+                wrong += fault_everywhere(program, home, expected, arguments)
     finally:
         if wrong:
             print(f"left as it is for a look: {home}")

@@ -4,15 +4,17 @@
 //   SACCADE_FAULT_CALL     write, sync, open or map
 //   SACCADE_FAULT_NUMBER   which one, from 1; 0 for none
 //   SACCADE_FAULT_ACTION   kill: the process, before the call; fail: it and all that follow, with EIO, or ENOSPC for a write
-//   SACCADE_FAULT_COUNT    a file that gets how many there were, when the program ends
+//   SACCADE_FAULT_STACKS   a file that gets a number for the call stack of each, a line for each, when the program ends
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +22,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_CALLS = 1 << 16, MOST_FRAMES = 64 };
+
 static atomic_long count;
+static uint64_t stacks[MOST_CALLS];
+
+// The same wherever the program and its libraries lie in memory.
+static uint64_t call_stack(void) {
+    void *frames[MOST_FRAMES];
+    const int depth = backtrace(frames, MOST_FRAMES);
+    uint64_t sum = 14695981039346656037u;
+    for (int frame = 0; frame < depth; frame++) {
+        Dl_info place;
+        if (dladdr(frames[frame], &place) == 0) continue;
+        sum = (sum ^ (uint64_t)((char *)frames[frame] - (char *)place.dli_fbase)) * 1099511628211u;
+    }
+    return sum;
+}
 
 static int lies_in_folder(const char *path) {
     const char *folder = getenv("SACCADE_FAULT_FOLDER");
@@ -42,17 +60,19 @@ static int fails(const char *call) {
                *action = getenv("SACCADE_FAULT_ACTION");
     if (wanted == NULL || number == NULL || action == NULL || strcmp(wanted, call) != 0) return 0;
     const long here = atomic_fetch_add(&count, 1) + 1, there = atol(number);
+    if (there == 0 && here <= MOST_CALLS) stacks[here - 1] = call_stack();
     if (there == 0 || here < there) return 0;
     if (strcmp(action, "kill") == 0) kill(getpid(), SIGKILL);
     return 1;
 }
 
 __attribute__((destructor)) static void tell(void) {
-    const char *path = getenv("SACCADE_FAULT_COUNT");
+    const char *path = getenv("SACCADE_FAULT_STACKS");
+    const long calls = atomic_load(&count);
     if (path == NULL) return;
     FILE *file = fopen(path, "w");
     if (file == NULL) return;
-    fprintf(file, "%ld\n", atomic_load(&count));
+    for (long call = 0; call < calls; call++) fprintf(file, "%llx\n", (unsigned long long)stacks[call % MOST_CALLS]);
     fclose(file);
 }
 

@@ -89,6 +89,8 @@ package final class FaultyFileSystem: FileSystem {
         package var open: Set<FilePath> = []
         /// Device of everything below a directory.
         package var devices: [FilePath: UInt64] = [:]
+        /// Added to the inode of everything below a directory.
+        package var inodes: [FilePath: UInt64] = [:]
         /// What everything below a directory lies on.
         package var fileSystems: [FilePath: FileSystemKind] = [:]
         /// When everything last changed.
@@ -105,8 +107,12 @@ package final class FaultyFileSystem: FileSystem {
         guard !faults.missing.contains(where: { path.starts(with: $0) }) else { throw .noSuchFileOrDirectory }
         guard !faults.concealed.contains(path) else { throw .permissionDenied }
         var attributes = try real.attributes(of: path, followsLinks: followsLinks)
-        for (directory, device) in faults.devices where path.starts(with: directory) {
-            attributes.stamp.device = device
+        let tops = faults.devices.filter { path.starts(with: $0.key) }
+        if let inner = tops.max(by: { $0.key.components.count < $1.key.components.count }) {
+            attributes.stamp.device = inner.value
+        }
+        for (directory, number) in faults.inodes where path.starts(with: directory) {
+            attributes.stamp.inode += number
         }
         if let time = faults.changedAt { attributes.changedAt = time }
         return attributes

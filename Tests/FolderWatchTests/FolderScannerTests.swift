@@ -13,7 +13,7 @@ final class ScannerFixture: Sendable {
     let directory: TemporaryDirectory
     let folder: FilePath
     let catalog: Catalog
-    let files = FaultyFileSystem()
+    let files: FaultyFileSystem
     let watcher: FakeWatcher
     let clock: ManualClock
     let scanner: FolderScanner
@@ -29,6 +29,7 @@ final class ScannerFixture: Sendable {
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
         catalog = try Catalog(state: directory.path.appending("state"), access: .readWrite)
         _ = try catalog.prepareIndex(digest: "a", dimensions: 4, storesRerankFeatures: false, model: nil, at: 0)
+        files = FaultyFileSystem()
         watcher = FakeWatcher(limit: watches)
         clock = ManualClock(ahead: ahead)
         let device = try files.attributes(of: folder, followsLinks: true).stamp.device
@@ -39,6 +40,16 @@ final class ScannerFixture: Sendable {
             settings: FolderSettings(candidates: candidates, followsLinks: followsLinks), catchUp: {},
             report: { kind in box.fixture.withLock { $0 }?.told.withLock { $0.append(kind) } })
         box.fixture.withLock { $0 = self }
+    }
+
+    /// Another scanner over what one has left.
+    init(after earlier: ScannerFixture) throws {
+        (directory, folder, catalog) = (earlier.directory, earlier.folder, earlier.catalog)
+        (files, clock, root) = (earlier.files, earlier.clock, earlier.root)
+        watcher = FakeWatcher()
+        scanner = FolderScanner(
+            catalog: catalog, files: files, watcher: watcher, clock: clock, settings: FolderSettings(), catchUp: {},
+            report: { _ in })
     }
 
     private final class Box: Sendable {
@@ -451,6 +462,58 @@ final class ScannerFixture: Sendable {
         try fixture.scan()
         #expect(try fixture.present == ["d/a.mp4"])
         #expect(fixture.scanner.isLimited)
+    }
+
+    @Test func `Files that take the places of others that have moved keep their media items`() throws {
+        let fixture = try ScannerFixture()
+        for name in ["a", "b", "c", "d"] { try fixture.write(name.utf8, to: FilePath("\(name)/1.mp4")) }
+        try fixture.scan()
+        func media(_ name: String) throws -> MediaID? {
+            try fixture.catalog.file(at: fixture.folder.appending(name).appending("1.mp4"))?.media
+        }
+        let before = try ["a", "b", "c", "d"].map { try #require(try media($0)) }
+        try FileManager.default.createDirectory(
+            atPath: fixture.folder.appending("e").string, withIntermediateDirectories: true)
+        // Each one's place is the next one's, in both orders of directories.
+        for (from, to) in [("a", "e"), ("b", "a"), ("c", "b"), ("d", "c")] {
+            try FileManager.default.moveItem(
+                atPath: fixture.folder.pushing(FilePath("\(from)/1.mp4")).string,
+                toPath: fixture.folder.pushing(FilePath("\(to)/1.mp4")).string)
+        }
+        try fixture.scan()
+        #expect(try ["e", "a", "b", "c"].map { try media($0) } == before)
+        #expect(try fixture.present == ["e/1.mp4", "a/1.mp4", "b/1.mp4", "c/1.mp4"])
+        #expect(try fixture.catalog.media(where: .all).count == 4)
+    }
+
+    @Test func `A moved file that has another name as well is found by both`() throws {
+        let fixture = try ScannerFixture()
+        let old = try fixture.write("1".utf8, to: "a/1.mp4")
+        try fixture.scan()
+        let media = try fixture.catalog.media(where: .all)
+        for name in ["b", "c"] {
+            let path = fixture.folder.appending(name)
+            try FileManager.default.createDirectory(atPath: path.string, withIntermediateDirectories: true)
+            try FileManager.default.linkItem(atPath: old.string, toPath: path.appending("1.mp4").string)
+        }
+        try fixture.remove("a/1.mp4")
+        try fixture.scan()
+        #expect(try fixture.present == ["b/1.mp4", "c/1.mp4"])
+        #expect(try fixture.catalog.media(where: .all) == media)
+    }
+
+    @Test func `More files than are kept at once are moved with their folder`() throws {
+        let fixture = try ScannerFixture()
+        for number in 0..<600 { try fixture.write("\(number)".utf8, to: FilePath("d/\(number).mp4")) }
+        try fixture.scan()
+        fixture.told.withLock { $0 = [] }
+        try FileManager.default.moveItem(
+            atPath: fixture.folder.appending("d").string, toPath: fixture.folder.appending("e").string)
+        try fixture.scan()
+        #expect(try fixture.present == Set((0..<600).map { "e/\($0).mp4" }))
+        let told = fixture.told.withLock { $0 }
+        #expect(told.count { if case .mediaMoved = $0 { true } else { false } } == 600)
+        #expect(!told.contains { if case .mediaFound = $0 { true } else { false } })
     }
 
     @Test func `A scan that is stopped gives no file up`() throws {

@@ -37,7 +37,7 @@ import VectorIndex
         _ = try library.catalog.removeFiles([file.id], at: 1)
         try index.catchUp()
         #expect(index.count == 1)
-        _ = try library.catalog.moveFile(file.id, to: "/v/c.mp4", root: nil, at: 2)
+        _ = try library.catalog.move([MovedFile(file.id, to: "/v/c.mp4", root: nil)], at: 2)
         try index.catchUp()
         #expect(index.count == 3)
         try library.catalog.restart(media, of: library.index.id)
@@ -258,7 +258,8 @@ import VectorIndex
                     if round % 3 > 0, let file { _ = try library.catalog.removeFiles([file.id], at: 1) }
                     try shared.catchUp()
                     if round % 3 > 1, let file {
-                        _ = try library.catalog.moveFile(file.id, to: FilePath(path + ".mkv"), root: nil, at: 2)
+                        _ = try library.catalog.move(
+                            [MovedFile(file.id, to: FilePath(path + ".mkv"), root: nil)], at: 2)
                     }
                     try shared.catchUp()
                 }

@@ -185,6 +185,24 @@ struct GatheredVectors {
         #expect(throws: InvertedFileError.self) { try InvertedFile(folder.path) }
     }
 
+    @Test(
+        arguments: [(2, 0), (2, 4_097), (3, 0), (4, 0), (4, .max), (5, 0), (5, .max), (6, 0), (6, .max)]
+            as [(Int, UInt64)])
+    func `A header with numbers that can't be is refused though its checksum fits`(word: Int, number: UInt64) throws {
+        var vectors = GatheredVectors(16)
+        let index = try VectorIndex(dimensions: 16)
+        try index.insert(vectors.clips(1...100))
+        _ = try filed(index)
+        var bytes = Array(try Data(contentsOf: URL(filePath: path.string)))
+        func put(_ number: UInt64, at word: Int) {
+            for byte in 0..<8 { bytes[word * 8 + byte] = UInt8(truncatingIfNeeded: number >> UInt64(8 * byte)) }
+        }
+        put(number, at: word)
+        put(saccade_checksum(bytes, 15 * 8), at: 15)
+        try folder.write(Data(bytes), to: "vectors")
+        #expect(throws: InvertedFileError.self) { try InvertedFile(path) }
+    }
+
     @Test func `Whatever bytes change, nothing but what they hold is lost, and it is noticed`() throws {
         var random = SeededGenerator(state: 11)
         var vectors = GatheredVectors(16)

@@ -50,7 +50,8 @@ package struct InvertedHeader: Sendable, Equatable {
         let clips = (Int64(bitPattern: words[7]), Int64(bitPattern: words[8]))
         guard (1...4_096).contains(numbers[0]), (1...CoarseQuantiser.mostLists).contains(numbers[1]),
             (1...InvertedLayout.mostBlocks).contains(numbers[2]),
-            (1...numbers[2] * SegmentSize.block).contains(numbers[3]), clips.0 <= clips.1
+            (1...numbers[2] * SegmentSize.block).contains(numbers[3]),
+            (1...InvertedLayout.mostBlocks * SegmentSize.block).contains(numbers[4]), clips.0 <= clips.1
         else { throw .damaged("its header has numbers that can't be") }
         dimensions = numbers[0]
         lists = numbers[1]
