@@ -32,6 +32,7 @@ let package = Package(
             providers: [.apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])]
         ),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "COpenBLAS", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CLinux"),
@@ -116,6 +117,17 @@ let package = Package(
             ]
         ),
 
+        // Several machines.
+        .target(
+            name: "Fleet",
+            dependencies: [
+                "Basics", "CPostgres", "Catalog", "Library", "Search", "Threads",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+
         // What was found, for other programs.
         .target(
             name: "Export",
@@ -158,7 +170,8 @@ let package = Package(
             name: "Daemon",
             dependencies: [
                 "API", "Basics", "CKernels", "CLinux", "COpenBLAS", "Catalog", "Settings", "DecodeProtocol",
-                "DecodeWorkers", "FolderWatch", "HTTPServer", "Library", "Models", "Search", "Tensors", "Threads",
+                "DecodeWorkers", "Fleet", "FolderWatch", "HTTPServer", "Library", "Models", "Search", "Tensors",
+                "Threads",
                 "VectorIndex", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -179,8 +192,9 @@ let package = Package(
             name: "saccade",
             dependencies: [
                 "API", "Agents", "Basics", "CKernels", "COpenBLAS", "Catalog", "Client", "Settings", "Daemon",
-                "DecodeProtocol", "DecodeWorkers", "Export", "FolderWatch", "HTTPServer", "Library", "Models", "Search",
-                "Tensors", "Terminal", "Threads", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "DecodeProtocol", "DecodeWorkers", "Export", "Fleet", "FolderWatch", "HTTPServer", "Library", "Models",
+                "Search", "Tensors", "Terminal", "Threads",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -287,7 +301,8 @@ let package = Package(
         .testTarget(
             name: "LibraryTests",
             dependencies: [
-                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "FolderFakes", "FolderWatch", "Library",
+                "Basics", "Catalog", "DecodeProtocol", "DecodeWorkers", "Fleet", "FolderFakes", "FolderWatch",
+                "Library",
                 "Models", "Search", "TestSupport", "Threads", "saccade-decode",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),

@@ -16,7 +16,7 @@ fi
 required=(
     build-essential pkg-config patchelf ffmpeg
     libavformat-dev libavcodec-dev libavutil-dev libswscale-dev
-    libopenblas-dev libsqlite3-dev libssl-dev
+    libopenblas-dev libpq-dev libsqlite3-dev libssl-dev
     python3 python3-pip
 )
 

@@ -23,6 +23,8 @@ extension API {
         package var fold: Bool
         /// Whether the answer comes in lines, each better than the one before.
         package var stream: Bool
+        /// Whose clips are asked.
+        package var scope: SearchScope
 
         package init(
             query: String,
@@ -36,8 +38,10 @@ extension API {
             group: SearchGroup = .clip,
             channel: SearchChannel = .both,
             fold: Bool = false,
-            stream: Bool = false
+            stream: Bool = false,
+            scope: SearchScope = .local
         ) {
+            self.scope = scope
             self.query = query
             self.like = like
             self.not = not
@@ -60,7 +64,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case query, like, not, limit, offset, filters, rerank, group, channel, fold, stream
+            case query, like, not, limit, offset, filters, rerank, group, channel, fold, stream, scope
             case minProbability = "min_probability"
         }
 
@@ -82,6 +86,7 @@ extension API {
             channel = try container.decodeIfPresent(SearchChannel.self, forKey: .channel) ?? .both
             fold = try container.decodeIfPresent(Bool.self, forKey: .fold) ?? false
             stream = try container.decodeIfPresent(Bool.self, forKey: .stream) ?? false
+            scope = try container.decodeIfPresent(SearchScope.self, forKey: .scope) ?? .local
         }
 
         /// Leaves out what is as it is without saying so.
@@ -99,7 +104,16 @@ extension API {
             if channel != .both { try container.encode(channel, forKey: .channel) }
             if fold { try container.encode(fold, forKey: .fold) }
             if stream { try container.encode(stream, forKey: .stream) }
+            if scope != .local { try container.encode(scope, forKey: .scope) }
         }
+    }
+
+    /// Whose clips a search asks.
+    package enum SearchScope: String, Codable, Sendable, CaseIterable {
+        /// Those of this machine.
+        case local
+        /// Those of all machines that share its database.
+        case fleet
     }
 
     /// What a search asks.
@@ -189,6 +203,10 @@ extension API {
         /// How many clips were in that index when it answered.
         package var clips: Int
         package var timings: SearchTimings
+        /// Whose clips answered, where the fleet's were asked; nil where they weren't.
+        package var scope: SearchScope?
+        /// Why others answered than were asked, in a sentence; nil where those did.
+        package var note: String?
 
         package init(
             query: String,
@@ -213,7 +231,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey {
-            case query, results, found, stage, reranked, clips, timings
+            case query, results, found, stage, reranked, clips, timings, scope, note
             case isFinal = "final"
             case modelDigest = "model_digest"
         }
@@ -225,7 +243,7 @@ extension API {
 
     /// One clip that was found.
     package struct SearchResult: Codable, Sendable, Equatable {
-        /// The clip's id, for `/v1/clips/{id}`.
+        /// The clip's id, for `/v1/clips/{id}`; 0 where only other machines have it, which ``hosts`` names.
         package var clip: Int64
         package var media: MediaReference
         /// Where the clip starts and ends in its media, in seconds.
@@ -245,6 +263,8 @@ extension API {
         package var folded: Int?
         /// Those, best first, at most 20; nil where there are none.
         package var similar: [SearchResult]?
+        /// The machines that have it, those first that can be reached; nil where the fleet wasn't asked.
+        package var hosts: [Host]?
 
         package init(
             clip: Int64,
@@ -270,6 +290,35 @@ extension API {
             self.line = line
             self.folded = folded
             self.similar = similar
+        }
+    }
+
+    /// A machine that has a media item.
+    package struct Host: Codable, Sendable, Equatable {
+        package var name: String
+        /// The URL of its HTTP listener; nil where it has none for others.
+        package var address: String?
+        /// The media item's id there, for `/v1/media/{id}`.
+        package var media: Int64
+        private var pathText: String
+        private var pathBytes: Data?
+        /// Whether the machine is there and can read the file.
+        package var online: Bool
+
+        package var path: Path { Path(text: pathText, exactBytes: pathBytes) }
+
+        package init(name: String, address: String?, media: Int64, path: Path, online: Bool) {
+            self.name = name
+            self.address = address
+            self.media = media
+            (pathText, pathBytes) = (path.text, path.exactBytes)
+            self.online = online
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case name, address, media, online
+            case pathText = "path"
+            case pathBytes = "path_bytes"
         }
     }
 

@@ -22,6 +22,8 @@ extension API {
         package var notices: [String]?
         /// The newest failures, at most `Status.maximumFailures`.
         package var failures: [Failure]
+        /// The machines that share a database with this one; nil for one by itself.
+        package var fleet: Fleet?
 
         package static let maximumFailures = 50
 
@@ -60,7 +62,7 @@ extension API {
         }
 
         enum CodingKeys: String, CodingKey {
-            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, notices, failures
+            case version, pid, model, engine, watcher, roots, media, queue, rates, index, next, notices, failures, fleet
             case started = "started_at"
             case stateDirectory = "state_directory"
         }
@@ -68,6 +70,72 @@ extension API {
 }
 
 extension API.Status {
+    /// The machines that share a database.
+    package struct Fleet: Codable, Sendable, Equatable {
+        package struct Node: Codable, Sendable, Equatable {
+            package var id: String
+            package var name: String
+            /// The URL of its HTTP listener; nil where it has none for others.
+            package var address: String?
+            /// Whether it is the machine that answers.
+            package var here: Bool
+            /// Whether it has said something within the last 45 seconds.
+            package var online: Bool
+            /// Seconds since then, by the clock of the database.
+            package var silence: Double
+            /// Media items that it has told the others of.
+            package var media: Int
+            /// Media items that it has still to tell the others of, as far as it knew when it was last heard.
+            package var behind: Int
+
+            package init(
+                id: String, name: String, address: String?, here: Bool, online: Bool, silence: Double, media: Int,
+                behind: Int
+            ) {
+                self.id = id
+                self.name = name
+                self.address = address
+                self.here = here
+                self.online = online
+                self.silence = silence
+                self.media = media
+                self.behind = behind
+            }
+
+            enum CodingKeys: String, CodingKey {
+                case id, name, address, here, online, media, behind
+                case silence = "silence_seconds"
+            }
+        }
+
+        /// Where the database is, without its password.
+        package var database: String
+        /// The id of this machine.
+        package var node: String
+        /// Its name.
+        package var name: String
+        /// Media items of this machine that the others have still to be told of.
+        package var behind: Int
+        /// Whether they had been told of all when the catalog was last compared.
+        package var level: Bool
+        /// What is wrong, and with what; nil while nothing is.
+        package var error: String?
+        /// All machines, as they were when the database was last asked.
+        package var nodes: [Node]
+
+        package init(
+            database: String, node: String, name: String, behind: Int, level: Bool, error: String?, nodes: [Node]
+        ) {
+            self.database = database
+            self.node = node
+            self.name = name
+            self.behind = behind
+            self.level = level
+            self.error = error
+            self.nodes = nodes
+        }
+    }
+
     /// The model that answers.
     package struct Model: Codable, Sendable, Equatable {
         package var name: String

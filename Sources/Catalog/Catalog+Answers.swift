@@ -7,6 +7,12 @@ package struct MediaPlace: Sendable, Equatable {
     package var path: FilePath
     /// Whether its root, and it in the root, was there at the last scan; true for a file that was indexed by name.
     package var isOnline: Bool
+
+    package init(root: RootID?, path: FilePath, isOnline: Bool) {
+        self.root = root
+        self.path = path
+        self.isOnline = isOnline
+    }
 }
 
 /// A clip that was found, its media, and the place at which it is shown.
@@ -14,6 +20,12 @@ package struct ClipFinding: Sendable, Equatable {
     package var clip: Clip
     package var media: Media
     package var place: MediaPlace
+
+    package init(clip: Clip, media: Media, place: MediaPlace) {
+        self.clip = clip
+        self.media = media
+        self.place = place
+    }
 }
 
 extension Catalog {

@@ -263,14 +263,18 @@ extension Catalog {
         }
     }
 
-    /// Puts a begun job back, as if it had not been begun: the program stops, or its file moved away meanwhile.
-    package func release(_ media: MediaID, of index: IndexID) throws(CatalogError) {
+    /// Puts a begun job back, as if it had not been begun: the program stops, its file moved away meanwhile, or another machine is at it.
+    ///
+    /// - Parameter time: before which its turn doesn't come again.
+    package func release(
+        _ media: MediaID, of index: IndexID, until time: Timestamp? = nil
+    ) throws(CatalogError) {
         try write { db in
             try db.execute(
                 sql: """
-                    UPDATE jobs SET state = 'pending', attempts = max(0, attempts - 1)
+                    UPDATE jobs SET state = 'pending', attempts = max(0, attempts - 1), retry_at = ?
                     WHERE media_id = ? AND generation_id = ? AND state = 'running'
-                    """, arguments: [media, index])
+                    """, arguments: [time, media, index])
         }
     }
 

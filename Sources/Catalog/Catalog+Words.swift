@@ -11,6 +11,14 @@ package struct WordMatch: Sendable, Equatable {
     package var words: Set<Int>
     /// BM25; more is better.
     package var score: Double
+
+    package init(line: Line, media: MediaID, clip: ClipID, words: Set<Int>, score: Double) {
+        self.line = line
+        self.media = media
+        self.clip = clip
+        self.words = words
+        self.score = score
+    }
 }
 
 /// The lines that answer a ``WordQuery``.
@@ -19,6 +27,13 @@ package struct WordMatches: Sendable, Equatable {
     package var matches: [WordMatch] = []
     /// How much each of the query's words tells: its inverse document frequency. Empty for quoted words, which each line has.
     package var weights: [Double] = []
+
+    package init() {}
+
+    /// How much a word tells that so many of all lines have: Robertson and Spärck Jones, as BM25 has it; never negative.
+    package static func weight(lines: Double, of count: Double) -> Double {
+        log(1 + max(0, count - lines + 0.5) / (lines + 0.5))
+    }
 }
 
 extension Catalog {
@@ -64,8 +79,7 @@ extension Catalog {
                     lines += 1
                     if let match = places[line] { found.matches[match].words.insert(place) }
                 }
-                // Robertson and Spärck Jones, as BM25 has it; never negative.
-                found.weights.append(log(1 + max(0, count - lines + 0.5) / (lines + 0.5)))
+                found.weights.append(WordMatches.weight(lines: lines, of: count))
             }
             return found
         }

@@ -37,6 +37,9 @@ package struct Line: Sendable, Equatable {
         self.language = language
         self.text = text
     }
+
+    /// Its words in small letters without accents, a space between each two: for an index that splits text in another way than the catalog's.
+    package var plainWords: String { WordText.plain(text) }
 }
 
 /// A file whose text is to be read.

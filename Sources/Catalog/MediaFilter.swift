@@ -81,6 +81,20 @@ package struct MediaFilter: Sendable, Equatable {
         return filter
     }
 
+    /// The bytes that paths begin with which pass; empty where they may begin with any.
+    ///
+    /// The longer of the two, when prefix and pattern say some: the shorter is its beginning, or nothing matches, which `admits` finds out too.
+    package var pathBeginning: [UInt8] {
+        [pathPrefix ?? [], pathGlob?.literalPrefix ?? []].max { $0.count < $1.count } ?? []
+    }
+
+    /// The first path behind all that begin with some bytes; nil where none is: without its last 0xFF bytes, its last byte one greater.
+    package static func end(ofBeginning beginning: [UInt8]) -> [UInt8]? {
+        var end = beginning
+        while end.last == 0xFF { end.removeLast() }
+        return end.popLast().map { end + [$0 + 1] }
+    }
+
     private var concernsPaths: Bool { root != nil || pathPrefix != nil || pathGlob != nil }
 
     /// Whether a media item that passes is shown by this path of it.
@@ -112,14 +126,10 @@ package struct MediaFilter: Sendable, Equatable {
         guard concernsPaths else { return ("FROM media WHERE " + terms.joined(separator: " AND "), arguments) }
         terms.append("files.deleted_at IS NULL")
         require("root_id = ?", root)
-        // The longer of the two, when both hold: the shorter is its beginning, or nothing matches, which `admits` finds out too.
-        let beginnings = [pathPrefix ?? [], pathGlob?.literalPrefix ?? []]
-        if let beginning = beginnings.max(by: { $0.count < $1.count }), !beginning.isEmpty {
+        let beginning = pathBeginning
+        if !beginning.isEmpty {
             require("path >= ?", Data(beginning))
-            // The first path behind all that begin so: without its last 0xFF bytes, its last byte one greater.
-            var end = beginning
-            while end.last == 0xFF { end.removeLast() }
-            if let last = end.popLast() { require("path < ?", Data(end + [last + 1])) }
+            if let end = Self.end(ofBeginning: beginning) { require("path < ?", Data(end)) }
         }
         return ("FROM files JOIN media ON media.id = media_id WHERE " + terms.joined(separator: " AND "), arguments)
     }

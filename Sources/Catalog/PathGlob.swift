@@ -70,6 +70,31 @@ package struct PathGlob: Sendable, Equatable {
         short = ShortGlob(tokens)
     }
 
+    /// A regular expression of POSIX's extended kind, with the escapes of PostgreSQL, over a path's bytes as characters of Latin-1. All paths that the
+    /// pattern matches match it, and some others: of one character it says that it has one to four bytes.
+    package var wideExpression: String {
+        let parts = tokens.map { token -> String in
+            switch token {
+            case .literal(let character): Self.expression(of: character)
+            case .set, .one: "[^/]{1,4}"
+            case .run: "[^/]*"
+            case .deepRun: ".*"
+            case .folders: "(?:.*/)?"
+            }
+        }
+        return "^" + parts.joined() + "$"
+    }
+
+    private static func expression(of character: UInt32) -> String {
+        guard let scalar = Unicode.Scalar(character) else { return "[^/]{1,4}" }
+        var expression = ""
+        for byte in String(scalar).utf8 {
+            let digits = String(byte, radix: 16)
+            expression += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+        return expression
+    }
+
     private static func parse(_ characters: [UInt32]) throws(InvalidFilter) -> [Token] {
         var tokens: [Token] = []
         var rest = characters[...]

@@ -129,6 +129,16 @@ package struct Media: Sendable, Equatable, Identifiable {
     package var state: State?
     package var problem: Problem?
     package var attempts: Int
+
+    /// One that is indexed.
+    package init(id: MediaID, identity: ContentIdentity, properties: MediaProperties, addedAt: Timestamp) {
+        self.id = id
+        self.identity = identity
+        self.properties = properties
+        self.addedAt = addedAt
+        state = .indexed
+        attempts = 0
+    }
 }
 
 /// A path at which a media item lies, or at which something lies that could not be taken in.
@@ -212,6 +222,16 @@ package struct Clip: Sendable, Equatable, Identifiable {
     package var end: Double
     /// Number of the shot it lies in, from 0.
     package var shot: Int
+
+    package init(id: ClipID, media: MediaID, index: IndexID, ordinal: Int, start: Double, end: Double, shot: Int) {
+        self.id = id
+        self.media = media
+        self.index = index
+        self.ordinal = ordinal
+        self.start = start
+        self.end = end
+        self.shot = shot
+    }
 }
 
 /// One model's index.

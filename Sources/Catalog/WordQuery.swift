@@ -46,6 +46,10 @@ package struct WordQuery: Sendable, Equatable {
         return (required + more).joined(separator: " AND ")
     }
 
+    /// ``phrases`` and ``words`` as ``Line/plainWords`` has them.
+    package var plainPhrases: [String] { phrases.map(WordText.plain) }
+    package var plainWords: [String] { words.map(WordText.plain) }
+
     static func quoted(_ phrase: String) -> String { "\"\(phrase)\"" }
 
     private static let marks: Set<Character> = ["\"", "“", "”", "„", "‟", "＂"]

@@ -21,6 +21,16 @@ enum WordText {
         return String(result)
     }
 
+    /// The words that the index makes of a text, without their accents, with a space between.
+    static func plain(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in indexed(text).decomposedStringWithCompatibilityMapping.lowercased().unicodeScalars {
+            if scalar.properties.generalCategory == .nonspacingMark, scalar.value < 0x370 { continue }
+            result.append(isOfWord(scalar) ? scalar : " ")
+        }
+        return String(result).split(separator: " ").joined(separator: " ")
+    }
+
     /// Whether a character is of a script that is written without spaces, or, for Korean, with spaces between more than words.
     static func isUnspaced(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {

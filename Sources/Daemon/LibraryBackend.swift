@@ -2,6 +2,7 @@ package import API
 package import Basics
 import Catalog
 package import DecodeWorkers
+package import Fleet
 package import Foundation
 package import HTTPServer
 package import Library
@@ -43,6 +44,7 @@ package struct LibraryBackend: Backend {
     private let saved: SavedSearches
     private let model: @Sendable () throws -> LoadedModel
     private let changes: ModelChanges
+    private let fleet: (search: FleetSearch, service: FleetService)?
     /// For searches and captions alone, which are long: what else is asked doesn't wait for them.
     private let latencies = SearchLatencies()
     private let systemFiles: any SystemFiles
@@ -53,6 +55,7 @@ package struct LibraryBackend: Backend {
     ///   - pictures: Where thumbnails, and the pictures of searches, come from; not the one that ingest uses, so that neither waits for the other.
     ///   - previews: Where previews come from, likewise, so that thumbnails don't wait for them; one at a time.
     ///   - model: The one that answers now. Blocking.
+    ///   - fleet: What answers for other machines, and tells them; nil for a machine by itself.
     package init(
         identity: Identity,
         library: Library,
@@ -63,8 +66,10 @@ package struct LibraryBackend: Backend {
         previews: (pictures: any FrameSource, settings: Configuration.Previews),
         model: @escaping @Sendable () throws -> LoadedModel,
         changes: ModelChanges,
+        fleet: (search: FleetSearch, service: FleetService)? = nil,
         systemFiles: any SystemFiles = LinuxSystemFiles()
     ) {
+        self.fleet = fleet
         self.systemFiles = systemFiles
         self.identity = identity
         self.library = library
@@ -90,11 +95,9 @@ package struct LibraryBackend: Backend {
     ) async throws -> API.SearchResponse {
         let begin = ContinuousClock.now
         return try await translating {
+            try FleetSearch.check(request)
             let checked = try await examples.resolved(request, for: searcher)
-            var response = API.SearchResponse(
-                try await executor.run { [searcher] in try searcher.search(checked, while: isWanted) },
-                query: request.query
-            )
+            var response = try await executor.run { [self] in try answer(request, checked, while: isWanted) }
             response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
             latencies.record(response.timings)
             return response
@@ -110,18 +113,17 @@ package struct LibraryBackend: Backend {
         )
         @Sendable func end(_ error: any Error) { continuation.finish(throwing: APIError(error) ?? error) }
         @Sendable func run(_ checked: Search.SearchRequest) {
-            @Sendable func put(_ answer: SearchAnswer, isFinal: Bool) throws(CancellationError) {
-                var response = API.SearchResponse(answer, query: request.query, isFinal: isFinal)
+            @Sendable func put(_ response: API.SearchResponse, isFinal: Bool) throws(CancellationError) {
+                var response = response
+                response.isFinal = isFinal
                 response.timings.total = (ContinuousClock.now - begin) / .milliseconds(1)
                 if isFinal { latencies.record(response.timings) }
                 // What the buffer drops is the oldest, and so never the final answer.
                 if case .terminated = continuation.yield(response) { throw CancellationError() }
             }
             do {
-                let answer = try searcher.search(checked, while: isWanted) {
-                    try put($0, isFinal: false)
-                }
-                try put(answer, isFinal: true)
+                try put(
+                    answer(request, checked, while: isWanted) { try put($0, isFinal: false) }, isFinal: true)
                 continuation.finish()
             } catch {
                 end(error)
@@ -129,6 +131,7 @@ package struct LibraryBackend: Backend {
         }
         let asking = Task { [examples, executor, searcher] in
             do {
+                try FleetSearch.check(request)
                 let checked = try await examples.resolved(request, for: searcher)
                 executor.start { run(checked) }
             } catch {
@@ -137,6 +140,34 @@ package struct LibraryBackend: Backend {
         }
         continuation.onTermination = { _ in asking.cancel() }
         return answers
+    }
+
+    /// Asks who is to be asked, and this machine where the others can't be. Blocks the calling thread.
+    private func answer(
+        _ request: API.SearchRequest, _ checked: Search.SearchRequest, while isWanted: @escaping @Sendable () -> Bool,
+        progress: ((API.SearchResponse) throws -> Void)? = nil
+    ) throws -> API.SearchResponse {
+        var note: String?
+        if request.scope == .fleet {
+            do {
+                guard let fleet else {
+                    throw PostgresError("This machine shares no database with others (the key `fleet.url`).")
+                }
+                let answer = try fleet.search.search(checked, while: isWanted) { answer in
+                    try progress?(API.SearchResponse(answer, query: request.query))
+                }
+                return API.SearchResponse(answer, query: request.query)
+            } catch let error as PostgresError {
+                note = "Only this machine answers: \(error.message)"
+            }
+        }
+        func response(_ answer: SearchAnswer) -> API.SearchResponse {
+            var response = API.SearchResponse(answer, query: request.query)
+            if request.scope == .fleet { (response.scope, response.note) = (.local, note) }
+            return response
+        }
+        return response(
+            try searcher.search(checked, while: isWanted) { answer in try progress?(response(answer)) })
     }
 
     /// How many answers of a stream may wait for its reader.
@@ -227,7 +258,7 @@ package struct LibraryBackend: Backend {
                 (try model(), status.build?.index.model.flatMap(ModelChanges.name))
             }
         }
-        return API.Status(
+        var described = API.Status(
             status,
             version: identity.version,
             pid: identity.pid,
@@ -237,6 +268,8 @@ package struct LibraryBackend: Backend {
             engine: identity.engine,
             nameOfNext: nameOfNext
         )
+        described.fleet = fleet.map { API.Status.Fleet($0.service.status) }
+        return described
     }
 
     package func backup(withRerankFeatures hasRerankFeatures: Bool) async throws -> BackupStream {

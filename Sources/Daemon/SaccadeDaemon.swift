@@ -4,6 +4,7 @@ import CKernels
 import CLinux
 import DecodeProtocol
 import DecodeWorkers
+import Fleet
 import FolderWatch
 import Foundation
 import HTTPServer
@@ -111,6 +112,15 @@ package struct SaccadeDaemon: Sendable {
         let opener = FileOpener(followsLinks: configuration.ingest.followLinks)
         let ingestDecoders = decoders(
             executable: decoder, workers: 2 * settings.decodeWorkers + 1, givesWay: true, opener: opener)
+        let membership = try await BlockingExecutor.shared.run { [configuration] in
+            // The node's id is kept in the state folder.
+            try FleetSettings(configuration.fleet).map { settings in
+                try FileManager.default.createDirectory(
+                    atPath: configuration.state.string, withIntermediateDirectories: true,
+                    attributes: [.posixPermissions: 0o700])
+                return try FleetMembership(settings, state: configuration.state)
+            }
+        }
         let library = try await BlockingExecutor.shared.run { [configuration, settings] in
             try Library(
                 state: configuration.state,
@@ -119,7 +129,7 @@ package struct SaccadeDaemon: Sendable {
                 loadModel: { IndexingModel(try models.model(of: $0)) },
                 source: ingestDecoders,
                 settings: settings,
-                surroundings: Library.Surroundings(opener: opener),
+                surroundings: Library.Surroundings(opener: opener, shared: membership?.claims),
                 logger: makeLogger("ingest")
             )
         }
@@ -145,6 +155,19 @@ package struct SaccadeDaemon: Sendable {
         let saved = SavedSearches(
             library: library, searcher: searcher, settings: configuration.saved, environment: program.environment,
             events: events, logger: makeLogger("saved"))
+        let fleet = membership.map { membership in
+            let search = FleetSearch(
+                membership, library: library, local: { try searchSwitch.index() },
+                model: { try searchSwitch.model() }
+            ) { logger.error("searches of the fleet answer without re-ranking: \($0)") }
+            let service = FleetService(membership, library: library, logger: makeLogger("fleet"))
+            return (search: search, service: service)
+        }
+        if let membership {
+            logger.notice(
+                "this machine shares \(membership.database) with others",
+                metadata: ["node": "\(membership.node.id)", "name": "\(membership.node.name)"])
+        }
         let backend = LibraryBackend(
             identity: LibraryBackend.Identity(
                 version: program.version,
@@ -163,7 +186,8 @@ package struct SaccadeDaemon: Sendable {
             model: { try searchSwitch.model() },
             changes: ModelChanges(library: library, models: models) { [configuration] in
                 try configuration.model ?? ModelFolder.shipped()
-            }
+            },
+            fleet: fleet
         )
 
         let limits = LiveLimits(configuration.http)
@@ -199,6 +223,7 @@ package struct SaccadeDaemon: Sendable {
             ) { [library] in library.setRest(RestSettings($0)) },
             ResourceWatch(files: LinuxSystemFiles(), logger: logger),
         ]
+        if let fleet { services.append(fleet.service) }
         if let manager {
             services.append(WatchdogService(manager: manager) { await Self.line(of: backend) })
         }

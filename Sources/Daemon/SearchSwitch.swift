@@ -65,7 +65,7 @@ package final class SearchSwitch: Sendable {
         .noIndex, "there is no index yet: add a folder with `saccade watch add`")
 
     private func current(_ live: LiveIndex, _ model: LoadedModel) throws -> Current {
-        let reranker = StoredFeatureReranker(model, catalog: library.catalog) { [logger] in
+        let reranker = StoredFeatureReranker(model, rows: library.catalog) { [logger] in
             logger.error("searches answer without re-ranking: \($0)")
         }
         return Current(

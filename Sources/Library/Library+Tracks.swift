@@ -43,7 +43,8 @@ extension Library {
                     guard let self, isBeside(id) else { return }
                     share.didEncode(seconds: seconds)
                 },
-                report: { [weak self] in self?.report($0, of: id) }, markDirty: { dirty.add($0) }))
+                report: { [weak self] in self?.report($0, of: id) }, markDirty: { dirty.add($0) },
+                shared: shared))
         return IngestTrack(model: model, index: index, pipeline: pipeline, feed: feed)
     }
 

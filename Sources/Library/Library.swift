@@ -52,6 +52,8 @@ package final class Library: Service {
     let changes = Gate()
     let changeEnded = Wakeup()
     let freeSpace: @Sendable (FilePath) -> Int64?
+    /// Other machines that see the same files.
+    let shared: (any SharedContents)?
 
     struct State {
         var scope = ScanScope()
@@ -93,14 +95,17 @@ package final class Library: Service {
         package var systemFiles: any SystemFiles
         /// Seconds since midnight, by the clock on the wall.
         package var secondOfDay: @Sendable (Timestamp) -> Int
+        /// Other machines that see the same files; nil where there are none.
+        package var shared: (any SharedContents)?
 
         package init(
             opener: FileOpener = FileOpener(), files: (any FileSystem)? = nil, watcher: (any DirectoryWatcher)? = nil,
             clock: any WallClock = SystemClock(),
             freeSpace: @escaping @Sendable (FilePath) -> Int64? = { FreeSpace.bytes(in: $0) },
             systemFiles: any SystemFiles = LinuxSystemFiles(),
-            secondOfDay: (@Sendable (Timestamp) -> Int)? = nil
+            secondOfDay: (@Sendable (Timestamp) -> Int)? = nil, shared: (any SharedContents)? = nil
         ) {
+            self.shared = shared
             self.opener = opener
             self.files = files ?? LinuxFileSystem(opening: opener)
             self.systemFiles = systemFiles
@@ -133,6 +138,7 @@ package final class Library: Service {
         wakeup = Wakeup()
         self.source = source
         freeSpace = surroundings.freeSpace
+        shared = surroundings.shared
         share = EncodingShare(share: settings.rebuildShare, clock: clock, wakeup: hand.wakeup)
         opener = surroundings.opener
         var storage = settings.index

@@ -28,10 +28,10 @@ struct Exclusions {
     /// The candidates in their new order; those beyond ``depth`` as they were.
     ///
     /// - Throws: `CatalogError`.
-    func applied(to candidates: [Candidate], in catalog: Catalog) throws -> [Candidate] {
+    func applied(to candidates: [Candidate], in rows: any ClipRows) throws -> [Candidate] {
         guard !isEmpty, !candidates.isEmpty else { return candidates }
         var head = Array(candidates.prefix(Self.depth))
-        let known = try catalog.embeddings(of: head.map(\.clip))
+        let known = try rows.embeddings(of: head.map(\.clip))
         for (exclusion, vector) in zip(exclusions, vectors) {
             let cosines = head.map { candidate in
                 known[candidate.clip].flatMap { $0.count == vector.count ? cosine($0, vector) : nil }
@@ -51,9 +51,9 @@ struct Exclusions {
     /// Leaves out what was found by text that has all words of an exclusion.
     ///
     /// - Throws: `CatalogError`.
-    func leaveOut(of said: inout WordCandidates, in catalog: Catalog, where filter: MediaFilter) throws {
+    func leaveOut(of said: inout WordCandidates, in rows: any ClipRows, where filter: MediaFilter) throws {
         for exclusion in exclusions where !said.entries.isEmpty {
-            let found = try catalog.matches(of: WordQuery(exclusion.text), limit: WordCandidates.lines, where: filter)
+            let found = try rows.matches(of: WordQuery(exclusion.text), limit: WordCandidates.lines, where: filter)
             let unwanted = WordCandidates(found, group: .clip).entries.filter(\.saysAll)
             let clips = Set(unwanted.lazy.map(\.clip))
             let media = Set(unwanted.lazy.filter(\.line.kind.isOfWholeMedia).map(\.media))

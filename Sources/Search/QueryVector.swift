@@ -14,7 +14,9 @@ struct QueryVector {
     ///
     /// - Parameter words: the query as the model reads it; empty for examples alone.
     /// - Throws: ``SearchError`` `clip_not_found`, `file_not_indexed`, `other_model`, `unusable_embedding`; `CatalogError`; `ModelError`.
-    init(words: String, examples: [SearchExample], index: SearchIndex, catalog: Catalog) throws {
+    init(
+        words: String, examples: [SearchExample], index: SearchIndex, catalog: Catalog, rows: any ClipRows
+    ) throws {
         guard !examples.isEmpty else {
             values = try index.encoder.embed(query: words)
             return
@@ -33,8 +35,10 @@ struct QueryVector {
                 vector = values
             case .clip, .moment:
                 let clip = try Self.clip(of: example.source, place: place, in: catalog)
-                clips.insert(clip.id)
-                media.insert(clip.media)
+                if let (clip, media) = try rows.ids(of: clip, in: catalog) {
+                    clips.insert(clip)
+                    self.media.insert(media)
+                }
                 vector = try catalog.embeddings(of: [clip.id])[clip.id] ?? []
             }
             guard vector.count == sum.count else {

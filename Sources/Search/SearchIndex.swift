@@ -8,11 +8,13 @@ package struct SearchIndex: Sendable {
     package let reranker: (any Reranker)?
     /// What encodes pictures that come with a query; nil where none do.
     package let clips: (any ClipEncoder)?
+    /// What is known of the candidates beyond their scores; nil for what the catalog that is searched has.
+    package let rows: (any ClipRows)?
 
     /// - Throws: ``SearchError`` `other_model` when the parts don't belong together.
     package init(
         candidates: any CandidateSource, encoder: any QueryEncoder, reranker: (any Reranker)? = nil,
-        clips: (any ClipEncoder)? = nil
+        clips: (any ClipEncoder)? = nil, rows: (any ClipRows)? = nil
     ) throws(SearchError) {
         guard candidates.dimensions == encoder.dimensions else {
             throw SearchError(
@@ -31,6 +33,7 @@ package struct SearchIndex: Sendable {
         self.encoder = encoder
         self.reranker = reranker
         self.clips = clips
+        self.rows = rows
     }
 
     /// Loads the live index of a catalog into memory. Works beside a daemon that writes to it. Blocks the calling thread.

@@ -75,6 +75,7 @@ struct SearchRun {
     let request: SearchRequest
     let index: SearchIndex
     let catalog: Catalog
+    private let rows: any ClipRows
 
     private let words: WordQuery
     private let channel: SearchRequest.Channel
@@ -94,6 +95,7 @@ struct SearchRun {
         self.request = request
         self.index = index
         self.catalog = catalog
+        rows = index.rows ?? catalog
         words = WordQuery(request.query)
         // An example asks for pictures, whatever is quoted beside it.
         let isOfText = words.isQuoted && request.examples.isEmpty
@@ -114,7 +116,9 @@ struct SearchRun {
             deadline: request.rerank?.deadline.map { started.advanced(by: $0) }, isWanted: isWanted)
         let (vector, exclusions) = try measured(\.embed) { run in
             try (
-                QueryVector(words: run.query, examples: run.request.examples, index: run.index, catalog: run.catalog),
+                QueryVector(
+                    words: run.query, examples: run.request.examples, index: run.index, catalog: run.catalog,
+                    rows: run.rows),
                 Exclusions(run.request.exclusions, encoder: run.index.encoder)
             )
         }
@@ -135,7 +139,7 @@ struct SearchRun {
         var found = try scan(vector, limit: limit)
         _ = try budget.allowsMore()
         answer.clips = found.count
-        var candidates = try exclusions.applied(to: admitted(found.entries, by: vector), in: catalog)
+        var candidates = try exclusions.applied(to: admitted(found.entries, by: vector), in: rows)
         if let reranker {
             let head = Array(candidates.prefix(depth))
             if let progress { try progress(try finished(&answer, candidates, since: started)) }
@@ -186,12 +190,12 @@ struct SearchRun {
     private mutating func listen(_ query: QueryVector, _ exclusions: Exclusions) throws {
         let began = clock.now
         let vector = query.values
-        let found = try catalog.matches(of: words, limit: WordCandidates.lines, where: request.filter)
+        let found = try rows.matches(of: words, limit: WordCandidates.lines, where: request.filter)
         let group = request.group
         said = WordCandidates(found, group: group)
         said.removeAll { group == .media ? query.media.contains($0.media) : query.clips.contains($0.clip) }
-        try exclusions.leaveOut(of: &said, in: catalog, where: request.filter)
-        let vectors = try catalog.embeddings(of: said.entries.map(\.clip))
+        try exclusions.leaveOut(of: &said, in: rows, where: request.filter)
+        let vectors = try rows.embeddings(of: said.entries.map(\.clip))
         for entry in said.entries {
             guard let other = vectors[entry.clip], other.count == vector.count else { continue }
             let fast = zip(vector, other).reduce(0) { $0 + Double($1.0) * Double($1.1) }
@@ -252,7 +256,7 @@ struct SearchRun {
     private mutating func results(of wanted: some Collection<Candidate>, limit: Int) throws -> [SearchResult] {
         let known = Dictionary(wanted.lazy.map { ($0.clip, $0) }) { first, _ in first }
         let findings = try measured(\.lookup) { run in
-            try run.catalog.findings(for: wanted.lazy.map(\.clip), limit: limit, where: run.request.filter)
+            try run.rows.findings(for: wanted.map(\.clip), limit: limit, where: run.request.filter)
         }
         return findings.compactMap { finding in known[finding.clip.id].map { SearchResult(finding, $0) } }
     }
@@ -264,8 +268,8 @@ struct SearchRun {
         let groups = try measured(\.lookup) { run in
             let known = run.clips
             let new = looked.map(\.clip).filter { known[$0] == nil }
-            run.clips.merge(try run.catalog.clips(new)) { $1 }
-            run.vectors.merge(try run.catalog.embeddings(of: new).mapValues(\.normalised)) { $1 }
+            run.clips.merge(try run.rows.clips(new)) { $1 }
+            run.vectors.merge(try run.rows.embeddings(of: new).mapValues(\.normalised)) { $1 }
             return Folding.groups(of: Array(looked), clips: run.clips, vectors: run.vectors, limit: end)
         }
         let page = groups.dropFirst(request.offset)

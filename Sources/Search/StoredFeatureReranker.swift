@@ -1,4 +1,4 @@
-package import Catalog
+import Catalog
 package import Models
 
 /// Re-ranking by a model's pair scorer, from the features that ingest stored: the media files aren't touched.
@@ -12,21 +12,22 @@ package struct StoredFeatureReranker: Reranker {
     private static let pace = Duration.milliseconds(100)
 
     private let scorer: any PairScorer
-    private let catalog: Catalog
-    private let report: @Sendable (CatalogError) -> Void
+    private let rows: any ClipRows
+    private let report: @Sendable (any Error) -> Void
 
     package let reranking: Reranking
     package var modelDigest: String { scorer.modelDigest }
 
     /// - Parameters:
     ///   - reranking: how the scores are put together; nil where nobody has found that out.
+    ///   - rows: whose features are read.
     ///   - report: is told why stored features can't be read; the search goes on without them.
     package init(
-        scorer: any PairScorer, reranking: Reranking?, catalog: Catalog,
-        report: @escaping @Sendable (CatalogError) -> Void
+        scorer: any PairScorer, reranking: Reranking?, rows: any ClipRows,
+        report: @escaping @Sendable (any Error) -> Void
     ) {
         self.scorer = scorer
-        self.catalog = catalog
+        self.rows = rows
         self.report = report
         self.reranking = reranking ?? .untuned
     }
@@ -35,10 +36,10 @@ package struct StoredFeatureReranker: Reranker {
     ///
     /// - Parameter report: as above.
     package init?(
-        _ model: LoadedModel, catalog: Catalog, report: @escaping @Sendable (CatalogError) -> Void
+        _ model: LoadedModel, rows: any ClipRows, report: @escaping @Sendable (any Error) -> Void
     ) {
         guard let scorer = model.scorer else { return nil }
-        self.init(scorer: scorer, reranking: model.reranking, catalog: catalog, report: report)
+        self.init(scorer: scorer, reranking: model.reranking, rows: rows, report: report)
     }
 
     package func pieces(of query: String) -> QueryPieces { scorer.pieces(of: query) }
@@ -57,8 +58,8 @@ package struct StoredFeatureReranker: Reranker {
             guard try budget.allowsMore() else { break }
             let places = start..<min(start + Self.batch, candidates.count)
             let stored: [ClipID: [UInt8]]
-            do throws(CatalogError) {
-                stored = try catalog.rerankFeatures(of: places.map { candidates[$0].clip })
+            do {
+                stored = try rows.rerankFeatures(of: places.map { candidates[$0].clip })
             } catch {
                 // What can't be read takes nothing from the answer that there is.
                 report(error)

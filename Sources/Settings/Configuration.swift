@@ -26,6 +26,7 @@ package struct Configuration: Sendable, Equatable {
     package var thumbnails = Thumbnails()
     package var previews = Previews()
     package var saved = Saved()
+    package var fleet = Fleet()
     /// The file that was read, nil when there is none.
     package var file: FilePath?
     /// Whether this user has no file and named neither state nor socket, so that the system's service may be meant.
@@ -36,6 +37,18 @@ package struct Configuration: Sendable, Equatable {
     package init(state: FilePath, socket: FilePath) {
         self.state = state
         self.socket = socket
+    }
+
+    /// Other machines, with which a PostgreSQL database is shared.
+    package struct Fleet: Sendable, Equatable {
+        /// The address of the database, with its password where it has one; nil for a machine by itself.
+        package var url: String?
+        /// What people call this machine; nil for its host name.
+        package var name: String?
+        /// The URL under which the others reach this one's HTTP listener.
+        package var address: String?
+
+        package init() {}
     }
 
     /// What the databases keep.

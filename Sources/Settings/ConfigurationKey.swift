@@ -229,6 +229,16 @@ extension ConfigurationKey {
         ConfigurationKey(
             "saved.command_timeout_seconds", \.saved.commandTimeoutSeconds, .number(in: 1...3600),
             "A command of a saved search that runs for longer than this many seconds is killed."),
+
+        ConfigurationKey(
+            "fleet.url", \.fleet.url, .optional(.secret),
+            "PostgreSQL database that this machine shares with others; a secret, where a password is in it."),
+        ConfigurationKey(
+            "fleet.name", \.fleet.name, .optional(.label), default: "the host name",
+            "What the machine is called in the answers of others."),
+        ConfigurationKey(
+            "fleet.address", \.fleet.address, .optional(.origin),
+            "URL under which the others reach the HTTP listener of this machine."),
     ]
 
     /// Keys that have another name now, by their old one: they are errors that name the new one.

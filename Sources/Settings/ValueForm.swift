@@ -102,6 +102,22 @@ extension ValueForm<String> {
 }
 
 extension ValueForm<String> {
+    /// A text that nobody is shown.
+    static let secret = Self(expected: "an address such as postgresql://user@host/database") { texts, _ in
+        texts[0].isEmpty || texts[0].utf8.contains(0) ? nil : texts[0]
+    } write: { _ in
+        "set"
+    }
+
+    /// A short text for people, in a line.
+    static let label = Self(expected: "a name of 1 to 64 characters") { texts, _ in
+        (1...64).contains(texts[0].count)
+            && texts[0].unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+            ? texts[0] : nil
+    } write: {
+        $0
+    }
+
     /// Scheme and host of an address, with a port where it isn't the scheme's own, as browsers write an origin (RFC 6454, section 6.2).
     static let origin = Self(expected: "an origin such as https://videos.example.org") { texts, _ in
         texts[0].wholeMatch(of: #/https?://([a-z0-9.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/#) == nil ? nil : texts[0]

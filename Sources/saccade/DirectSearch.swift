@@ -31,7 +31,7 @@ enum DirectSearch {
                 catalog: catalog,
                 index: try SearchIndex(
                     loading: catalog, encoder: model.queries, earlierDigests: model.earlierDigests,
-                    reranker: StoredFeatureReranker(model, catalog: catalog) {
+                    reranker: StoredFeatureReranker(model, rows: catalog) {
                         warn("nothing is re-ranked: \($0)")
                     }, clips: model.clips, storage: IndexStorage(configuration.index))
             )

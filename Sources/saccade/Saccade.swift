@@ -25,7 +25,8 @@ struct Saccade: AsyncParsableCommand {
             CalibrateCommand.self,
             EvaluateCommand.self,
             ModelCommand.self,
-            DuplicatesCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, MCPCommand.self,
+            DuplicatesCommand.self, BackupCommand.self, RestoreCommand.self, VerifyCommand.self, FleetCommand.self,
+            MCPCommand.self,
             DoctorCommand.self, ManualCommand.self,
         ]
     )

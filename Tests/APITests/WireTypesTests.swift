@@ -55,6 +55,19 @@ struct WireTypesTests {
         #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","like":[\#(text)]}"#) }
     }
 
+    @Test func `a search of the fleet says so, and its results say who has them`() throws {
+        let request = try decode(API.SearchRequest.self, #"{"query":"a","scope":"fleet"}"#)
+        #expect(request == API.SearchRequest(query: "a", scope: .fleet))
+        #expect(try decode(API.SearchRequest.self, json(request)) == request)
+        #expect(try json(API.SearchRequest(query: "a")).contains("scope") == false)
+        #expect(throws: (any Error).self) { try decode(API.SearchRequest.self, #"{"query":"a","scope":"world"}"#) }
+        let host = API.Host(name: "attic", address: nil, media: 3, path: API.Path(bytes: [0x2F, 0xFF]), online: true)
+        #expect(
+            try json(host)
+                == "{\"media\":3,\"name\":\"attic\",\"online\":true,\"path\":\"/\u{FFFD}\",\"path_bytes\":\"L/8=\"}")
+        #expect(try decode(API.Host.self, json(host)) == host)
+    }
+
     @Test func `exclusions are strings, or objects with a weight`() throws {
         let request = try decode(
             API.SearchRequest.self,

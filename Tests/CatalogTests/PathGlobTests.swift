@@ -53,6 +53,13 @@ import Testing
         #expect(try PathGlob(pattern).literalPrefix == Array(prefix.utf8))
     }
 
+    @Test func wideExpressionHasBytesAndSpansOfThem() throws {
+        #expect(
+            try PathGlob("/a?/**/é*[x-z].m").wideExpression
+                == #"^\u002f\u0061[^/]{1,4}\u002f(?:.*/)?\u00c3\u00a9[^/]*[^/]{1,4}\u002e\u006d$"#)
+        #expect(try PathGlob("a").wideExpression == #"^\u002f(?:.*/)?\u0061$"#)
+    }
+
     @Test func theLongestPatternMatches() throws {
         let pattern = "/" + String(repeating: "?", count: PathGlob.maximumLength - 1)
         #expect(try PathGlob(pattern).matches(Array(("/" + String(repeating: "x", count: 511)).utf8)))

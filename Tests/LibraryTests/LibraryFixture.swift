@@ -30,7 +30,8 @@ final class LibraryFixture: Sendable {
         keepsNext: Bool = false, loadModel: ((IndexRecord) throws -> IndexingModel)? = nil,
         freeSpace: @escaping @Sendable (FilePath) -> Int64? = { _ in 1 << 40 },
         rest: RestSettings = RestSettings(), machine: FakeMachine = FakeMachine(),
-        checkedAtOnce: Int64 = Catalog.checkedAtOnce, index: IndexStorage = IndexStorage()
+        checkedAtOnce: Int64 = Catalog.checkedAtOnce, index: IndexStorage = IndexStorage(),
+        shared: (any SharedContents)? = nil
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         let resolved = try FilePath.realPath(of: self.directory.path)
@@ -52,7 +53,7 @@ final class LibraryFixture: Sendable {
             source: source, settings: settings,
             surroundings: .init(
                 files: files, watcher: watcher, clock: clock, freeSpace: freeSpace, systemFiles: machine,
-                secondOfDay: { [clock] in Int($0 - clock.start) }), logger: Self.logger
+                secondOfDay: { [clock] in Int($0 - clock.start) }, shared: shared), logger: Self.logger
         )
     }
 

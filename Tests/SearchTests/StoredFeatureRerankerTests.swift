@@ -46,7 +46,7 @@ private final class ByteScorer: PairScorer {
     }
 
     private func reranker(_ reranking: Reranking? = nil) -> StoredFeatureReranker {
-        StoredFeatureReranker(scorer: scorer, reranking: reranking, catalog: library.catalog) { _ in }
+        StoredFeatureReranker(scorer: scorer, reranking: reranking, rows: library.catalog) { _ in }
     }
 
     private func search(_ query: String, _ reranker: StoredFeatureReranker, depth: Int = 64) throws -> SearchAnswer {
@@ -106,10 +106,10 @@ private final class ByteScorer: PairScorer {
         }
         var model = LoadedModel(
             name: "axes", directory: "/nowhere", architecture: "axes", clips: Clips(), queries: AxisEncoder())
-        #expect(StoredFeatureReranker(model, catalog: library.catalog) { _ in } == nil)
+        #expect(StoredFeatureReranker(model, rows: library.catalog) { _ in } == nil)
         #expect(!model.storesRerankFeatures)
         model.scorer = scorer
-        #expect(StoredFeatureReranker(model, catalog: library.catalog) { _ in }?.reranking == .untuned)
+        #expect(StoredFeatureReranker(model, rows: library.catalog) { _ in }?.reranking == .untuned)
         #expect(model.storesRerankFeatures)
     }
 }

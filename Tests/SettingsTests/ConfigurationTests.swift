@@ -89,6 +89,7 @@ struct ConfigurationTests {
                 "ingest.decoders": "3", "ingest.settle_seconds": "3", "thumbnails.timeout_seconds": "3",
                 "saved.commands_per_minute": "3",
                 "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
+                "fleet.address": "https://attic.example",
             ]
             let text = usable[key.name] ?? value
             let parts = key.name.split(separator: ".")
@@ -252,7 +253,7 @@ struct ConfigurationTests {
         "ingest.frames_per_second": "3", "http.tcp_port": "8080", "http.token_file": "/t", "http.max_results": "999",
         "thumbnails.timeout_seconds": "3", "http.page_origin": "http://nas:8080", "http.base_path": "/videos",
         "saved.commands": "true", "saved.commands_per_minute": "3", "saved.command_timeout_seconds": "3",
-        "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3",
+        "previews.timeout_seconds": "3", "catalog.keep_deleted_days": "3", "fleet.address": "https://attic.example",
     ]
 
     @Test func `reloading takes exactly the values of reloadable keys`() throws {
@@ -275,14 +276,14 @@ struct ConfigurationTests {
     }
 
     @Test func `a default that is a value is the one that a configuration without settings has`() throws {
-        let inWords = ["state", "socket", "model", "decoder", "ingest.decoders"]
+        let inWords = ["state", "socket", "model", "decoder", "ingest.decoders", "fleet.name"]
         for key in ConfigurationKey.all where !inWords.contains(key.name) {
             guard key.defaultText != "none" else {
                 #expect(
                     [
                         "roots", "http.tcp_port", "http.token_file", "http.page_port", "http.page_origin",
                         "ingest.ignore", "ingest.quiet_hours", "access.users", "access.groups", "access.search_users",
-                        "access.search_groups",
+                        "access.search_groups", "fleet.url", "fleet.address",
                     ].contains(key.name))
                 continue
             }

@@ -36,16 +36,21 @@ final class IngestPipeline: Sendable {
         var report: @Sendable (LibraryEvent.Kind) -> Void
         /// Is told of files that are not what the catalog says.
         var markDirty: @Sendable (FilePath) -> Void
+        /// The other machines that see the same files; nil where there are none.
+        var shared: (any SharedContents)?
     }
 
     let parts: Parts
     let meter = StageMeter()
     private var writer: CatalogWriter { parts.writer }
+    /// Waits for other machines, for as many contents as are decoded beside each other.
+    private let asking: BlockingExecutor
     private let working = Mutex<[MediaID: MediaWork]>([:])
     private let isStopped = Mutex(false)
 
     init(_ parts: Parts) {
         self.parts = parts
+        asking = BlockingExecutor(label: "claims", threads: parts.settings.decodeWorkers)
     }
 
     /// The media in work, in the order of their ids.
@@ -141,10 +146,42 @@ final class IngestPipeline: Sendable {
             }
             guard cleared.value != nil else { return }
         }
+        guard await claim(job, at: file) else { return }
         let work = MediaWork(job: job, path: file.path)
         working.withLock { $0[job.media] = work }
         parts.report(.mediaStarted(job.media, path: file.path))
         await read(file, work, feed, queue)
+    }
+
+    /// Asks the other machines for a content that is begun.
+    ///
+    /// - Returns: whether it is to be decoded here. Its job's state is in the catalog where it isn't.
+    private func claim(_ job: Job, at file: MediaFile) async -> Bool {
+        guard let shared = parts.shared else { return true }
+        let (catalog, index, keeper, now) = (parts.catalog, parts.index, parts.keeper, parts.clock.now)
+        switch await asking.run({ shared.claim(job.identity, for: index) }) {
+        case .own: return true
+        case .elsewhere(let seconds):
+            _ = await persist { try catalog.release(job.media, of: index.id, until: now + seconds) }
+            return false
+        case .made(let made):
+            parts.report(.mediaStarted(job.media, path: file.path))
+            let clips = made.clips.map { clip in
+                var clip = clip
+                clip.media = job.media
+                return clip
+            }
+            let outcome = await persist {
+                try catalog.setProperties(made.properties, of: job.media)
+                _ = try catalog.commit(clips, of: index, finished: [job.media], at: now)
+                try keeper.catchUp()
+            }
+            // What another machine has made and this catalog doesn't take is made here.
+            if case .refused = outcome { return true }
+            guard outcome.value != nil else { return false }
+            parts.report(.mediaIndexed(job.media, clips: clips.count))
+            return false
+        }
     }
 
     private func refusal(_ error: CatalogError, of job: Job) -> Problem {
@@ -398,6 +435,10 @@ final class IngestPipeline: Sendable {
             }
         }
         _ = working.withLock { $0.removeValue(forKey: media) }
+        if let shared = parts.shared {
+            let (index, content) = (parts.index, work.job.identity)
+            await asking.run { shared.release(content, for: index) }
+        }
     }
 
     /// Lets what waits for better times give up.

@@ -9,6 +9,8 @@ import Search
 import SystemPackage
 import Terminal
 
+extension API.SearchScope: ExpressibleByArgument {}
+
 /// Asks one question.
 struct SearchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,6 +79,12 @@ struct SearchCommand: AsyncParsableCommand {
     @Flag(help: "Look for the words in the text alone: subtitles, titles and names.")
     var text = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Whose clips are asked: local (this machine's) or fleet (those of all that share its database; docs/FLEET.md).",
+            valueName: "scope"))
+    var scope: API.SearchScope = .local
+
     @Flag(help: "Print the response of POST /v1/search.")
     var json = false
 
@@ -136,6 +144,15 @@ struct SearchCommand: AsyncParsableCommand {
             throw ValidationError("--number must be the number of a result: \(offset + 1) to \(offset + limit).")
         }
         guard !(picture && text) else { throw ValidationError("Give --picture or --text, not both.") }
+        guard scope == .local || !(watch || play || preview || thumbnails != nil || format != nil) else {
+            throw ValidationError(
+                "--scope fleet finds what may lie on other machines: leave out --play, --preview, --thumbnails, --format and --watch."
+            )
+        }
+        guard scope == .local || filters.filters.root == nil else {
+            throw ValidationError(
+                "--root is a folder of this machine alone: with --scope fleet, give --under or --glob.")
+        }
         guard [json, play, format != nil, watch].count(where: { $0 }) < 2 else {
             throw ValidationError("Give one of --json, --play, --format and --watch.")
         }
@@ -198,7 +215,8 @@ struct SearchCommand: AsyncParsableCommand {
             minProbability: reranking.minProbability,
             group: byVideo ? .media : .clip,
             channel: picture ? .picture : text ? .words : .both,
-            fold: fold ?? (!json && format == nil)
+            fold: fold ?? (!json && format == nil),
+            scope: scope
         )
     }
 
@@ -294,7 +312,9 @@ struct SearchCommand: AsyncParsableCommand {
         do {
             return .sent(try await client.send(.post, "/v1/search", body: request))
         } catch  where error.code == .unavailable {
-            guard let answer = try await DirectSearch.answer(request, configuration: configuration) else { throw error }
+            guard request.scope == .local,
+                let answer = try await DirectSearch.answer(request, configuration: configuration)
+            else { throw error }
             return .found(answer)
         }
     }
@@ -306,6 +326,7 @@ struct SearchCommand: AsyncParsableCommand {
             error.line(report.emptiness)
             return
         }
+        if let note = report.response.note { error.line(Terminal.printable(note)) }
         if let warning = report.warning { error.line(warning) }
         output.line(output.styled(lines[0], .dim))
         for (row, result) in report.response.results.enumerated() {

@@ -33,7 +33,15 @@ struct SearchReport {
 
     private func path(of result: API.SearchResult) -> String {
         Terminal.printable(Self.shortened(result.media.path.text)) + (result.media.online ? "" : " (offline)")
-            + (result.folded.map { "  +\($0) similar" } ?? "")
+            + (result.folded.map { "  +\($0) similar" } ?? "") + (hosts(of: result).map { "  on \($0)" } ?? "")
+    }
+
+    /// The machines that have it; nil for a search of this one alone.
+    private func hosts(of result: API.SearchResult) -> String? {
+        guard let hosts = result.hosts, !hosts.isEmpty else { return nil }
+        var names: [String] = []
+        for host in hosts where !names.contains(host.name) { names.append(host.name) }
+        return names.map { Terminal.printable($0) }.joined(separator: ", ")
     }
 
     /// What the results are told apart by, in words and steps: the scores themselves are for programs.

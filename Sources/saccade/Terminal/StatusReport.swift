@@ -74,6 +74,7 @@ struct StatusReport {
             ("media", mediaLine),
         ]
         if let next = status.next { facts.append(("next", Self.line(next))) }
+        if let fleet = status.fleet { facts.append(("fleet", Self.line(fleet))) }
         facts += [
             ("watcher", watcherLine)
         ]
@@ -102,6 +103,15 @@ struct StatusReport {
         if status.roots.isEmpty { terminal.line("No folder is watched: add one with `saccade watch add DIR`.") }
         writeWork(to: terminal)
         writeFailures(to: terminal)
+    }
+
+    /// In a line, for people.
+    static func line(_ fleet: API.Status.Fleet) -> String {
+        if let error = fleet.error { return Terminal.printable(error) }
+        let online = fleet.nodes.count(where: \.online)
+        let nodes = "\(Quantities.count(online)) of \(Quantities.count(fleet.nodes.count, "machine")) there"
+        let state = fleet.level ? "all is told" : "\(Quantities.count(fleet.behind, "file")) still to be told of"
+        return "\(nodes); \(state)"
     }
 
     private func writeWork(to terminal: Terminal) {
