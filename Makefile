@@ -101,11 +101,12 @@ fuzz: packages
 
 # Unoptimised arithmetic under a sanitizer takes hours: of the numeric modules only what tests the kernels is run, which is where their
 # unsafe code is. A worker limits its address space to less than a sanitizer needs, so what starts one is left out, and so is the
-# simulation of folders, whose comparisons take minutes here and share nothing between threads. One test at a time: under a
+# simulation of folders and its like, whose comparisons take minutes here and share nothing between threads, and what has a server of
+# PostgreSQL for its clock. One test at a time: under a
 # sanitizer all at once are too slow for the deadlines that some of them test. The first report ends the run with a failure; Tests/Sanitizers
 # says which reports are left out, and why.
 SUITES ?= APITests|BasicsTests|CatalogTests|DaemonTests|DecodeProtocolTests|FolderWatchTests|HTTPServerTests|KernelTests|LibraryTests|MediaDecodingTests|SearchTests|SettingsTests|ThreadsTests|VectorIndexTests
-SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'EndToEndTests|DecodeWorkerPoolTests|RealIngestTests|FolderSimulationTests'
+SANITIZED = --no-parallel --filter '$(SUITES)' --skip 'EndToEndTests|DecodeWorkerPoolTests|RealIngestTests|FolderSimulationTests|FileSystemNumberTests|FleetTests'
 REPORTS = halt_on_error=1:suppressions=$(CURDIR)/Tests/Sanitizers
 
 sanitize: sanitize-thread sanitize-address
