@@ -46,7 +46,7 @@ final class FleetDatabase: Sendable {
                 return value
             } catch {
                 guard !connection.isOpen else {
-                    give(connection)
+                    giveBack(connection, after: error)
                     throw error
                 }
                 // Those that were idle beside it are no better.
@@ -64,7 +64,7 @@ final class FleetDatabase: Sendable {
             return value
         } catch {
             if connection.isOpen {
-                give(connection)
+                giveBack(connection, after: error)
             } else {
                 note(error as? PostgresError ?? PostgresError("\(error)"))
             }
@@ -99,6 +99,11 @@ final class FleetDatabase: Sendable {
 
     private func give(_ connection: PostgresConnection) {
         state.withLock { $0.idle.append(connection) }
+    }
+
+    /// A server that answers too late is as good as away: who asks next isn't to wait as long.
+    private func giveBack(_ connection: PostgresConnection, after error: any Error) {
+        if let error = error as? PostgresError, error.isTimeout { note(error) } else { give(connection) }
     }
 
     /// The server is away: what lies idle is of no more use.

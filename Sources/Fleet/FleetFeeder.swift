@@ -24,6 +24,8 @@ final class FleetFeeder: Sendable {
     private static let interval = 600.0
     /// The time between two passes is so many times that of a pass, and this long at least, in seconds.
     private static let rest = (factor: 10.0, least: 0.5)
+    /// Seconds after which what the server refused is told of again.
+    private static let refusalPause = 60.0
 
     private let library: Library
     private let catalog: Catalog
@@ -115,7 +117,8 @@ final class FleetFeeder: Sendable {
         } catch {
             guard !isStopped else { return 0 }
             tell(trouble: "\(error)")
-            return max(5, database.pause)
+            let isRefusal = (error as? PostgresError)?.isRefusal == true
+            return max(isRefusal ? Self.refusalPause : 5, database.pause)
         }
     }
 
@@ -144,12 +147,27 @@ final class FleetFeeder: Sendable {
             let model = try store.model(digest: index.digest, dimensions: index.dimensions)
             var differing = try differences(from: store, index: index)
             note(behind: differing.count)
+            var refusal: PostgresError?
             while !differing.isEmpty, !isStopped {
                 let step = try self.step(&differing, index: index)
                 try store.takeBack(step.gone)
-                try store.tell(of: step.held, in: catalog, index: index, model: model)
+                do {
+                    try store.tell(of: step.held, in: catalog, index: index, model: model)
+                } catch let error as PostgresError {
+                    guard error.isRefusal else { throw error }
+                    // What the server takes from none holds up none of the others.
+                    for media in step.held where !isStopped {
+                        do {
+                            try store.tell(of: [media], in: catalog, index: index, model: model)
+                        } catch let error as PostgresError {
+                            guard error.isRefusal else { throw error }
+                            refusal = error
+                        }
+                    }
+                }
                 note(behind: differing.count)
             }
+            if let refusal { throw refusal }
             if !isStopped { state.withLock { $0.isLevel = true } }
         }
     }

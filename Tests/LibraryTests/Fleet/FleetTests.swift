@@ -192,6 +192,30 @@ import Threads
         #expect(try await node.ask(FleetFixture.counts) == "1 1 1 4 4 4")
     }
 
+    @Test func `What the database refuses holds up nothing else, and is told of again`() async throws {
+        let node = try node("one")
+        let refused = try #require(try await node.index("25 12", as: "film.mp4"))
+        for seconds in 2...4 { try await node.index("\(seconds)", as: "\(seconds).mp4") }
+        _ = try? node.compare()
+        // What PostgreSQL says of a line with more words than it can index.
+        _ = try await node.ask(
+            """
+            CREATE FUNCTION saccade.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                IF NEW.local = \(refused) THEN RAISE EXCEPTION 'string is too long' USING ERRCODE = '54000'; END IF;
+                RETURN NEW;
+            END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON saccade.places FOR EACH ROW EXECUTE FUNCTION saccade.refuse();
+            """)
+        let error = #expect(throws: PostgresError.self) { try node.service.feedNow() }
+        #expect(error?.state == "54000")
+        #expect(try await node.ask("SELECT count(*) FROM saccade.media") == "3")
+        #expect(try node.compare().missing == 1)
+        _ = try await node.ask("DROP TRIGGER refuse ON saccade.places")
+        try node.service.feedNow()
+        #expect(try node.compare().isSame)
+    }
+
     @Test func `A server that is restarted is told the rest, and nothing twice`() async throws {
         let server = try PostgresServer()
         let node = try FleetFixture("one", in: try await server.makeDatabase(), of: server)
