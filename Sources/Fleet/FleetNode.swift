@@ -38,7 +38,7 @@ package struct FleetNode: Sendable, Equatable {
         }
         let id = ContentHash.hexadecimal((0..<16).map { _ in UInt8.random(in: 0 ... .max) })
         do {
-            try Data("\(id)\n".utf8).write(to: URL(filePath: file.string), options: .withoutOverwriting)
+            try Data("\(id)\n".utf8).write(to: URL(filePath: file.string), options: .atomic)
         } catch {
             throw PostgresError(state: "58030", "\(file) can't be written: \(error.localizedDescription)")
         }
